@@ -1,0 +1,98 @@
+"""`python -m reelrecs.bench`: latency and throughput of every stage and of the whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from reelrecs.bench.cases import CASES, Case, World
+from reelrecs.kernels import pool
+from reelrecs.table import table_lines
+
+WARMUP = 3
+"""Calls before the clock starts: they compile kernels and touch the mapped pages."""
+
+
+@click.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Data set [default: as the CLI].")
+@click.option("--only", default="", help="Only cases whose name holds this.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def main(data_dir: Path | None, only: str, as_json: bool) -> None:
+    """Time every stage on one data set; figures are of this machine, now."""
+    world = World(data_dir)
+    figures = [measure(case, world) for case in CASES if only in case.name]
+    machine = describe_machine(world)
+    if as_json:
+        click.echo(json.dumps({"machine": machine, "cases": figures}, indent=2))
+        return
+    for name, value in machine.items():
+        click.echo(f"{name:8} {value}")
+    click.echo()
+    columns = ("case", "p50 ms", "p95 ms", "min ms", "max ms", "calls", "throughput")
+    rows = [
+        [
+            figure["case"],
+            *(f"{figure[key]:.3f}" for key in ("p50_ms", "p95_ms", "min_ms", "max_ms")),
+            figure["calls"],
+            f"{figure['items_per_second']:,.0f} {figure['unit']}s/s",
+        ]
+        for figure in figures
+    ]
+    for line in table_lines(columns, rows):
+        click.echo(line)
+
+
+def measure(case: Case, world: World) -> dict[str, Any]:
+    """Time the case: percentiles in milliseconds, throughput at the median."""
+    call = case.prepare(world)
+    for _ in range(WARMUP):
+        call()
+    seconds = np.empty(case.rounds)
+    for turn in range(case.rounds):
+        start = time.perf_counter()
+        call()
+        seconds[turn] = time.perf_counter() - start
+    p50, p95 = np.percentile(seconds, [50, 95])
+    return {
+        "case": case.name,
+        "calls": case.rounds,
+        "p50_ms": p50 * 1e3,
+        "p95_ms": p95 * 1e3,
+        "min_ms": seconds.min() * 1e3,
+        "max_ms": seconds.max() * 1e3,
+        "unit": case.unit,
+        "items_per_second": case.items(world) / p50,
+    }
+
+
+def describe_machine(world: World) -> dict[str, str]:
+    """What the figures were measured on."""
+    store = world.store
+    return {
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {pool.threads()} threads used",
+        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "packages": ", ".join(f"{name} {version(name)}" for name in ("numba", "numpy", "grpcio")),
+        "data": f"{store.name}: {store.user_count:,} users, {store.movie_count_total:,} movies, "
+        f"{store.rating_count:,} ratings",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The named cases under pytest-benchmark: `pytest bench/ --benchmark-only`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reelrecs.bench.cases import CASES, Case, World
+
+ML_1M = Path(__file__).resolve().parents[2] / "shared" / "data" / "ml-1m.zip"
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(ML_1M if ML_1M.exists() else None)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: Case, world: World, benchmark: Any) -> None:
+    benchmark(case.prepare(world))

@@ -1,0 +1,93 @@
+"""Ratings as compressed rows by user and by movie, built by counting sorts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs.kernels.jit import kernel
+
+LOOKUP_LIMIT = 1 << 26
+"""Largest id for which ids become rows by a table instead of a sort (a 256 MB table)."""
+
+
+def rows_of_ids(ids: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """The distinct ids, ascending, and for each id its row among them."""
+    if len(ids) == 0:
+        return np.zeros(0, np.uint32), np.zeros(0, np.int32)
+    highest = int(ids.max())
+    if highest > max(LOOKUP_LIMIT, 4 * len(ids)):
+        distinct, rows = np.unique(ids, return_inverse=True)
+        return distinct, rows.astype(np.int32)
+    row_of_id = np.zeros(highest + 1, np.int32)
+    _mark(ids, row_of_id)
+    distinct = np.flatnonzero(row_of_id).astype(np.uint32)
+    row_of_id[distinct] = np.arange(len(distinct), dtype=np.int32)
+    return distinct, row_of_id[ids]
+
+
+def compress(
+    rows: NDArray[np.int32], row_count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """CSR offsets [row_count + 1], and the positions of `rows` sorted by row, ties in order."""
+    indptr = np.zeros(row_count + 1, np.int64)
+    order = np.empty(len(rows), np.int64)
+    _counting_sort(rows, indptr, order)
+    return indptr, order
+
+
+def order_by_time(
+    indptr: NDArray[np.int64], times: NDArray[np.int64], order: NDArray[np.int64]
+) -> None:
+    """Sort each row's entries of `order` by times[order], oldest first; ties keep their order."""
+    _sort_rows_by_time(indptr, times, order)
+
+
+@kernel
+def _mark(ids, row_of_id):  # type: ignore[no-untyped-def]
+    for id_ in ids:
+        row_of_id[id_] = 1
+
+
+@kernel
+def _counting_sort(rows, indptr, order):  # type: ignore[no-untyped-def]
+    for row in rows:
+        indptr[row + 1] += 1
+    for row in range(len(indptr) - 1):
+        indptr[row + 1] += indptr[row]
+    free = indptr[:-1].copy()
+    for position in range(len(rows)):
+        row = rows[position]
+        order[free[row]] = position
+        free[row] += 1
+
+
+@kernel
+def _sort_rows_by_time(indptr, times, order):  # type: ignore[no-untyped-def]
+    for row in range(len(indptr) - 1):
+        start, stop = indptr[row], indptr[row + 1]
+        ascending = True
+        for at in range(start + 1, stop):
+            if times[order[at]] < times[order[at - 1]]:
+                ascending = False
+                break
+        if not ascending:
+            entries = order[start:stop].copy()
+            by_time = np.argsort(times[entries], kind="mergesort")
+            for at in range(stop - start):
+                order[start + at] = entries[by_time[at]]
+
+
+@kernel
+def movie_statistics(indptr, ratings, liked_from, count, mean, liked):  # type: ignore[no-untyped-def]
+    """Per row: how many ratings, their mean (0 where none) and how many are likes."""
+    for row in range(len(indptr) - 1):
+        total = 0.0
+        likes = 0
+        for at in range(indptr[row], indptr[row + 1]):
+            total += ratings[at]
+            likes += ratings[at] >= liked_from
+        n = indptr[row + 1] - indptr[row]
+        count[row] = n
+        mean[row] = total / n if n > 0 else 0.0
+        liked[row] = likes

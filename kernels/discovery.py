@@ -1,0 +1,105 @@
+"""Movies for a user without other users: by genre, by popularity and by era, in fair turns."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs.kernels.genres import bit_count
+from reelrecs.kernels.jit import kernel
+
+CHANNELS = ("genre", "popularity", "era")
+
+
+def strengths(
+    genres: NDArray[np.uint64],
+    years: NDArray[np.int16],
+    popularity: NDArray[np.float32],
+    standing: NDArray[np.float32],
+    watched: NDArray[np.bool_],
+    taste: int,
+    era: int,
+    era_span: int,
+) -> NDArray[np.float32]:
+    """How strongly each channel finds each movie of a pool: [CHANNELS, pool], on [0, 1].
+
+    All arrays run over the pool. Popularity is as given; genre and era are the geometric mean of
+    popularity and the match (Jaccard with `taste`, closeness to `era`), so both must hold. With no
+    taste the genre channel gives `standing`; with no era the era channel finds nothing. Watched
+    movies are not found.
+    """
+    values = np.empty((len(CHANNELS), len(genres)), np.float32)
+    _strengths(
+        genres, years, popularity, standing, watched, np.uint64(taste), era, era_span + 1.0, values
+    )
+    return values
+
+
+def take_turns(
+    values: NDArray[np.float32], most: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """At most `most` columns of values[channel, column], named in turns, and strengths [n, channel].
+
+    Channels rank columns by value (ties: the smaller column) and find none with value 0. In its
+    turn a channel passes over columns that are named already, adding its strength to them, and
+    names the next; so it passes at most `most`. Values must not be negative.
+    """
+    channels, columns = values.shape
+    room = min(most, columns)
+    # bits of non-negative floats order as the floats do; the inverted column breaks ties
+    keys = values.view(np.uint32).astype(np.uint64) << np.uint64(32)
+    keys |= np.uint64(0xFFFFFFFF) - np.arange(columns, dtype=np.uint64)
+    if 0 < room < columns:
+        keys = np.partition(keys, columns - room, axis=1)[:, columns - room :]
+    keys.sort(axis=1)
+    ranked = (np.uint64(0xFFFFFFFF) - (keys & np.uint64(0xFFFFFFFF))).astype(np.int64)
+    place = np.full(columns, -1)
+    next_rank = np.full(channels, room - 1)
+    found = np.empty(room, np.int64)
+    strength = np.zeros((room, channels), np.float32)
+    count = _take_turns(values, ranked, most, place, next_rank, found, strength)
+    return found[:count], strength[:count]
+
+
+@kernel
+def _strengths(  # type: ignore[no-untyped-def]
+    genres, years, popularity, standing, watched, taste, era, reach, values
+):
+    for at in range(len(genres)):
+        values[0, at] = 0.0
+        values[1, at] = 0.0
+        values[2, at] = 0.0
+        if watched[at]:
+            continue
+        values[1, at] = popularity[at]
+        if taste == np.uint64(0):
+            values[0, at] = standing[at]
+        else:
+            match = bit_count(genres[at] & taste) / bit_count(genres[at] | taste)
+            values[0, at] = np.sqrt(popularity[at] * match)
+        away = abs(np.int64(years[at]) - era)
+        if era != 0 and years[at] != 0 and away < reach:
+            values[2, at] = np.sqrt(popularity[at] * (1.0 - away / reach))
+
+
+@kernel
+def _take_turns(values, ranked, most, place, next_rank, found, strength):  # type: ignore[no-untyped-def]
+    count = 0
+    before = -1
+    while count < most and count > before:
+        before = count
+        for channel in range(len(ranked)):
+            named = False
+            while not named and count < most and next_rank[channel] >= 0:
+                column = ranked[channel, next_rank[channel]]
+                value = values[channel, column]
+                if value <= 0.0:
+                    break
+                next_rank[channel] -= 1
+                named = place[column] < 0
+                if named:
+                    place[column] = count
+                    found[count] = column
+                    count += 1
+                strength[place[column], channel] = value
+    return count

@@ -1,0 +1,73 @@
+"""Maximal marginal relevance: a list that is good and does not repeat itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs.kernels.genres import bit_count
+from reelrecs.kernels.jit import kernel
+
+
+def marginal_relevance(
+    relevance: NDArray[np.float64],
+    movies: NDArray[np.int32],
+    genres: NDArray[np.uint64],
+    years: NDArray[np.int16],
+    strength: float,
+    era_span: int,
+    era_share: float,
+    limit: int,
+) -> NDArray[np.int64]:
+    """Positions of at most `limit` candidates, best first (Carbonell & Goldstein 1998).
+
+    Each step takes the largest (1 - strength) * relevance - strength * likeness, likeness being
+    that to the most alike movie taken so far: (1 - era_share) * Jaccard of genres + era_share *
+    closeness of years, which falls to 0 at `era_span` years and is 0 where a year is unknown.
+    Ties go to the smaller movie row. Relevance must be finite. O(limit * candidates).
+    """
+    n = len(movies)
+    order = np.empty(min(limit, n), np.int64)
+    left = np.arange(n)
+    likeness = np.zeros(n)
+    _marginal_relevance(
+        relevance,
+        movies,
+        genres,
+        years,
+        strength,
+        float(era_span),
+        era_share,
+        left,
+        likeness,
+        order,
+    )
+    return order
+
+
+@kernel
+def _marginal_relevance(  # type: ignore[no-untyped-def]
+    relevance, movies, genres, years, strength, era_span, era_share, left, likeness, order
+):
+    taken = -1
+    for step in range(len(order)):
+        best = 0
+        best_value = -np.inf
+        for place in range(len(movies) - step):
+            at = left[place]
+            if taken >= 0:
+                alike = 0.0
+                common = bit_count(genres[at] & genres[taken])
+                if common > 0:
+                    alike = (1.0 - era_share) * common / bit_count(genres[at] | genres[taken])
+                away = abs(np.int64(years[at]) - np.int64(years[taken]))
+                if away < era_span and years[at] != 0 and years[taken] != 0:
+                    alike += era_share * (1.0 - away / era_span)
+                likeness[at] = max(likeness[at], alike)
+            value = (1.0 - strength) * relevance[at] - strength * likeness[at]
+            if value > best_value or (value == best_value and movies[at] < movies[left[best]]):
+                best = place
+                best_value = value
+        taken = left[best]
+        order[step] = taken
+        left[best] = left[len(movies) - step - 1]

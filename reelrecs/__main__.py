@@ -1,0 +1,5 @@
+"""`python -m reelrecs` is `reelrecs-fast`."""
+
+from reelrecs.cli import main
+
+main()

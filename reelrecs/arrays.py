@@ -1,0 +1,100 @@
+"""Named arrays in one Arrow IPC file: written whole or not at all, read as views of mapped memory.
+
+The table has one row; each column is a large list holding one array. That keeps arrays of different
+lengths in a single self-describing file which any Arrow implementation can open (the idea of CSR
+matrices in Arrow columns is LensKit's).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from reelrecs.errors import StorageError
+
+Array: TypeAlias = NDArray[Any] | pa.Array
+
+
+class NotReadable(Exception):
+    """The file is absent, cut short or no file of named arrays."""
+
+
+def write(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
+    """Write the arrays (numpy arrays of numbers, Arrow arrays of strings) and the metadata.
+
+    Raises StorageError when the folder or the disk refuses.
+    """
+    columns, names = [], []
+    for name, values in arrays.items():
+        flat = values if isinstance(values, pa.Array) else pa.array(values)
+        columns.append(pa.LargeListArray.from_arrays(pa.array([0, len(flat)], pa.int64()), flat))
+        names.append(name)
+    schema = pa.schema(
+        [pa.field(name, column.type) for name, column in zip(names, columns, strict=True)],
+        metadata=dict(metadata),
+    )
+    batch = pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def write_batch(file: BinaryIO) -> None:
+        with pa.ipc.new_file(file, schema) as writer:
+            writer.write_batch(batch)
+
+    write_whole(path, write_batch)
+
+
+def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """Open the file memory-mapped: numpy views without a copy, strings as Arrow arrays.
+
+    Raises NotReadable for anything that is not a whole file of this kind.
+    """
+    try:
+        reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        if reader.num_record_batches != 1:
+            raise NotReadable(f"{path} holds {reader.num_record_batches} record batches, not one")
+        batch = reader.get_batch(0)
+        arrays = {name: _view(batch.column(index)) for index, name in enumerate(batch.schema.names)}
+    except (OSError, pa.ArrowException, AttributeError) as error:
+        raise NotReadable(f"{path}: {error}") from error
+    metadata = {
+        key.decode(): value.decode() for key, value in (batch.schema.metadata or {}).items()
+    }
+    return arrays, metadata
+
+
+def write_whole(path: Path, write_to: Callable[[BinaryIO], None]) -> None:
+    """Write aside, fsync, rename: readers see the old file or the new one, never a part.
+
+    Two processes that write at once both succeed; the later rename stands. Raises StorageError.
+    """
+    aside: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            write_to(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(aside, 0o644)
+        os.replace(aside, path)
+    except OSError as error:
+        if aside is not None and os.path.exists(aside):
+            os.unlink(aside)
+        reason = error.strerror or str(error)
+        raise StorageError(
+            f"cannot write {path}: {reason.lower()}; choose a folder that can be written"
+        ) from error
+
+
+def _view(column: pa.LargeListArray) -> Array:
+    """The one list of a column; by its buffer, for `to_numpy` would import pandas where it is."""
+    values = column.values
+    if not pa.types.is_primitive(values.type):
+        return values
+    return np.frombuffer(values.buffers()[1], values.type.to_pandas_dtype(), len(values))

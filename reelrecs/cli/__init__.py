@@ -1,0 +1,94 @@
+"""The command line: `reelrecs-fast COMMAND`. Nothing heavy is imported until a command runs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from reelrecs.cli.options import COMMANDS, Settings
+from reelrecs.errors import ReelRecsError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+
+class _LazyGroup(click.Group):
+    """Knows every command's name and one-line help without importing its module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[name]
+        command = getattr(importlib.import_module(f"reelrecs.cli.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"auto_envvar_prefix": "REELRECS", "help_option_names": ["-h", "--help"]},
+)
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    help="Folder in a MovieLens layout, or its zip [default: ./data/ml-1m, else the sample].",
+)
+@click.option(
+    "--models-dir", metavar="DIR", default="models", show_default=True, help="Trained models."
+)
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads for the kernels [default: all cores]."
+)
+@click.version_option(package_name="reelrecs", message="reelrecs-fast %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, data_dir: str | None, models_dir: str, threads: int | None) -> None:
+    """Movie recommendations from a ratings file: ranked, explained, fast.
+
+    Every option can also be set by a variable: --data-dir by REELRECS_DATA_DIR, recommend's
+    --limit by REELRECS_RECOMMEND_LIMIT.
+
+    Exit codes: 0 done, 1 failed, 2 bad request, 3 data, 4 not found, 5 model, 6 scorer,
+    7 storage, 8 address, 9 download, 130 interrupted.
+    """
+    ctx.obj = Settings(data_dir, models_dir, threads)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its code; every expected failure is one line on stderr."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    try:
+        result: Any = cli.main(arguments, prog_name="reelrecs-fast", standalone_mode=False)
+        sys.stdout.flush()
+    except ReelRecsError as error:
+        return _failed(str(error), error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _failed("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader has seen enough; point stdout elsewhere so that the exit stays silent.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _failed(message: str, code: int) -> int:
+    click.echo(f"reelrecs-fast: {message}", err=True)
+    return code

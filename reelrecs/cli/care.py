@@ -1,0 +1,37 @@
+"""`warmup` and `doctor`: ready ahead of time, and what is wrong."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from reelrecs.cli.options import COMPILING, Settings, format_option
+from reelrecs.cli.output import note, print_rows, progress_line
+
+
+@click.command()
+@click.pass_obj
+def warmup(settings: Settings) -> None:
+    """Compile all kernels and build the store, so that the next command starts at once."""
+    start = time.perf_counter()
+    with progress_line() as report, settings.open_engine(report) as engine:
+        report(COMPILING)
+        engine.recommend(int(engine.store.user_ids[0]), explain=True)
+    note(f"ready in {time.perf_counter() - start:.1f} s")
+
+
+@click.command()
+@format_option
+@click.pass_obj
+def doctor(settings: Settings, format_: str) -> int:
+    """Check packages, folders, store, model and scorer; exit with 1 if anything is amiss."""
+    with progress_line() as report:
+        report("examining")
+        from reelrecs.doctor import examine
+
+        findings = examine(settings.data_dir, settings.models_dir)
+    rows = [["ok" if f.good else "AMISS", f.what, f.detail] for f in findings]
+    as_json = {"findings": [{"ok": f.good, "what": f.what, "detail": f.detail} for f in findings]}
+    print_rows(format_, ("", "what", "detail"), rows, as_json)
+    return 0 if all(f.good for f in findings) else 1

@@ -1,0 +1,91 @@
+"""What the commands share: their names, the settings before them, and common options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from reelrecs.engine import Engine
+
+COMPILING = "compiling kernels, once on a machine"
+"""What a first request mostly waits for."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+COMMANDS = {
+    "recommend": ("recommend", "A user's list of movies, ranked and explained."),
+    "user": ("show", "What the engine knows of a user."),
+    "search": ("show", "Find movies by title."),
+    "train": ("train", "Make and keep the model of a data set."),
+    "serve": ("serve", "Run the scorer as a gRPC service."),
+    "benchmark": ("serve", "Send recommend requests and print latencies."),
+    "warmup": ("care", "Compile all kernels and build the store ahead of time."),
+    "doctor": ("care", "Check this installation, the data and the model."),
+}
+"""Command to (module of reelrecs.cli, one line of help)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options before the command."""
+
+    data_dir: str | None
+    models_dir: str
+    threads: int | None
+
+    def open_engine(
+        self, report: Callable[[str], None], scorer: str = "embedded", **choices: Any
+    ) -> Engine:
+        """The engine of these settings; `report` hears what is being waited for."""
+        report("starting")
+        from reelrecs.engine import Engine
+
+        return Engine.open(
+            self.data_dir,
+            models_dir=self.models_dir,
+            threads=self.threads,
+            scorer=scorer,
+            report=report,
+            **choices,
+        )
+
+
+def format_option(command: F) -> F:
+    """--format table|json|csv."""
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["table", "json", "csv"]),
+        default="table",
+        show_default=True,
+        help="How to print.",
+    )(command)
+
+
+def scorer_option(command: F) -> F:
+    """--scorer embedded|ADDRESS[,ADDRESS]."""
+    return click.option(
+        "--scorer",
+        default="embedded",
+        show_default=True,
+        metavar="embedded|ADDRESS[,ADDRESS]",
+        help="Who scores: this process, or running services.",
+    )(command)
+
+
+def limit_option(command: F) -> F:
+    """--limit, whose bounds the engine checks."""
+    return click.option(
+        "--limit", type=int, default=20, show_default=True, help="Movies in the list, 1 to 500."
+    )(command)
+
+
+def user_option(command: F) -> F:
+    """--user-id."""
+    return click.option("--user-id", type=int, required=True, help="A user of the data set.")(
+        command
+    )

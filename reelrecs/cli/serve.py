@@ -1,0 +1,65 @@
+"""`serve` and `benchmark`: the scorer as a service, and what a request costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from reelrecs.cli.options import COMPILING, Settings, format_option, limit_option, scorer_option
+from reelrecs.cli.output import note, print_rows, progress_line
+
+
+@click.command()
+@click.option("--address", default="127.0.0.1:50051", show_default=True, help="Where to listen.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Requests at once."
+)
+@click.pass_obj
+def serve(settings: Settings, address: str, workers: int) -> None:
+    """Run the scorer until interrupted: reelrecs.v1, MLScorer, health and reflection."""
+    with progress_line() as report:
+        report("starting")
+        from reelrecs.engine import open_model
+        from reelrecs.scorer.service import start
+
+        model = open_model(
+            settings.data_dir, settings.models_dir, threads=settings.threads, report=report
+        )
+        server = start(model, address, workers)
+    note(f"scoring {model.store.name} on {server.address}; stop with Ctrl-C")
+    try:
+        server.wait()
+    finally:
+        server.stop()
+
+
+@click.command()
+@click.option("--requests", type=click.IntRange(min=1), default=1000, show_default=True)
+@click.option(
+    "--concurrent",
+    type=click.IntRange(min=1, max=256),
+    default=1,
+    show_default=True,
+    help="Requests under way at once.",
+)
+@limit_option
+@scorer_option
+@format_option
+@click.pass_obj
+def benchmark(
+    settings: Settings, requests: int, concurrent: int, limit: int, scorer: str, format_: str
+) -> None:
+    """Ask for many users' lists and print latency percentiles and throughput.
+
+    Users are drawn with a fixed seed, so two runs ask for the same lists.
+    """
+    with progress_line() as report, settings.open_engine(report, scorer) as engine:
+        from reelrecs.bench.load import run_load
+
+        report(COMPILING)
+        engine.recommend(int(engine.store.user_ids[0]), limit)
+        report(f"sending {requests:,} requests")
+        load = run_load(engine, requests, concurrent, limit)
+    rows: list[list[Any]] = [[name, value] for name, value in load.to_dict().items()]
+    print_rows(format_, ("figure", "value"), rows, load.to_dict())

@@ -1,0 +1,83 @@
+"""Data sets: found on disk, recognised by their files, read into tables.
+
+    locate(path) -> Dataset -> .read() -> Tables
+
+One module per layout (`ml_1m`, `ml_csv`, ...) states that layout's facts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reelrecs import data
+from reelrecs.datasets import ml_1m, ml_10m, ml_100k, ml_csv
+from reelrecs.datasets.files import Files, open_files
+from reelrecs.datasets.layout import Layout
+from reelrecs.datasets.rejects import OnError, Rejects
+from reelrecs.datasets.tables import Tables
+from reelrecs.errors import DataError
+
+LAYOUTS: tuple[Layout, ...] = (
+    ml_csv.LAYOUT,
+    ml_1m.LAYOUT,
+    ml_10m.LAYOUT,
+    ml_10m.BARE,
+    ml_100k.LAYOUT,
+)
+"""In the order in which they are tried."""
+
+READER_VERSION = "1"
+"""Part of every fingerprint: raise it when a reader comes to read the same files differently."""
+
+DEFAULT_FOLDER = Path("data") / "ml-1m"
+"""Read, where it exists, when no folder is named; the embedded sample otherwise."""
+
+
+class Dataset:
+    """A data set on disk, recognised but not yet read."""
+
+    def __init__(self, name: str, files: Files, layout: Layout) -> None:
+        self.name = name
+        self.path = files.path
+        self.layout = layout
+        self._files = files
+
+    def fingerprint(self) -> str:
+        """What the files are, told in milliseconds: equal as long as nobody changes them."""
+        used = self._files.fingerprint(self.layout.used(self._files.names))
+        return f"{READER_VERSION}:{self.layout.name}:{used}"
+
+    def read(self, on_error: OnError = "fail", rejects: Rejects | None = None) -> Tables:
+        """All tables; pass `rejects` to see what was left out.
+
+        Raises MalformedRow at the first bad line unless `on_error` is "skip", and DataError where
+        no ratings or no movies are left.
+        """
+        return self.layout.read(self._files, Rejects(on_error) if rejects is None else rejects)
+
+
+def locate(data_dir: Path | None = None) -> Dataset:
+    """The data set in a folder or zip; without one, ./data/ml-1m or the embedded sample.
+
+    Raises DataError where there is none.
+    """
+    if data_dir is None:
+        data_dir = DEFAULT_FOLDER if DEFAULT_FOLDER.is_dir() else data.SAMPLE
+    files = open_files(data_dir)
+    name = data_dir.stem if data_dir.is_file() else data_dir.resolve().name
+    for layout in LAYOUTS:
+        if files.names.issuperset((*layout.needs, *layout.marks)):
+            return Dataset(name, files, layout)
+    raise DataError(_what_is_missing(data_dir, files.names))
+
+
+def _what_is_missing(path: Path, names: frozenset[str]) -> str:
+    if not names:
+        return f"{path} holds no files; unpack a MovieLens data set there"
+    near = max(LAYOUTS, key=lambda layout: len(layout.used(names)))
+    there = near.used(names)
+    if there:
+        absent = [name for name in (*near.needs, *near.marks) if name not in names]
+        return f"{path} has {' and '.join(there)} but no {' and no '.join(absent)}; add it"
+    wanted = "; ".join(f"{' and '.join(layout.needs)}" for layout in LAYOUTS)
+    return f"{path} holds no data set in a MovieLens layout (one of: {wanted}); choose another"

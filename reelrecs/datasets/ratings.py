@@ -1,0 +1,118 @@
+"""Ratings files read by the kernel, and what must hold for the ratings of any data set."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs.datasets.files import Files
+from reelrecs.datasets.rejects import Rejects
+from reelrecs.datasets.tables import Movies, Ratings
+from reelrecs.datasets.text import UTF8_MARK, check_header, read_bytes
+from reelrecs.errors import DataError
+from reelrecs.kernels import csr, parse
+
+LOWEST_STARS, HIGHEST_STARS = 0.5, 5.0
+"""The scale of every MovieLens layout."""
+
+CSV_HEADER = ("userId", "movieId", "rating", "timestamp")
+
+UNKNOWN_MOVIE = "movie not in the movie table"
+DUPLICATE = "duplicate (user, movie), the later kept"
+
+
+class RatingsFile(NamedTuple):
+    """Ratings with the place each came from, for messages about them."""
+
+    name: str
+    body: NDArray[np.uint8]  # the text after mark and header
+    skipped_bytes: int
+    skipped_lines: int
+    parsed: parse.ParsedRatings
+    separator: bytes
+
+    @property
+    def ratings(self) -> Ratings:
+        """The good lines as they stand in the file."""
+        return Ratings(self.parsed.users, self.parsed.movies, self.parsed.stars, self.parsed.times)
+
+    def line_of(self, position: int) -> int:
+        """The line of a rating, from 0, counted after the header."""
+        return position if self.parsed.lines is None else int(self.parsed.lines[position])
+
+    def reject(self, rejects: Rejects, line: int, offset: int, cause: str) -> None:
+        """Report a line by its number and offset after the header."""
+        rejects.add(
+            self.name,
+            line + self.skipped_lines + 1,
+            offset + self.skipped_bytes,
+            cause,
+            parse.line_at(self.body, offset),
+        )
+
+
+def read_ratings(
+    files: Files,
+    name: str,
+    separator: bytes,
+    rejects: Rejects,
+    header: tuple[str, ...] | None = None,
+    scale: tuple[float, float] = (LOWEST_STARS, HIGHEST_STARS),
+) -> RatingsFile:
+    """Parse a ratings file; bad lines go to `rejects`. Raises DataError where nothing is left."""
+    text = read_bytes(files, name)
+    skipped = len(UTF8_MARK) if text[:3].tobytes() == UTF8_MARK else 0
+    if header is not None:
+        skipped = check_header(files, name, header)
+    parsed = parse.parse_ratings(text[skipped:], separator, *scale)
+    read = RatingsFile(name, text[skipped:], skipped, int(header is not None), parsed, separator)
+    bad = zip(parsed.bad_lines, parsed.bad_offsets, parsed.bad_codes, strict=True)
+    for line, offset, code in bad:
+        read.reject(rejects, int(line), int(offset), parse.CAUSES[int(code)])
+    if len(parsed.users) == 0:
+        raise DataError(f"{files.path.name}/{name} holds no ratings; unpack the data set again")
+    return read
+
+
+def known_and_single(read: RatingsFile, movies: Movies, rejects: Rejects) -> Ratings:
+    """The ratings of known movies, one per (user, movie): of several the latest counts.
+
+    Equal times: the later line. A movie outside the table makes its line a bad one; duplicates
+    are only counted.
+    """
+    ratings = read.ratings
+    keep = _of_known_movies(ratings, movies.ids)
+    if not keep.all():
+        wrong = np.flatnonzero(~keep)
+        offsets = parse.line_offsets(read.body)
+        for position in wrong:
+            line = read.line_of(int(position))
+            read.reject(rejects, line, int(offsets[line]), UNKNOWN_MOVIE)
+        ratings = take(ratings, np.flatnonzero(keep))
+    return single(ratings, rejects)
+
+
+def single(ratings: Ratings, rejects: Rejects) -> Ratings:
+    """One rating per (user, movie), in file order: the latest, of equal times the later line."""
+    pairs = ratings.users.astype(np.uint64) << np.uint64(32) | ratings.movies
+    ordered = np.sort(pairs)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return ratings
+    order = np.lexsort((ratings.times, pairs))
+    last = np.append(pairs[order][1:] != pairs[order][:-1], True)
+    rejects.counts[DUPLICATE] += int(len(last) - last.sum())
+    return take(ratings, np.sort(order[last]))
+
+
+def take(ratings: Ratings, index: NDArray[np.int64]) -> Ratings:
+    """The ratings at these positions."""
+    return Ratings(
+        ratings.users[index], ratings.movies[index], ratings.stars[index], ratings.times[index]
+    )
+
+
+def _of_known_movies(ratings: Ratings, known: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    distinct, rows = csr.rows_of_ids(ratings.movies)
+    return np.asarray(np.isin(distinct, known)[rows], np.bool_)

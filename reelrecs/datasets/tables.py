@@ -1,0 +1,54 @@
+"""What every layout is read into, before the store gives rows to ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """Ratings in file order; n of each."""
+
+    users: NDArray[np.uint32]
+    movies: NDArray[np.uint32]
+    stars: NDArray[np.float32]
+    times: NDArray[np.int64]  # seconds since 1970-01-01 UTC
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+
+@dataclass(frozen=True, slots=True)
+class Movies:
+    """The movie table; `titles` letter for letter as in the file ("Matrix, The (1999)")."""
+
+    ids: NDArray[np.uint32]
+    titles: list[str]
+    years: NDArray[np.int16]  # 0 = unknown
+    genres: list[tuple[str, ...]]
+    released: NDArray[np.int32]  # days since 1970-01-01; RELEASE_UNKNOWN where unknown
+    links: dict[str, list[str]] = field(default_factory=dict)  # "imdb", "tmdb": "" = none
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """What is known of users beside their ratings: column name to one text per user."""
+
+    ids: NDArray[np.uint32]
+    columns: dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """A data set as read: the store is built from this and nothing else."""
+
+    ratings: Ratings
+    movies: Movies | None  # None: only ratings were given
+    users: Users | None = None
+
+
+RELEASE_UNKNOWN = np.iinfo(np.int32).min
+"""In `Movies.released`: the data does not say."""

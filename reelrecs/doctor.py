@@ -1,0 +1,89 @@
+"""Examines an installation: each finding says what is so, and what to do where it is amiss."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from reelrecs.datasets import locate
+from reelrecs.engine import Engine, load_model
+from reelrecs.errors import ReelRecsError
+from reelrecs.load import cache_folder, content_digest, open_store
+
+PACKAGES = ("numba", "numpy", "pyarrow", "scipy", "scikit-learn", "grpcio", "protobuf", "click")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    good: bool
+    what: str
+    detail: str
+
+
+def examine(data_dir: str | None, models_dir: str) -> list[Finding]:
+    """Look at everything a recommendation needs, in the order in which it needs it."""
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("python", lambda: f"{platform.python_version()} on {platform.platform()}"),
+        ("packages", _packages),
+        ("cores", lambda: str(os.cpu_count())),
+        ("cache folder", lambda: _writable(cache_folder())),
+        ("models folder", lambda: _writable(Path(models_dir))),
+        ("data set", lambda: _data(data_dir)),
+        ("store", lambda: _store(data_dir)),
+        ("model", lambda: _model(data_dir, models_dir)),
+        ("recommendation", lambda: _recommendation(data_dir, models_dir)),
+    ]
+    return [_finding(what, check) for what, check in checks]
+
+
+def _finding(what: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(True, what, check())
+    except (ReelRecsError, OSError, PackageNotFoundError) as error:
+        return Finding(False, what, str(error))
+
+
+def _packages() -> str:
+    return ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+
+
+def _writable(folder: Path) -> str:
+    nearest = folder
+    while not nearest.exists():
+        nearest = nearest.parent
+    with tempfile.TemporaryFile(dir=nearest):
+        return f"{folder.resolve()} can be written"
+
+
+def _data(data_dir: str | None) -> str:
+    dataset = locate(None if data_dir is None else Path(data_dir))
+    return f"{dataset.name} at {dataset.path}"
+
+
+def _store(data_dir: str | None) -> str:
+    store = open_store(locate(None if data_dir is None else Path(data_dir)))
+    if content_digest(store) != store.digest:
+        raise OSError("the store does not hold what was written to it; delete the cache folder")
+    return (
+        f"{store.user_count:,} users, {store.movie_count_total:,} movies, "
+        f"{store.rating_count:,} ratings; digest {store.digest} verified"
+    )
+
+
+def _model(data_dir: str | None, models_dir: str) -> str:
+    store = open_store(locate(None if data_dir is None else Path(data_dir)))
+    model = load_model(store, Path(models_dir))
+    return f"profile {model.blend.profile} with {len(model.blend.names)} terms"
+
+
+def _recommendation(data_dir: str | None, models_dir: str) -> str:
+    with Engine.open(data_dir, models_dir=models_dir) as engine:
+        result = engine.recommend(int(engine.store.user_ids[0]))
+    return f"{len(result)} movies for user {result.user_id} over gRPC"

@@ -1,0 +1,84 @@
+"""Every failure that ReelRecs reports, each with the exit code of the command line.
+
+    ReelRecsError 1
+    ├── InvalidRequest 2        a limit, a name or an option that cannot be served
+    ├── DataError 3             the ratings or movies cannot be read
+    │   └── MalformedRow        one line of them, named by file, line and byte
+    ├── NotFound 4              no such user or movie in this data
+    ├── ModelError 5            a model file is missing, damaged or made from other data
+    ├── ScorerError 6           the scorer is away, too slow or refused the request
+    ├── StorageError 7          a file or folder cannot be written
+    ├── AddressError 8          a port is in use or an address makes no sense
+    └── DownloadError 9         the network or what came over it is not as promised
+
+A message is one line: what happened, then what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class ReelRecsError(Exception):
+    """Root of all errors raised on purpose; catching it catches no bug."""
+
+    exit_code = 1
+
+
+class InvalidRequest(ReelRecsError, ValueError):
+    """What was asked for cannot be served as asked; the message says what can."""
+
+    exit_code = 2
+
+
+class DataError(ReelRecsError):
+    """A data set is absent, empty, of an unknown layout, or contradicts itself."""
+
+    exit_code = 3
+
+
+class MalformedRow(DataError):
+    """One line of a data file breaks its layout."""
+
+    def __init__(self, file: str, line: int, offset: int, cause: str, text: bytes) -> None:
+        shown = text[:80].decode("utf-8", "backslashreplace")
+        shown = shown.encode("unicode_escape").decode("ascii")[:80]
+        super().__init__(
+            f"{file}, line {line} (byte {offset}): {cause}: '{shown}'; "
+            "mend the line, or leave such lines out with --on-error skip"
+        )
+        self.file, self.line, self.offset, self.cause, self.text = file, line, offset, cause, text
+
+
+class NotFound(ReelRecsError, LookupError):
+    """The data holds no such user or movie."""
+
+    exit_code = 4
+
+
+class ModelError(ReelRecsError):
+    """A model file cannot be used with this data; training again always mends it."""
+
+    exit_code = 5
+
+
+class ScorerError(ReelRecsError):
+    """The scorer did not answer with scores; none are ever made up in their place."""
+
+    exit_code = 6
+
+
+class StorageError(ReelRecsError):
+    """A file could not be written; what stood there before still stands."""
+
+    exit_code = 7
+
+
+class AddressError(ReelRecsError):
+    """The address cannot be listened on or is no address at all."""
+
+    exit_code = 8
+
+
+class DownloadError(ReelRecsError):
+    """A download could not be finished or did not match its digest; nothing was unpacked."""
+
+    exit_code = 9

@@ -1,0 +1,55 @@
+"""Why a movie is recommended: the terms, who found it, which liked movies argue for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from reelrecs import config
+from reelrecs.kernels.explain import co_like_cosine
+from reelrecs.results import Reason, movie_of
+from reelrecs.stages import Candidates, Query
+from reelrecs.store import Store
+
+
+def explain(store: Store, query: Query, ranked: Candidates) -> list[Reason]:
+    """One reason per ranked candidate, in the same order."""
+    if ranked.terms is None or ranked.features is None:
+        raise ValueError("only scored candidates can be explained")
+    liked = np.unique(query.liked[-config.ARGUMENT_POOL :])
+    arguments = co_like_cosine(
+        store.by_movie.indptr,
+        store.by_movie.users,
+        store.by_movie.ratings,
+        store.user_count,
+        config.LIKED_FROM,
+        ranked.movies,
+        liked,
+    )
+    similar = ranked.features.column("similar_users_count")
+    return [
+        Reason(
+            contributions=_named(ranked.terms.columns, ranked.terms.values[row]),
+            found_by={
+                channel: float(strength)
+                for channel, strength in zip(ranked.channels, ranked.strength[row], strict=True)
+                if strength > 0
+            },
+            similar_users=int(similar[row]),
+            because_you_liked=[
+                movie_of(store, movie) for movie in _strongest(arguments[row], liked)
+            ],
+        )
+        for row in range(len(ranked))
+    ]
+
+
+def _named(columns: Sequence[str], values: Any) -> dict[str, float]:
+    return {column: float(value) for column, value in zip(columns, values, strict=True)}
+
+
+def _strongest(arguments: Any, liked: Any) -> list[int]:
+    order = np.lexsort((liked, -arguments))[: config.REASON_MOVIES]
+    return [int(liked[at]) for at in order if arguments[at] > 0]

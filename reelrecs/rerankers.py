@@ -1,0 +1,51 @@
+"""From scored candidates to the list that is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.errors import InvalidRequest, ScorerError
+from reelrecs.kernels.rerank import marginal_relevance
+from reelrecs.stages import Candidates, Query
+from reelrecs.store import Store
+
+
+class DiversityReranker:
+    """Trades score for variety of genres and eras by maximal marginal relevance.
+
+    `strength` from 0 (the order of scores, ties by smaller row) to 1 (variety alone). Scores are
+    first stretched to [0, 1] within the list, so a strength means the same on any scale. Raises
+    InvalidRequest for any other strength.
+    """
+
+    def __init__(self, store: Store, strength: float = config.DIVERSITY) -> None:
+        if not 0.0 <= strength <= 1.0:
+            raise InvalidRequest(f"diversity {strength}: give a strength from 0 to 1")
+        self._genres = store.movie_genres
+        self._years = store.movie_years
+        self._strength = strength
+
+    def rerank(self, query: Query, candidates: Candidates) -> NDArray[np.int64]:
+        """Positions of at most query.limit candidates, best first.
+
+        Raises ScorerError when a candidate has no score or one that is not finite.
+        """
+        if candidates.scores is None or not np.isfinite(candidates.scores).all():
+            raise ScorerError("candidates without a finite score cannot be ranked: mend the scorer")
+        scores = candidates.scores.astype(np.float64)
+        if self._strength == 0.0 or len(scores) == 0:
+            return np.lexsort((candidates.movies, -scores))[: query.limit]
+        lowest = scores.min()
+        spread = scores.max() - lowest
+        return marginal_relevance(
+            (scores - lowest) / spread if spread > 0 else np.zeros(len(scores)),
+            candidates.movies,
+            self._genres[candidates.movies],
+            self._years[candidates.movies],
+            self._strength,
+            config.ERA_SPAN,
+            config.DIVERSITY_ERA_SHARE,
+            query.limit,
+        )

@@ -1,0 +1,139 @@
+"""What people get back: plain, frozen, with ids and titles instead of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from reelrecs.datasets.titles import shown_title
+from reelrecs.pipeline import Trace
+from reelrecs.stages import Candidates
+from reelrecs.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Movie:
+    """A movie as people know it; `year` is None where the data does not say."""
+
+    movie_id: int
+    title: str
+    year: int | None
+    genres: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The movie as JSON has it."""
+        return asdict(self)
+
+
+def movie_of(store: Store, row: int) -> Movie:
+    """The movie of a store's row."""
+    year = int(store.movie_years[row])
+    return Movie(
+        movie_id=int(store.movie_ids[row]),
+        title=shown_title(store.raw_title(row)),
+        year=year or None,
+        genres=store.genres_of(row),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a movie is recommended; `contributions` add up to the score."""
+
+    contributions: dict[str, float]
+    found_by: dict[str, float]  # channel to strength
+    similar_users: int
+    because_you_liked: list[Movie]
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One row of a list; rank 1 is the best."""
+
+    rank: int
+    movie: Movie
+    score: float
+    sources: list[str]
+    explanation: Reason | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as the JSON contract has it."""
+        row = {"rank": self.rank, **asdict(self.movie), "score": self.score}
+        row["sources"] = self.sources
+        row["explanation"] = None if self.explanation is None else asdict(self.explanation)
+        return row
+
+
+def recommendations_of(
+    store: Store, ranked: Candidates, reasons: list[Reason] | None
+) -> list[Recommendation]:
+    """Ranked candidates as rows for people; `reasons` in the same order, None to leave them out."""
+    if ranked.scores is None:
+        raise ValueError("only scored candidates make a list")
+    return [
+        Recommendation(
+            rank=place + 1,
+            movie=movie_of(store, row),
+            score=float(ranked.scores[place]),
+            sources=_sources(ranked, place),
+            explanation=reasons[place] if reasons is not None else None,
+        )
+        for place, row in enumerate(ranked.movies.tolist())
+    ]
+
+
+def _sources(ranked: Candidates, place: int) -> list[str]:
+    found = [
+        channel.partition(".")[0]
+        for channel, strength in zip(ranked.channels, ranked.strength[place], strict=True)
+        if strength > 0
+    ]
+    return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationList:
+    """A user's list, best first, and how it came about."""
+
+    user_id: int
+    dataset: str
+    items: list[Recommendation]
+    trace: Trace
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Recommendation]:
+        return iter(self.items)
+
+    def __getitem__(self, index: int) -> Recommendation:
+        return self.items[index]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The list as the JSON contract has it."""
+        return {
+            "user_id": self.user_id,
+            "dataset": self.dataset,
+            "relaxed": list(self.trace.relaxed),
+            "recommendations": [item.to_dict() for item in self.items],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class UserProfile:
+    """What the engine knows of a user."""
+
+    user_id: int
+    dataset: str
+    rating_count: int
+    mean_rating: float
+    liked_count: int
+    peer_count: int
+    preferred_era: int | None
+    top_genres: dict[str, float]  # shrunken mean stars, the best first
+    recent: list[Movie]  # the newest first
+
+    def to_dict(self) -> dict[str, Any]:
+        """The profile as JSON has it."""
+        return asdict(self)

@@ -1,0 +1,119 @@
+"""A linear blend of named columns: every score is the sum of terms that can be shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.errors import ModelError, ScorerError
+from reelrecs.stages import FeatureMatrix, Floats
+
+CF = "cf"
+"""The one column no request carries: the service adds the neighbours' prediction itself."""
+
+TRANSFORMS = ("identity", "log1p")
+
+HANDSET_COLUMNS = {
+    "cf": CF,
+    "genre_overlap": "genre_overlap_score",
+    "collaborative": "collaborative_score",
+    "popularity": "popularity_percentile",
+    "year": "year_preference_score",
+}
+"""Which column each term of `config.HANDSET_WEIGHTS` reads."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blend:
+    """Term j is weight * (f(column) - center) / scale, taken in float64 and rounded to float32.
+
+    A score is the float32 sum of its terms from left to right and nothing else, so terms that are
+    shown add up to the score to the last bit. With `unit_inputs` every column must be on [0, 1]:
+    what lies outside is refused, never cut, for a count blended as a share ruins the order in
+    silence. Raises ModelError for parameters that cannot be.
+    """
+
+    profile: str
+    names: tuple[str, ...]  # [terms] as shown to people
+    columns: tuple[str, ...]  # [terms] what each reads
+    transforms: tuple[str, ...]  # [terms] of TRANSFORMS
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    unit_inputs: bool = False
+
+    def __post_init__(self) -> None:
+        parameters = (self.center, self.scale, self.weights)
+        lengths = {len(self.names), len(self.columns), len(self.transforms), *map(len, parameters)}
+        sound = all(bool(np.isfinite(values).all()) for values in parameters)
+        if (
+            lengths != {max(1, len(self.names))}
+            or not sound
+            or not self.scale.all()
+            or not set(self.transforms) <= set(TRANSFORMS)
+            or len(set(self.names)) < len(self.names)
+        ):
+            raise ModelError(
+                f"blend {self.profile!r} has parameters that cannot be: run train again"
+            )
+
+    @classmethod
+    def handset(cls) -> Blend:
+        """Build the blend of `config.HANDSET_WEIGHTS`; its scores are on [0, 1]."""
+        names = tuple(config.HANDSET_WEIGHTS)
+        return cls(
+            "handset",
+            names,
+            tuple(HANDSET_COLUMNS[name] for name in names),
+            ("identity",) * len(names),
+            np.zeros(len(names)),
+            np.ones(len(names)),
+            np.array(list(config.HANDSET_WEIGHTS.values())),
+            unit_inputs=True,
+        )
+
+    @property
+    def required_columns(self) -> tuple[str, ...]:
+        """What a request must bring: the columns without the one the service adds."""
+        return tuple(column for column in self.columns if column != CF)
+
+    def apply(self, features: FeatureMatrix, cf: Floats | None) -> tuple[Floats, FeatureMatrix]:
+        """Scores [rows] and terms [rows, terms]; `cf` is needed where `CF` is a column.
+
+        Raises ScorerError, naming the column, for one that is missing, not finite, or off [0, 1]
+        where the blend asks for that.
+        """
+        inputs = np.empty((len(features.values), len(self.columns)), np.float64)
+        for at, column in enumerate(self.columns):
+            inputs[:, at] = cf if column == CF else _column(features, column)
+        if self.unit_inputs:
+            inside = (inputs >= 0.0) & (inputs <= 1.0)
+            self._require(inside, inputs, "must be on [0, 1]")
+        for at, transform in enumerate(self.transforms):
+            if transform == "log1p":
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    inputs[:, at] = np.log1p(inputs[:, at])
+        terms = (self.weights * ((inputs - self.center) / self.scale)).astype(np.float32)
+        self._require(np.isfinite(terms), terms, "must be finite, and above -1 under log1p")
+        scores = np.cumsum(terms, axis=1, dtype=np.float32)[:, -1]
+        return np.ascontiguousarray(scores), FeatureMatrix(self.names, terms)
+
+    def _require(self, good: NDArray[np.bool_], values: NDArray[np.floating], what: str) -> None:
+        if not good.all():
+            row, at = np.argwhere(~good)[0]
+            raise ScorerError(
+                f"column {self.columns[at]} {what}; row {row} gives {values[row, at]:g}: "
+                "mend the features"
+            )
+
+
+def _column(features: FeatureMatrix, name: str) -> Floats:
+    if name not in features.columns:
+        raise ScorerError(
+            f"the blend needs the column {name}, the features have "
+            f"{', '.join(features.columns) or 'none'}: send it too"
+        )
+    return features.column(name)

@@ -1,0 +1,113 @@
+"""Scoring over the wire: asks a gRPC service and believes only whole answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from reelrecs import config
+from reelrecs.errors import ScorerError
+from reelrecs.proto import scorer_pb2_grpc
+from reelrecs.scorer import address as addresses
+from reelrecs.scorer import wire
+from reelrecs.stages import Candidates, Query
+from reelrecs.store import Store
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", config.MESSAGE_BYTES),
+    ("grpc.max_send_message_length", config.MESSAGE_BYTES),
+    ("grpc.min_reconnect_backoff_ms", int(config.SCORER_CONNECT * 1000)),
+    ("grpc.max_reconnect_backoff_ms", int(config.SCORER_CONNECT * 1000)),
+    ("grpc.enable_http_proxy", 0),
+]
+"""A connection is given up after SCORER_CONNECT; a scorer is a neighbour, no web page to be had
+through a proxy."""
+
+
+class GrpcScorer:
+    """Asks the first of several addresses that answers; safe for threads.
+
+    An address that is away is passed over and the one that answered is asked first next time. All
+    of it together takes no longer than the deadline.
+    """
+
+    def __init__(
+        self, places: Sequence[str], store: Store, deadline: float = config.SCORER_DEADLINE
+    ) -> None:
+        self._store = store
+        self._deadline = deadline
+        self._addresses = [addresses.checked(place.strip()) for place in places]
+        self._channels = [grpc.insecure_channel(one, _OPTIONS) for one in self._addresses]
+        self._stubs = [_stub(channel) for channel in self._channels]
+        self._first = 0
+
+    def score(self, query: Query, candidates: Candidates) -> Candidates:
+        """Fill in scores and terms; raises ScorerError, never makes one up."""
+        return self.score_many([query], [candidates])[0]
+
+    def score_many(
+        self, queries: Sequence[Query], batches: Sequence[Candidates]
+    ) -> list[Candidates]:
+        """Score the candidates of many queries in one call; raises ScorerError."""
+        if not batches:
+            return []
+        response = self._ask(wire.score_request(self._store, queries, batches))
+        shares = wire.scores_of(response, [len(batch) for batch in batches])
+        return [
+            replace(batch, scores=scores, terms=terms)
+            for batch, (scores, terms) in zip(batches, shares, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        for channel in self._channels:
+            channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _ask(self, request: Any) -> Any:
+        end = time.monotonic() + self._deadline
+        first, count = self._first, len(self._stubs)
+        for at in (*range(first, count), *range(first)):
+            try:
+                response = self._stubs[at].Score(request, timeout=max(0.0, end - time.monotonic()))
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise self._refused(at, error) from error
+            else:
+                self._first = at
+                return response
+        raise ScorerError(
+            f"no scorer answers at {', '.join(self._addresses)}: start one with reelrecs-fast "
+            "serve, or leave --scorer out"
+        )
+
+    def _refused(self, at: int, error: Any) -> ScorerError:
+        where, code = self._addresses[at], error.code()
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return ScorerError(
+                f"the scorer at {where} did not answer within {self._deadline:g} s: try again, or "
+                "another --scorer"
+            )
+        if code is grpc.StatusCode.UNIMPLEMENTED:
+            return ScorerError(f"what answers at {where} is no scorer: give another --scorer")
+        line = " ".join(str(error.details()).split())
+        return ScorerError(f"the scorer at {where} refused ({code.name.lower()}): {line}")
+
+
+def _stub(channel: Any) -> Any:
+    return scorer_pb2_grpc.ScorerServiceStub(channel)  # type: ignore[no-untyped-call]

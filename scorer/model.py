@@ -1,0 +1,116 @@
+"""The scoring model: one store, one blend, one way to find neighbours; saved as one Arrow file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from reelrecs import arrays
+from reelrecs.errors import ModelError, ScorerError
+from reelrecs.scorer.blend import CF, Blend
+from reelrecs.scorer.neighbours import KnnSettings, People, UserKnn
+from reelrecs.stages import FeatureMatrix, Floats, Rows
+from reelrecs.store import Store
+
+FORMAT = "reelrecs.model/1"
+
+
+class ScoringModel:
+    """Scores candidates of any number of people in one call; immutable, shared by threads."""
+
+    def __init__(self, store: Store, blend: Blend, settings: KnnSettings) -> None:
+        self.store = store
+        self.blend = blend
+        self.settings = settings
+        self._knn = UserKnn(store, settings)
+
+    @classmethod
+    def handset(cls, store: Store, settings: KnnSettings | None = None) -> ScoringModel:
+        """Build the model that needs no training: the weights of `config`."""
+        return cls(store, Blend.handset(), settings or KnnSettings())
+
+    def score_batch(
+        self, people: People, counts: Sequence[int], movies: Rows, features: FeatureMatrix
+    ) -> tuple[Floats, FeatureMatrix]:
+        """Scores [candidates] and the terms they are sums of, in the given order.
+
+        `counts[p]` of the candidates are person p's, one person after the other. A blend without
+        the column "cf" looks for no neighbours. Raises ScorerError for features that do not fit
+        the candidates or the blend.
+        """
+        indptr = np.zeros(len(counts) + 1, np.int64)
+        np.cumsum(np.asarray(counts, np.int64), out=indptr[1:])
+        if not len(people.rows) == len(counts) or not (
+            indptr[-1] == len(movies) == len(features.values)
+        ):
+            raise ScorerError(
+                f"{len(people.rows)} people with {indptr[-1]} candidates in all, {len(movies)} "
+                f"movies and {len(features.values)} rows of features: make them agree"
+            )
+        cf = self._knn.scores(people, indptr, movies) if CF in self.blend.columns else None
+        return self.blend.apply(features, cf)
+
+    def save(self, path: Path) -> None:
+        """Write the model, whole or not at all; raises StorageError."""
+        blend = self.blend
+        named: dict[str, arrays.Array] = {
+            "name": pa.array(blend.names, pa.large_string()),
+            "column": pa.array(blend.columns, pa.large_string()),
+            "transform": pa.array(blend.transforms, pa.large_string()),
+            "center": blend.center,
+            "scale": blend.scale,
+            "weight": blend.weights,
+        }
+        metadata = {
+            "format": FORMAT,
+            "dataset": self.store.name,
+            "digest": self.store.digest,
+            "profile": blend.profile,
+            "parameters": json.dumps(
+                {"unit_inputs": blend.unit_inputs, "neighbours": asdict(self.settings)}
+            ),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        arrays.write(path, named, metadata)
+
+    @classmethod
+    def load(cls, path: Path, store: Store) -> ScoringModel:
+        """Read a model that was trained on this very data; raises ModelError for any other file."""
+        if not path.exists():
+            raise ModelError(f"there is no model at {path}: run train first")
+        try:
+            named, metadata = arrays.read(path)
+            if metadata.get("format") != FORMAT:
+                raise arrays.NotReadable(f"{path} is no {FORMAT} file")
+            blend, settings = _parts(named, metadata)
+            dataset, digest = metadata["dataset"], metadata["digest"]
+        except (arrays.NotReadable, KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{path} is no model or a damaged one: run train again") from error
+        if digest != store.digest:
+            raise ModelError(
+                f"model {path} was trained on other data ({dataset} {digest[:8]}, not "
+                f"{store.name} {store.digest[:8]}): run train again"
+            )
+        return cls(store, blend, settings)
+
+
+def _parts(named: dict[str, Any], metadata: dict[str, str]) -> tuple[Blend, KnnSettings]:
+    parameters = json.loads(metadata["parameters"])
+    blend = Blend(
+        metadata["profile"],
+        tuple(named["name"].to_pylist()),
+        tuple(named["column"].to_pylist()),
+        tuple(named["transform"].to_pylist()),
+        np.array(named["center"], np.float64),
+        np.array(named["scale"], np.float64),
+        np.array(named["weight"], np.float64),
+        bool(parameters["unit_inputs"]),
+    )
+    return blend, KnnSettings(**parameters["neighbours"])

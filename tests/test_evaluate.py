@@ -1,0 +1,222 @@
+"""The harness against naive twins and scikit-learn: a wrong ruler spoils every figure."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics.pairwise import cosine_similarity
+
+from reelrecs.errors import DataError, InvalidRequest
+from reelrecs.evaluate import baselines, metrics, run, splits
+from reelrecs.evaluate.compare import bootstrap, paired_difference
+from reelrecs.store import Store
+from tests.worlds import Triple, random_triples, store_of, triples
+
+
+def history(store: Store, row: int) -> list[int]:
+    start, stop = store.by_user.indptr[row], store.by_user.indptr[row + 1]
+    return store.movie_ids[store.by_user.movies[start:stop]].tolist()
+
+
+@given(triples(), st.integers(0, 2))
+def test_last_out_holds_out_the_right_rating(made: Sequence[Triple], cut: int) -> None:
+    store = store_of(made)
+    watched: dict[int, list[int]] = {}
+    for user, movie, _ in made:
+        watched.setdefault(user, []).append(movie)
+    expected = {user: movies for user, movies in watched.items() if len(movies) > cut + 1}
+    if not expected:
+        with pytest.raises(DataError, match="too small"):
+            splits.last_out(store, cut)
+        return
+    split = splits.last_out(store, cut)
+    assert split.train.user_ids[split.users].tolist() == sorted(expected)
+    for place, user in enumerate(split.users):
+        whole = expected[int(split.train.user_ids[user])]
+        targets = split.targets[split.indptr[place] : split.indptr[place + 1]]
+        assert store.movie_ids[targets].tolist() == [whole[-1 - cut]]
+        assert history(split.train, user) == whole[: len(whole) - 1 - cut]
+
+
+@given(triples())
+def test_a_temporal_split_never_trains_on_the_future(made: Sequence[Triple]) -> None:
+    store = store_of(made)
+    try:
+        split = splits.temporal(store, 0.3)
+    except DataError:
+        return
+    held = set(store.by_user.times) - set(split.train.by_user.times)
+    assert max(split.train.by_user.times) < min(held)
+    for place, user in enumerate(split.users):
+        targets = split.targets[split.indptr[place] : split.indptr[place + 1]]
+        assert not set(store.movie_ids[targets]) & set(history(split.train, user))
+
+
+@given(triples(), st.integers(0, 5))
+def test_random_out_takes_one_rating_and_the_seed_decides(
+    made: Sequence[Triple], seed: int
+) -> None:
+    store = store_of(made)
+    try:
+        split = splits.random_out(store, seed)
+    except DataError:
+        return
+    again = splits.random_out(store, seed)
+    np.testing.assert_array_equal(split.targets, again.targets)
+    for place, user in enumerate(split.users):
+        (target,) = split.targets[split.indptr[place] : split.indptr[place + 1]]
+        row = store.user_row(int(split.train.user_ids[user]))
+        left = [movie for movie in history(store, row) if movie != store.movie_ids[target]]
+        assert history(split.train, user) == left
+
+
+def test_unknown_protocols_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="choose one of last-out"):
+        splits.split_by("lastout", store_of(random_triples(1)), 0)
+
+
+def test_ranks_count_ties_against_the_system() -> None:
+    scores = np.array([[3.0, 2.0, 2.0, -np.inf, 1.0]])
+    rows = np.zeros(5, np.int64)
+    ranks = metrics.ranks_of(scores, rows, np.arange(5, dtype=np.int32))
+    assert ranks.tolist() == [1, 3, 3, metrics.MISSED, 4]
+
+
+RANKS = st.lists(
+    st.lists(st.integers(1, 30) | st.just(metrics.MISSED), min_size=1, max_size=5),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(RANKS, st.integers(1, 12))
+def test_accuracy_equals_a_naive_twin(by_user: list[list[int]], k: int) -> None:
+    by_user = [sorted(set(ranks)) for ranks in by_user]
+    indptr = np.concatenate([[0], np.cumsum([len(ranks) for ranks in by_user])])
+    flat = np.array([rank for ranks in by_user for rank in ranks], np.int64)
+    store = store_of([(1, 1, 4.0)])
+    split = splits.Split("t", store, np.arange(len(by_user), dtype=np.int32), indptr, flat * 0)
+    got = metrics.accuracy(split, flat, k)
+    for place, ranks in enumerate(by_user):
+        hits = [rank for rank in ranks if rank <= k]
+        best = min(len(ranks), k)
+        dcg = sum(1 / math.log2(1 + rank) for rank in hits)
+        ideal = sum(1 / math.log2(2 + at) for at in range(best))
+        precision = sum((at + 1) / rank for at, rank in enumerate(hits))
+        first = ranks[0]
+        assert got[f"HR@{k}"][place] == (len(hits) > 0)
+        assert got[f"NDCG@{k}"][place] == pytest.approx(dcg / ideal)
+        assert got[f"Recall@{k}"][place] == pytest.approx(len(hits) / len(ranks))
+        assert got[f"MAP@{k}"][place] == pytest.approx(precision / best)
+        assert got["MRR"][place] == pytest.approx(0 if first == metrics.MISSED else 1 / first)
+
+
+def test_coverage_and_gini_of_known_lists() -> None:
+    store = store_of([(user, movie, 4.0) for user in (1, 2) for movie in range(1, 5)])
+    even = metrics.catalogue_use(store, np.array([[0, 1], [2, 3]], np.int32))
+    assert even == {"coverage": 1.0, "Gini": 0.0}
+    one_for_all = metrics.catalogue_use(store, np.array([[0], [0]], np.int32))
+    assert one_for_all == {"coverage": 0.25, "Gini": pytest.approx(0.75)}
+
+
+def test_a_list_like_the_history_is_calibrated_and_popular_movies_are_no_news() -> None:
+    store = store_of(random_triples(3))
+    user = int(np.argmax(np.diff(store.by_user.indptr)))
+    watched = store.by_user.movies[store.by_user.indptr[user] : store.by_user.indptr[user + 1]]
+    users = np.array([user], np.int32)
+    like = metrics.list_quality(store, users, watched[None, :])
+    one = metrics.list_quality(store, users, np.repeat(watched[:1], 5)[None, :])
+    assert like["calibration"][0] == pytest.approx(0, abs=1e-9)
+    assert one["calibration"][0] > 0.1
+    assert one["diversity"][0] == 0
+    assert like["diversity"][0] > 0.3
+    common = np.argsort(-store.movie_count)[:5].astype(np.int32)
+    rare = np.argsort(store.movie_count)[:5].astype(np.int32)
+    novelty = [
+        metrics.list_quality(store, users, one[None, :])["novelty"][0] for one in (common, rare)
+    ]
+    assert novelty[0] < novelty[1]
+
+
+def test_ease_is_the_minimum_of_its_objective() -> None:
+    store = store_of(random_triples(4))
+    system = baselines.Ease(store, 5.0)
+    x, weights = baselines.interactions(store).toarray(), system._weights
+    gradient = x.T @ (x @ weights - x) + 5.0 * weights
+    np.fill_diagonal(gradient, 0.0)
+    np.testing.assert_allclose(gradient, 0, atol=1e-8)
+    assert (np.diag(weights) == 0).all()
+
+
+def test_neighbour_baselines_equal_scikit_learn() -> None:
+    store = store_of(random_triples(5))
+    x = baselines.interactions(store).toarray()
+    everybody = np.arange(store.user_count, dtype=np.int32)
+    by_item = cosine_similarity(x.T)
+    np.fill_diagonal(by_item, 0)
+    np.testing.assert_allclose(baselines.ItemKnn(store, 10**6).scores(everybody), x @ by_item)
+    by_user = cosine_similarity(x)
+    np.fill_diagonal(by_user, 0)
+    np.testing.assert_allclose(baselines.UserKnn(store, 10**6).scores(everybody), by_user @ x)
+    nearest = np.sort(by_user, axis=1)[:, -3:].sum(axis=1)
+    three = baselines.UserKnn(store, 3)
+    ones = baselines._keep_largest(by_user, 3)
+    np.testing.assert_allclose(np.asarray(ones.sum(axis=1)).ravel(), nearest)
+    np.testing.assert_allclose(three.scores(everybody), ones @ x)
+
+
+class Oracle:
+    """Knows the targets; everything else is tied."""
+
+    name = "oracle"
+
+    def __init__(self, split: splits.Split) -> None:
+        self._split = split
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        scores = np.zeros((len(users), self._split.train.movie_count_total))
+        for row, user in enumerate(users):
+            place = int(np.searchsorted(self._split.users, user))
+            wanted = self._split.targets[self._split.indptr[place] : self._split.indptr[place + 1]]
+            scores[row, wanted] = 1.0
+        return scores
+
+
+def test_the_harness_gives_an_oracle_everything_and_a_constant_nothing() -> None:
+    split = splits.last_out(store_of(random_triples(6, users=300, movies=60)))
+    best = run.run(split, lambda: Oracle(split), 10)
+    assert best.intervals["HR@10"].mean == 1.0
+    assert best.intervals["NDCG@10"].mean == 1.0
+
+    class Constant(Oracle):
+        def scores(self, users: np.ndarray) -> np.ndarray:
+            return np.zeros((len(users), 60))
+
+    assert run.run(split, lambda: Constant(split), 10).intervals["HR@10"].mean == 0.0
+
+
+def test_sampled_negatives_make_it_easier() -> None:
+    split = splits.last_out(store_of(random_triples(7, users=200, movies=300)))
+    full = run.run(split, lambda: baselines.Popularity(split.train), 10)
+    sampled = run.run(split, lambda: baselines.Popularity(split.train), 10, negatives=20, seed=1)
+    assert sampled.intervals["HR@10"].mean > full.intervals["HR@10"].mean + 0.1
+
+
+def test_the_bootstrap_interval_is_that_of_the_normal_law_for_many_users() -> None:
+    values = (np.random.default_rng(0).random(4000) < 0.3).astype(float)
+    interval = bootstrap(values)
+    half = 1.96 * values.std() / math.sqrt(len(values))
+    assert interval.low == pytest.approx(values.mean() - half, abs=0.002)
+    assert interval.high == pytest.approx(values.mean() + half, abs=0.002)
+
+
+def test_pairing_finds_small_but_steady_differences() -> None:
+    rng = np.random.default_rng(1)
+    theirs = rng.random(2000)
+    better = paired_difference(theirs + 0.01 + rng.normal(0, 0.01, 2000), theirs)
+    assert 0 < better.low < 0.01 < better.high
+    tie = paired_difference(rng.permutation(theirs), theirs)
+    assert tie.low < 0 < tie.high
