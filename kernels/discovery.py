@@ -38,7 +38,7 @@ def strengths(
 def take_turns(
     values: NDArray[np.float32], most: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """At most `most` columns of values[channel, column], named in turns, and strengths [n, channel].
+    """At most `most` columns of values[channel, column], named in turns; strengths [n, channel].
 
     Channels rank columns by value (ties: the smaller column) and find none with value 0. In its
     turn a channel passes over columns that are named already, adding its strength to them, and

@@ -58,7 +58,8 @@ class GenrePreferenceFilter:
         """True for movies of at least one top genre."""
         genres = self._genres[candidates.movies]
         top = np.uint64(query.top_genre_mask)
-        return ((genres & top) != 0) | (genres == 0) | (top == 0)
+        passes: Mask = ((genres & top) != 0) | (genres == 0) | (top == 0)
+        return passes
 
 
 class RecencyFilter:
@@ -77,4 +78,5 @@ class RecencyFilter:
         """True for movies of the era, give or take the span."""
         years = self._years[candidates.movies].astype(np.int32)
         away = np.abs(years - query.era)
-        return (away <= self._span) | (years == 0) | (query.era == 0)
+        passes: Mask = (away <= self._span) | (years == 0) | (query.era == 0)
+        return passes

@@ -29,6 +29,11 @@ LAYOUTS: tuple[Layout, ...] = (
 READER_VERSION = "1"
 """Part of every fingerprint: raise it when a reader comes to read the same files differently."""
 
+SUBFOLDERS = (
+    "ml-100k", "ml-1m", "ml-10M100K", "ml-20m", "ml-25m", "ml-32m", "ml-latest", "ml-latest-small"
+)  # fmt: skip
+"""Folders that GroupLens's zips unpack to; named where somebody gives the folder above."""
+
 DEFAULT_FOLDER = Path("data") / "ml-1m"
 """Read, where it exists, when no folder is named; the embedded sample otherwise."""
 
@@ -77,7 +82,10 @@ def _what_is_missing(path: Path, names: frozenset[str]) -> str:
     near = max(LAYOUTS, key=lambda layout: len(layout.used(names)))
     there = near.used(names)
     if there:
-        absent = [name for name in (*near.needs, *near.marks) if name not in names]
+        absent = [name for name in near.needs if name not in names]
         return f"{path} has {' and '.join(there)} but no {' and no '.join(absent)}; add it"
-    wanted = "; ".join(f"{' and '.join(layout.needs)}" for layout in LAYOUTS)
-    return f"{path} holds no data set in a MovieLens layout (one of: {wanted}); choose another"
+    inside = sorted(f"{path / folder}" for folder in SUBFOLDERS if (path / folder).is_dir())
+    if inside:
+        return f"{path} holds no data set itself; give {' or '.join(inside)}"
+    wanted = ", or ".join(dict.fromkeys(" and ".join(layout.needs) for layout in LAYOUTS))
+    return f"{path} holds no data set in a MovieLens layout ({wanted}); choose another"

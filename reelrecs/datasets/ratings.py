@@ -91,6 +91,8 @@ def known_and_single(read: RatingsFile, movies: Movies, rejects: Rejects) -> Rat
             line = read.line_of(int(position))
             read.reject(rejects, line, int(offsets[line]), UNKNOWN_MOVIE)
         ratings = take(ratings, np.flatnonzero(keep))
+    if len(ratings) == 0:
+        raise DataError(f"{read.name} rates no movie of the movie table; check that both belong")
     return single(ratings, rejects)
 
 

@@ -121,7 +121,11 @@ class TitleIndex:
 
     def _holding(self, needle: str) -> NDArray[np.int64]:
         """Titles that hold the needle in either form, by one scan of one text."""
-        places = [match.start() for match in re.finditer(re.escape(needle), self._text)]
+        places = []
+        at = self._text.find(needle)
+        while at >= 0:
+            places.append(at)
+            at = self._text.find(needle, at + 1)
         return np.unique(np.searchsorted(self._ends, np.array(places, np.int64), "right") // 2)
 
     def _holding_all(self, words: list[str]) -> NDArray[np.int64]:

@@ -1,0 +1,220 @@
+"""The whole engine: lists that are right, repeatable and explained."""
+
+import json
+import threading
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import reelrecs
+from reelrecs.engine import Engine, load_model, model_path, train_model
+from reelrecs.errors import InvalidRequest, ModelError, NotFound
+from reelrecs.filters import AlreadyRatedFilter
+from reelrecs.kernels import pool
+from reelrecs.stages import Candidates, Query
+from tests.worlds import random_triples, store_of
+
+
+def test_twenty_recommendations_nobody_has_seen(sample_engine: Engine) -> None:
+    for user_id in (1, 15, 671):
+        result = sample_engine.recommend(user_id)
+        row = sample_engine.store.user_row(user_id)
+        rated = sample_engine.store.by_user
+        watched = rated.movies[rated.indptr[row] : rated.indptr[row + 1]]
+        ids = [item.movie.movie_id for item in result]
+        assert [item.rank for item in result] == list(range(1, 21))
+        assert len(set(ids)) == 20
+        assert not set(ids) & set(sample_engine.store.movie_ids[watched].tolist())
+        assert all(item.sources for item in result)
+
+
+def test_contributions_add_up_to_the_score(sample_engine: Engine) -> None:
+    for item in sample_engine.recommend(15, 50, explain=True):
+        assert item.explanation is not None
+        total = np.float32(0)
+        for part in item.explanation.contributions.values():
+            total += np.float32(part)
+        assert item.score == float(total)
+        assert 0 <= item.score <= 1
+
+
+def test_arguments_are_the_users_own_liked_movies(sample_engine: Engine) -> None:
+    store = sample_engine.store
+    query = sample_engine.query(15, 20)
+    liked = set(store.movie_ids[query.liked].tolist())
+    for item in sample_engine.recommend(15, explain=True):
+        assert item.explanation is not None
+        arguments = [movie.movie_id for movie in item.explanation.because_you_liked]
+        assert 1 <= len(arguments) <= 3
+        assert set(arguments) <= liked
+
+
+def test_distinct_evidence_gives_distinct_scores(sample_engine: Engine) -> None:
+    """Pins the original's fault: raw counts clamped, so hundreds of candidates scored 1.0."""
+    query = sample_engine.query(15, 500)
+    ranked, _ = sample_engine.pipeline.run(query)
+    assert ranked.scores is not None
+    assert len(np.unique(ranked.scores)) > 0.95 * len(ranked)
+    assert (ranked.scores < 1).all()
+
+
+def test_people_get_the_movies_of_their_own_taste() -> None:
+    """In a world of two tastes (odd and even movies) lists hold the user's own kind."""
+    store = store_of(random_triples(3, users=200, movies=100, most=60))
+    busy = store.user_ids[np.diff(store.by_user.indptr) >= 20]
+    with Engine(store, diversity=0.0) as engine:
+        shares = []
+        for user_id in busy.tolist():
+            items = engine.recommend(user_id, 5)
+            shares.append(np.mean([item.movie.movie_id % 2 == user_id % 2 for item in items]))
+    assert np.mean(shares) > 0.9
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_results_do_not_depend_on_threads(sample_engine: Engine, threads: int) -> None:
+    expected = sample_engine.recommend(30, explain=True).to_dict()
+    before = pool.threads()
+    pool.set_threads(threads)
+    try:
+        assert sample_engine.recommend(30, explain=True).to_dict() == expected
+    finally:
+        pool.set_threads(before)
+
+
+def test_many_threads_at_once_get_what_one_gets(sample_engine: Engine) -> None:
+    users = sample_engine.store.user_ids[:24].tolist()
+    expected = {user: sample_engine.recommend(user).to_dict() for user in users}
+    got: dict[int, object] = {}
+
+    def ask(mine: list[int]) -> None:
+        for user in mine:
+            got[user] = sample_engine.recommend(user).to_dict()
+
+    threads = [threading.Thread(target=ask, args=(users[at::6],)) for at in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == expected
+
+
+def test_few_candidates_relax_the_rating_filter_and_say_so() -> None:
+    store = store_of(random_triples(5, users=30, movies=40, most=20))
+    with Engine(store) as engine:
+        user_id = int(store.user_ids[0])
+        few = engine.recommend(user_id, 30)
+    assert few.trace.relaxed == ("minimum_rating",)
+    assert few.to_dict()["relaxed"] == ["minimum_rating"]
+
+
+@pytest.mark.parametrize("limit", [0, -1, 501, 10**6])
+def test_impossible_limits_are_refused(sample_engine: Engine, limit: int) -> None:
+    with pytest.raises(InvalidRequest, match="ask for 1 to 500"):
+        sample_engine.recommend(1, limit)
+
+
+def test_unknown_users_are_not_found(sample_engine: Engine) -> None:
+    with pytest.raises(NotFound, match="no user 100000 in ml-latest-small"):
+        sample_engine.recommend(100000)
+
+
+def test_more_diversity_means_more_genres(sample_engine: Engine) -> None:
+    def distinct_genres(strength: float) -> float:
+        with Engine(sample_engine.store, diversity=strength) as engine:
+            lists = [engine.recommend(user, 10) for user in (15, 30, 73)]
+        return float(
+            np.mean([len({g for item in one for g in item.movie.genres}) for one in lists])
+        )
+
+    assert distinct_genres(0.8) > distinct_genres(0.0)
+
+
+def test_scores_fall_without_diversity(sample_engine: Engine) -> None:
+    with Engine(sample_engine.store, diversity=0.0) as engine:
+        items = engine.recommend(15, 100)
+    assert all(a.score >= b.score for a, b in pairwise(items))
+
+
+def test_a_profile_tells_taste(sample_engine: Engine) -> None:
+    profile = sample_engine.user(15)
+    assert profile.rating_count == 1700
+    assert len(profile.top_genres) == 3
+    assert len(profile.recent) == 10
+    means = list(profile.top_genres.values())
+    assert means == sorted(means, reverse=True)
+    assert json.dumps(profile.to_dict())
+
+
+def test_titles_are_found_with_the_article_on_either_side(sample_engine: Engine) -> None:
+    for text in ("matrix, the", "The Matrix", "the matrix (1999)"):
+        first = sample_engine.search(text)[0]
+        assert (first.title, first.year) == ("The Matrix", 1999)
+
+
+def test_every_trace_tells_all_stages(sample_engine: Engine) -> None:
+    trace = sample_engine.recommend(15, explain=True).trace
+    assert list(trace.seconds) == [
+        "thunder",
+        "phoenix",
+        "merge",
+        "filter",
+        "features",
+        "score",
+        "rerank",
+        "explain",
+    ]
+    assert trace.found["thunder"] == 300
+    assert trace.found["phoenix"] == 200
+
+
+def test_a_trained_model_gives_the_same_list_after_loading(
+    tmp_path: Path, sample_engine: Engine
+) -> None:
+    path, _ = train_model(None, tmp_path)
+    assert path == model_path(sample_engine.store, tmp_path)
+    with reelrecs.open(models_dir=tmp_path) as engine:
+        assert engine.recommend(15).to_dict() == sample_engine.recommend(15).to_dict()
+
+
+def test_a_model_of_other_data_is_refused(tmp_path: Path, sample_engine: Engine) -> None:
+    path, _ = train_model(None, tmp_path)
+    other = store_of(random_triples(1))
+    path.rename(model_path(other, tmp_path))
+    with pytest.raises(ModelError, match="trained on other data"):
+        load_model(other, tmp_path)
+
+
+def test_own_filters_hold_and_own_sources_are_heard(sample_engine: Engine) -> None:
+    class OnlyOldFilter:
+        name = "only_old"
+
+        def keep(self, query: Query, candidates: Candidates) -> np.ndarray:
+            return sample_engine.store.movie_years[candidates.movies] < 1970
+
+    class RowsSource:
+        name = "rows"
+
+        def find(self, query: Query) -> Candidates:
+            rows = np.arange(100, dtype=np.int32)
+            return Candidates(rows, ("rows.first",), np.ones((100, 1), np.float32))
+
+    with Engine(
+        sample_engine.store, sources=[RowsSource()], filters=[OnlyOldFilter()]
+    ) as engine:
+        result = engine.recommend(15)
+    assert all(item.movie.year is not None and item.movie.year < 1970 for item in result)
+    assert result.trace.found["rows"] == 100
+
+
+def test_the_public_names_exist() -> None:
+    assert reelrecs.Engine is Engine
+    for name in reelrecs.__all__:
+        assert getattr(reelrecs, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        reelrecs.nonsense  # noqa: B018
+
+
+def test_the_watched_filter_is_never_given_up(sample_engine: Engine) -> None:
+    assert AlreadyRatedFilter.name not in sample_engine.pipeline.relax
