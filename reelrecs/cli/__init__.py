@@ -73,8 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     try:
-        result: Any = cli.main(arguments, prog_name="reelrecs-fast", standalone_mode=False)
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        with cli.make_context("reelrecs-fast", words) as context:
+            result: Any = cli.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except ReelRecsError as error:
         return _failed(str(error), error.exit_code)
     except click.ClickException as error:

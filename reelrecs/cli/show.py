@@ -8,6 +8,7 @@ import click
 
 from reelrecs.cli.options import Settings, format_option, limit_option, user_option
 from reelrecs.cli.output import print_rows, progress_line
+from reelrecs.errors import NotFound
 
 
 @click.command()
@@ -44,6 +45,8 @@ def search(settings: Settings, title: str, limit: int, format_: str) -> None:
     """Find movies by title, best match first, with their ids."""
     with progress_line() as report, settings.open_engine(report) as engine:
         movies = engine.search(title, limit)
+    if not movies:
+        raise NotFound(f"no title holds {title!r}: try fewer or other words")
     rows = [[movie.movie_id, movie.title, movie.year, "|".join(movie.genres)] for movie in movies]
     print_rows(
         format_,
