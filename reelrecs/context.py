@@ -53,24 +53,20 @@ def query_of_history(
     top = known[np.argsort(-preference[known], kind="stable")[: config.TOP_GENRES]]
     liked = movies[ratings >= config.LIKED_FROM]
     similar, overlap = peers.most_shared(
-        store.by_movie.indptr,
-        store.by_movie.users,
-        store.by_movie.ratings,
+        store.likes.movie_indptr,
+        store.likes.users,
         store.user_count,
         liked,
-        config.LIKED_FROM,
         config.THUNDER_SHARED,
         config.THUNDER_PEERS,
         user_row,
     )
     likes, weight = peers.votes(
-        store.by_user.indptr,
-        store.by_user.movies,
-        store.by_user.ratings,
+        store.likes.user_indptr,
+        store.likes.movies,
         store.movie_count_total,
         similar,
         overlap,
-        config.LIKED_FROM,
     )
     return Query(
         limit=limit,

@@ -45,6 +45,8 @@ def open_store(dataset: Dataset, report: Callable[[str], None] = lambda _: None)
     A stale, truncated or foreign file is replaced, never trusted. Raises DataError when the data
     cannot be read and StorageError when the store cannot be written.
     """
+    if dataset.is_store:
+        return _open_built(dataset.path)
     path, source = store_path(dataset), dataset.fingerprint()
     try:
         store = Store.open(path)
@@ -55,6 +57,19 @@ def open_store(dataset: Dataset, report: Callable[[str], None] = lambda _: None)
             return store
     report(f"reading {dataset.name} from {dataset.path}")
     return build_store(path, dataset.name, dataset.read(), source)
+
+
+def _open_built(path: Path) -> Store:
+    try:
+        return Store.open(path)
+    except arrays.NotReadable as error:
+        raise DataError(f"{path} is no whole store of this version; build it again") from error
+
+
+def store_of(tables: Tables, name: str) -> Store:
+    """The same in memory, with no file behind it."""
+    named, metadata = compile_tables(tables)
+    return Store(named, metadata | {"name": name, "source": ""})
 
 
 def build_store(path: Path, name: str, tables: Tables, source: str = "") -> Store:
@@ -92,7 +107,7 @@ def compile_tables(tables: Tables) -> tuple[dict[str, arrays.Array], dict[str, s
     if tables.users is not None:
         named |= _user_columns(tables.users, user_ids)
     metadata = {"format": FORMAT, "genres": json.dumps(genre_names)}
-    return named, metadata | _summary(named)
+    return named, metadata | summary(named)
 
 
 def restrict(store: Store, keep: NDArray[np.bool_]) -> Store:
@@ -116,7 +131,7 @@ def restrict(store: Store, keep: NDArray[np.bool_]) -> Store:
         store.by_user.times[keep],
         store.movie_count_total,
     )
-    return Store(named, store.metadata | _summary(named))
+    return Store(named, store.metadata | summary(named))
 
 
 def _indexed(
@@ -132,11 +147,17 @@ def _indexed(
     csr.order_by_time(user_indptr, times, order)
     users, movies, stars = users[order], movies[order], stars[order]
     positions = (np.arange(len(order)) - user_indptr[users]).astype(np.int32)
-    movie_indptr, by_movie = csr.compress(movies, movie_count)
+    closing = closing_order(times[order], user_indptr)
+    _, by_closing = csr.compress(closing[users], user_count)
+    movie_indptr, by_movie = csr.compress(movies[by_closing], movie_count)
+    by_movie = by_closing[by_movie]
     count = np.empty(movie_count, np.int32)
     mean = np.empty(movie_count, np.float32)
     liked = np.empty(movie_count, np.int32)
     csr.movie_statistics(movie_indptr, stars[by_movie], config.LIKED_FROM, count, mean, liked)
+    likes = np.flatnonzero(stars >= config.LIKED_FROM)
+    user_likes_indptr, _ = csr.compress(users[likes], user_count)
+    movie_likes_indptr, likes_by_movie = csr.compress(movies[likes], movie_count)
     sums = np.add.reduceat(stars.astype(np.float64), user_indptr[:-1])
     squares = np.add.reduceat(stars.astype(np.float64) ** 2, user_indptr[:-1])
     return {
@@ -144,8 +165,13 @@ def _indexed(
         "user_movies": movies,
         "user_ratings": stars,
         "user_times": times[order],
+        "user_closing": closing,
         "user_mean": (sums / np.diff(user_indptr)).astype(np.float32),
         "user_norm": np.sqrt(squares),
+        "user_likes_indptr": user_likes_indptr,
+        "user_likes": movies[likes],
+        "movie_likes_indptr": movie_likes_indptr,
+        "movie_likes": users[likes][likes_by_movie],
         "movie_indptr": movie_indptr,
         "movie_users": users[by_movie],
         "movie_ratings": stars[by_movie],
@@ -153,11 +179,18 @@ def _indexed(
         "movie_count": count,
         "movie_mean": mean,
         "movie_liked": liked,
-        "movie_percentile": _percentiles(count),
+        "movie_percentile": percentiles(count),
     }
 
 
-def _summary(named: dict[str, Any]) -> dict[str, str]:
+def closing_order(times: NDArray[np.int64], indptr: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Each user's rank by the time of their last rating, ties by row."""
+    rank = np.empty(len(indptr) - 1, np.int32)
+    rank[np.argsort(times[indptr[1:] - 1], kind="stable")] = np.arange(len(rank), dtype=np.int32)
+    return rank
+
+
+def summary(named: dict[str, Any]) -> dict[str, str]:
     """The metadata that follows from the arrays."""
     stars = named["user_ratings"]
     return {
@@ -210,7 +243,7 @@ def _release_days(movies: Movies) -> NDArray[np.int32]:
     return np.where(movies.released == RELEASE_UNKNOWN, days, movies.released)
 
 
-def _percentiles(count: NDArray[np.int32]) -> NDArray[np.float32]:
+def percentiles(count: NDArray[np.int32]) -> NDArray[np.float32]:
     """Share of movies with fewer ratings, ties counted half: a true percentile on (0, 1)."""
     ordered = np.sort(count)
     below = np.searchsorted(ordered, count, "left")

@@ -1,7 +1,7 @@
 """The store: one data set as arrays in mapped memory, and the only place that knows ids.
 
 Rows are positions in ascending order of id. Ratings stand twice: by user in time order (ties by
-file order) and by movie in order of user.
+file order) and by movie in the order in which its raters closed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from reelrecs import arrays
 from reelrecs.errors import NotFound
 
-FORMAT = "reelrecs.store/1"
+FORMAT = "reelrecs.store/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,22 @@ class RatingsByUser:
 
 @dataclass(frozen=True, slots=True)
 class RatingsByMovie:
-    """CSC: for each movie who rated it, users ascending."""
+    """CSC: for each movie who rated it, in the order in which users closed (their last rating)."""
 
     indptr: NDArray[np.int64]  # [movies + 1]
     users: NDArray[np.int32]  # [ratings] user rows
     ratings: NDArray[np.float32]  # [ratings] stars
     positions: NDArray[np.int32]  # [ratings] place in that user's time order
+
+
+@dataclass(frozen=True, slots=True)
+class Likes:
+    """CSR of likes alone, ratings of config.LIKED_FROM stars or more; both ways round."""
+
+    user_indptr: NDArray[np.int64]  # [users + 1]
+    movies: NDArray[np.int32]  # [likes] movie rows, each user's oldest first
+    movie_indptr: NDArray[np.int64]  # [movies + 1]
+    users: NDArray[np.int32]  # [likes] user rows, ascending for each movie
 
 
 class Store:
@@ -65,6 +75,14 @@ class Store:
             named["movie_ratings"],
             named["movie_positions"],
         )
+        self.likes = Likes(
+            named["user_likes_indptr"],
+            named["user_likes"],
+            named["movie_likes_indptr"],
+            named["movie_likes"],
+        )
+        self.user_closing: NDArray[np.int32] = named["user_closing"]
+        """[users] rank by the time of the last rating, 0 = closed first."""
         self.user_ids: NDArray[np.uint32] = named["user_ids"]
         self.user_mean: NDArray[np.float32] = named["user_mean"]
         self.user_norm: NDArray[np.float64] = named["user_norm"]

@@ -33,7 +33,9 @@ def rated(movie_ids, stars):
     return rows, np.array(stars, np.float32), np.arange(len(rows), dtype=np.int64)
 
 
-@given(triples())
+@given(
+    triples() | st.builds(random_triples, st.integers(0, 99), st.just(20), st.just(18), st.just(18))
+)
 def test_a_query_equals_its_naive_twin(world):
     store = store_of(world, movie_count=18)
     everybody = [

@@ -48,7 +48,22 @@ def test_both_orders_hold_exactly_the_ratings(made: Sequence[Triple]) -> None:
         assert (by_user.movies[at], by_user.ratings[at]) == (movie, stars)
     for movie in range(store.movie_count_total):
         users = by_movie.users[by_movie.indptr[movie] : by_movie.indptr[movie + 1]]
-        assert (np.diff(users) > 0).all()
+        assert (np.diff(store.user_closing[users]) > 0).all()
+    last = by_user.times[by_user.indptr[1:] - 1]
+    assert np.argsort(store.user_closing).tolist() == np.argsort(last, kind="stable").tolist()
+
+
+@given(triples())
+def test_likes_are_the_ratings_of_four_stars_and_more(made: Sequence[Triple]) -> None:
+    store = store_of(made, 18)
+    likes = store.likes
+    users = np.repeat(np.arange(store.user_count), np.diff(likes.user_indptr))
+    movies = np.repeat(np.arange(store.movie_count_total), np.diff(likes.movie_indptr))
+    expected = sorted(
+        (store.user_row(user), store.movie_row(movie)) for user, movie, stars in made if stars >= 4
+    )
+    assert sorted(zip(users.tolist(), likes.movies.tolist(), strict=True)) == expected
+    assert sorted(zip(likes.users.tolist(), movies.tolist(), strict=True)) == expected
 
 
 @given(triples())

@@ -18,12 +18,12 @@ PHOENIX = PhoenixSource(STORE)
 
 
 def well_liked(seed):
-    """A store where most movies are well rated, each by its own number of users."""
+    """A store where about half the movies reach the mean, each rated by its own number of users."""
     rng = np.random.default_rng(seed)
     chance = rng.uniform(0.1, 0.9, 70)
     return store_of(
         [
-            (user, movie, float(rng.integers(6, 11)) / 2)
+            (user, movie, float(rng.integers(5, 10)) / 2)
             for user in range(1, 61)
             for movie in range(1, 71)
             if rng.random() < chance[movie - 1]

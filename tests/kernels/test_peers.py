@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelrecs.kernels import peers
-from tests.worlds import store_of, triples
+from tests.worlds import random_triples, store_of, triples
+
+WORLDS = triples() | st.builds(
+    random_triples, st.integers(0, 99), st.just(20), st.just(18), st.just(18)
+)
+"""Sparse worlds with empty rows, and dense ones where many users share equally many movies."""
 
 
 def likes_of(store, user):
@@ -14,7 +19,7 @@ def likes_of(store, user):
     return {int(movie) for movie in store.by_user.movies[span][liked]}
 
 
-@given(triples(), st.data())
+@given(WORLDS, st.data())
 def test_most_shared_equals_its_naive_twin(world, data):
     store = store_of(world, movie_count=18)
     rows = st.lists(st.integers(0, store.movie_count_total - 1), unique=True)
@@ -22,12 +27,10 @@ def test_most_shared_equals_its_naive_twin(world, data):
     shared_from, most = data.draw(st.integers(1, 4)), data.draw(st.integers(0, 14))
     excluded = data.draw(st.integers(-1, store.user_count))
     found, overlap = peers.most_shared(
-        store.by_movie.indptr,
-        store.by_movie.users,
-        store.by_movie.ratings,
+        store.likes.movie_indptr,
+        store.likes.users,
         store.user_count,
         liked,
-        4.0,
         shared_from,
         most,
         excluded,
@@ -45,20 +48,18 @@ def test_most_shared_equals_its_naive_twin(world, data):
     assert overlap.tolist() == [shared[user] for user in ranked]
 
 
-@given(triples(), st.data())
+@given(WORLDS, st.data())
 def test_votes_equal_their_naive_twin(world, data):
     store = store_of(world, movie_count=18)
     rows = data.draw(st.lists(st.integers(0, store.user_count - 1), unique=True))
     chosen = np.array(rows, np.int32)
     overlap = np.array([data.draw(st.integers(1, 9)) for _ in rows], np.int32)
     likes, weight = peers.votes(
-        store.by_user.indptr,
-        store.by_user.movies,
-        store.by_user.ratings,
+        store.likes.user_indptr,
+        store.likes.movies,
         store.movie_count_total,
         chosen,
         overlap,
-        4.0,
     )
     for movie in range(store.movie_count_total):
         voters = [at for at, user in enumerate(rows) if movie in likes_of(store, user)]
