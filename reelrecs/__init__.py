@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Engine": "reelrecs.engine",
+    "History": "reelrecs.people",
     "ReelRecsError": "reelrecs.errors",
     "Recommendation": "reelrecs.results",
     "RecommendationList": "reelrecs.results",
+    "SimilarMovies": "reelrecs.similar",
     "Candidates": "reelrecs.stages",
     "FeatureMatrix": "reelrecs.stages",
     "Query": "reelrecs.stages",
@@ -29,8 +31,11 @@ _HOMES = {
 __all__ = ["open", *_HOMES]
 
 
-def open(data_dir: str | Path | None = None, **choices: Any) -> Engine:
-    """An engine over a data set; `choices` are those of `Engine.open`."""
+def open(data_dir: str | Path | Any = None, **choices: Any) -> Engine:
+    """An engine over a data set: a folder, a zip, or a pandas, polars or Arrow table of ratings.
+
+    `choices` are those of `Engine.open`.
+    """
     from reelrecs.engine import Engine
 
     return Engine.open(data_dir, **choices)

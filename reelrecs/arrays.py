@@ -7,6 +7,7 @@ matrices in Arrow columns is LensKit's).
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -29,17 +30,17 @@ class NotReadable(Exception):
 def write(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
     """Write the arrays (numpy arrays of numbers, Arrow arrays of strings) and the metadata.
 
-    Raises StorageError when the folder or the disk refuses.
+    Arrays of several dimensions are stored flat, their shape beside them. Raises StorageError when
+    the folder or the disk refuses.
     """
-    columns, names = [], []
+    columns, fields = [], []
     for name, values in arrays.items():
-        flat = values if isinstance(values, pa.Array) else pa.array(values)
-        columns.append(pa.LargeListArray.from_arrays(pa.array([0, len(flat)], pa.int64()), flat))
-        names.append(name)
-    schema = pa.schema(
-        [pa.field(name, column.type) for name, column in zip(names, columns, strict=True)],
-        metadata=dict(metadata),
-    )
+        flat = values if isinstance(values, pa.Array) else pa.array(values.reshape(-1))
+        column = pa.LargeListArray.from_arrays(pa.array([0, len(flat)], pa.int64()), flat)
+        shape = json.dumps(values.shape if isinstance(values, np.ndarray) else [len(flat)])
+        columns.append(column)
+        fields.append(pa.field(name, column.type, metadata={"shape": shape}))
+    schema = pa.schema(fields, metadata=dict(metadata))
     batch = pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def write_batch(file: BinaryIO) -> None:
@@ -59,8 +60,11 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         if reader.num_record_batches != 1:
             raise NotReadable(f"{path} holds {reader.num_record_batches} record batches, not one")
         batch = reader.get_batch(0)
-        arrays = {name: _view(batch.column(index)) for index, name in enumerate(batch.schema.names)}
-    except (OSError, pa.ArrowException, AttributeError) as error:
+        arrays = {
+            field.name: _view(column, json.loads(field.metadata[b"shape"]))
+            for field, column in zip(batch.schema, batch.columns, strict=True)
+        }
+    except (OSError, pa.ArrowException, AttributeError, TypeError, ValueError, KeyError) as error:
         raise NotReadable(f"{path}: {error}") from error
     metadata = {
         key.decode(): value.decode() for key, value in (batch.schema.metadata or {}).items()
@@ -71,7 +75,8 @@ def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
 def write_whole(path: Path, write_to: Callable[[BinaryIO], None]) -> None:
     """Write aside, fsync, rename: readers see the old file or the new one, never a part.
 
-    Two processes that write at once both succeed; the later rename stands. Raises StorageError.
+    Two processes that write at once both succeed; the later rename stands. Nothing is left behind
+    when `write_to` raises or is interrupted. Raises StorageError.
     """
     aside: str | None = None
     try:
@@ -83,18 +88,22 @@ def write_whole(path: Path, write_to: Callable[[BinaryIO], None]) -> None:
             os.fsync(file.fileno())
         os.chmod(aside, 0o644)
         os.replace(aside, path)
+        aside = None
     except OSError as error:
-        if aside is not None and os.path.exists(aside):
-            os.unlink(aside)
         reason = error.strerror or str(error)
         raise StorageError(
             f"cannot write {path}: {reason.lower()}; choose a folder that can be written"
         ) from error
+    finally:
+        if aside is not None and os.path.exists(aside):
+            os.unlink(aside)
 
 
-def _view(column: pa.LargeListArray) -> Array:
+def _view(column: pa.LargeListArray, shape: list[int]) -> Array:
     """The one list of a column; by its buffer, for `to_numpy` would import pandas where it is."""
     values = column.values
     if not pa.types.is_primitive(values.type):
         return values
-    return np.frombuffer(values.buffers()[1], values.type.to_pandas_dtype(), len(values))
+    return np.frombuffer(values.buffers()[1], values.type.to_pandas_dtype(), len(values)).reshape(
+        shape
+    )

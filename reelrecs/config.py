@@ -17,6 +17,30 @@ MODELS_DIR = "models"
 RECENT_MOVIES = 10
 """Most recent movies shown of a user."""
 
+# -- people and movies that are asked for by hand ------------------------------------------------
+LIKED_TITLE_STARS = 5.0
+"""Stars that a title named by --like counts as: what people name unasked is what they love."""
+
+SIMILAR_SHRINKAGE = 10.0
+"""Common likers' worth of trust in genres and era before the likes of two movies count: below ten,
+chance alone makes a perfect pair."""
+
+SIMILAR_KIND = 0.1
+"""Likeness of two movies of the same genres and year without any common liker: below that of
+movies which people do like together, so that kind speaks only where likes are silent."""
+
+BATCH_USERS = 64
+"""Users scored in one call by `batch`: the call costs little for each, and a block is done well
+before the scorer's deadline."""
+
+BATCH_GROUP = 16
+"""Blocks of users that make a row group of the output: large enough to compress, small enough that
+memory stays at megabytes."""
+
+NEW_USER_DIVERSITY = 0.3
+"""Least strength of the diversity penalty for somebody with no ratings, unless it is switched off:
+with nothing known of a taste, a list should offer something to each."""
+
 # -- the user's context ---------------------------------------------------------------------
 GENRE_SHRINKAGE = 5.0
 """Ratings' worth of trust in the user's own mean before a genre's mean counts: a genre seen
@@ -76,9 +100,20 @@ HANDSET_WEIGHTS = {
 }
 """The hand-set blend; every term is on [0, 1], so a score is too."""
 
+RECENCY_YEARS = 10
+"""Years from the user's era that the recency filter lets pass."""
+
+RELAX_ORDER = ("recency", "genre_preference", "minimum_rating")
+"""Which filters give way, first to last, when too few movies pass: era is the weakest reason to
+withhold a movie, a poor rating the strongest. A movie already rated is never shown."""
+
+LEARNED_THUNDER, LEARNED_PHOENIX = 60, 40
+"""Places of the two older sources beside sequence evidence: for variety and for people with a
+short history."""
+
 # -- re-ranking ------------------------------------------------------------------------------
-DIVERSITY = 0.1
-"""Default strength of the diversity penalty; 0 switches it off."""
+HANDSET_DIVERSITY, LEARNED_DIVERSITY = 0.1, 0.0
+"""Default strength of the diversity penalty in either profile; 0 switches it off."""
 
 DIVERSITY_ERA_SHARE = 0.25
 """Share of two movies' likeness that is being of the same era; the rest is sharing genres, which
@@ -108,3 +143,61 @@ MESSAGE_BYTES = 64 * 2**20
 
 SERVICE_WORKERS = 4
 """Requests the service works on at once; kernels release the GIL, so two cores stay busy."""
+
+# -- the learned profile: base models (all chosen on ml-1m's validation cut) ---------------------
+PAIRED_MOVIES = 4_000
+"""Movies, the most rated, between which dense item-to-item matrices are kept: 64 MB each."""
+
+STEP_DECAY = 0.8
+"""Weight of each further step back in the sequential ridge regression."""
+
+STEP_REACH = 60
+"""Steps back that count at all: .8^60 is a millionth."""
+
+STEP_RIDGE, STEP_RIDGE_POWER = 700.0, 0.25
+"""Ridge of a movie of mean popularity, and how it grows with popularity."""
+
+EASE_RIDGE = 400.0
+"""Ridge of EASE; flat between 250 and 600."""
+
+PAIR_DECAY, PAIR_REACH = 0.9, 40
+"""Decay a step and reach of plain ordered co-occurrence."""
+
+TASTE_NEIGHBOURS = 200
+"""People of like taste who vote."""
+
+STEP_ROWS, EASE_ROWS, PAIR_ROWS = 31, 300, 60
+"""Last movies whose matrix rows are summed: what is older weighs under .001, or costs more time
+than it brings."""
+
+PAIR_ANCHOR_DECAY = 0.96
+"""Weight of each earlier movie in the sum over pairs."""
+
+POPULARITY_DISCOUNT = 0.12
+"""Votes are divided by popularity to this power before candidates are drawn."""
+
+BEFORE_SHARE = 0.3
+"""What a movie watched before an anchor weighs beside one watched after it."""
+
+SEQUENCE_CANDIDATES = (200, 150, 50)
+"""Candidates drawn by sequence kNN, by the chain and by people of like taste."""
+
+RECENT_USERS = 600
+"""Users about this one in closing order among whom a movie's recency is told."""
+
+STREAK_MOVIES, STREAK_GENRE_DECAY, STREAK_YEAR_DECAY = 12, 0.85, 0.7
+"""Last movies that tell a streak of a genre or an era, and their decays."""
+
+# -- the learned profile: the blend --------------------------------------------------------------
+TRAIN_SEED = 7
+"""Seeds everything in training."""
+
+TEACHERS, TARGETS_A_USER = 1_200, 5
+"""Users whose last movies teach the blend, and how many of them: 3,000 choices are as good as
+15,000."""
+
+BEST_RIVALS, DRAWN_RIVALS = 40, 60
+"""Rivals of the movie watched: the best by sequence kNN, and a random sample of the others."""
+
+LEAST_CHOICES = 100
+"""Fewer choices teach two dozen weights nothing."""

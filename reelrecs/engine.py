@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from reelrecs import config
 from reelrecs.context import build_query
@@ -13,19 +13,20 @@ from reelrecs.datasets import locate
 from reelrecs.datasets.titles import search
 from reelrecs.errors import InvalidRequest
 from reelrecs.explain import explain as explain_ranked
-from reelrecs.features import CatalogueFeatures
-from reelrecs.filters import AlreadyRatedFilter, MinimumRatingFilter
 from reelrecs.kernels import pool
-from reelrecs.load import open_store
+from reelrecs.load import open_store, store_of
+from reelrecs.people import History, query_of_person
 from reelrecs.pipeline import Pipeline
+from reelrecs.profiles import HANDSET, PROFILES, filters_by_name, profile_of
 from reelrecs.rerankers import DiversityReranker
 from reelrecs.results import Movie, RecommendationList, UserProfile, movie_of, recommendations_of
 from reelrecs.scorer.client import GrpcScorer
 from reelrecs.scorer.embedded import EmbeddedScorer
 from reelrecs.scorer.model import ScoringModel
-from reelrecs.sources import PhoenixSource, ThunderSource
+from reelrecs.similar import SimilarMovies, similar_movies
 from reelrecs.stages import Filter, Query, Scorer, Source
 from reelrecs.store import Store
+from reelrecs.train import train
 
 EMBEDDED = "embedded"
 """The scorer hosted by this process on a private address."""
@@ -40,8 +41,10 @@ def _silent(message: str) -> None:
 class Engine:
     """Recommendations for one data set; safe to share between threads, closed when done.
 
-    `sources` and `filters` come on top of the built-in ones. A filter of yours always holds unless
-    `relax` names it. Without a `scorer` this process scores by hand-set weights, over gRPC.
+    `model` (the hand-set one unless given) decides the profile, that is which stages make a list;
+    it is scored by this process, over gRPC, or by another `scorer`. `sources` and `filters` come
+    on top of the profile's own; a filter is an object or the name of a built-in one. Your objects
+    always hold unless `relax` names them.
     """
 
     def __init__(
@@ -49,55 +52,74 @@ class Engine:
         store: Store,
         scorer: Scorer | None = None,
         *,
-        diversity: float = config.DIVERSITY,
+        model: ScoringModel | None = None,
+        diversity: float | None = None,
         sources: Sequence[Source] = (),
-        filters: Sequence[Filter] = (),
+        filters: Sequence[Filter | str] = (),
         relax: Sequence[str] = (),
     ) -> None:
         self.store = store
-        reranker = DiversityReranker(store, diversity)
+        model = model or ScoringModel.handset(store)
+        self.profile = profile_of(model)
+        named = [one for one in filters if isinstance(one, str)]
+        own = [one for one in filters if not isinstance(one, str)]
+        strength = self.profile.diversity if diversity is None else diversity
         self.pipeline = Pipeline(
-            sources=(ThunderSource(store), PhoenixSource(store), *sources),
-            filters=(AlreadyRatedFilter(), MinimumRatingFilter(store), *filters),
-            featurizers=(CatalogueFeatures(store),),
-            scorer=EmbeddedScorer(ScoringModel.handset(store)) if scorer is None else scorer,
-            reranker=reranker,
-            relax=(*relax, MinimumRatingFilter.name),
+            sources=(*self.profile.sources, *sources),
+            filters=(*filters_by_name(store, named), *own),
+            featurizers=self.profile.featurizers,
+            scorer=EmbeddedScorer(model) if scorer is None else scorer,
+            reranker=DiversityReranker(store, strength),
+            relax=(*relax, *config.RELAX_ORDER),
         )
 
     @classmethod
     def open(
         cls,
-        data_dir: Path | str | None = None,
+        data_dir: Path | str | Any = None,
         *,
         models_dir: Path | str = config.MODELS_DIR,
+        profile: str | None = None,
         scorer: str = EMBEDDED,
         threads: int | None = None,
-        diversity: float = config.DIVERSITY,
+        diversity: float | None = None,
+        filters: Sequence[Filter | str] = (),
         report: Report = _silent,
     ) -> Self:
         """Open a data set (None: ./data/ml-1m if there, else the embedded sample).
 
-        `scorer` is "embedded" or addresses of running services, separated by commas. Uses the
-        model that `train` left for this data set in `models_dir`, if any. `report` hears what is
-        being waited for. Raises DataError, ModelError, StorageError, AddressError.
+        A pandas, polars or Arrow table of ratings serves as well as a folder.
+
+        `profile` is "learned" (the model that `train` left for this data set in `models_dir`),
+        "handset", or None for the learned one if it is there. `scorer` is "embedded" or addresses
+        of running services, separated by commas. `report` hears what is being waited for. Raises
+        DataError, ModelError, StorageError, AddressError.
         """
         store = _open_store(data_dir, threads, report)
-        if scorer != EMBEDDED:
-            return cls(store, GrpcScorer(scorer.split(","), store), diversity=diversity)
-        return cls(store, EmbeddedScorer(load_model(store, Path(models_dir))), diversity=diversity)
+        model = load_model(store, Path(models_dir), profile)
+        remote = None if scorer == EMBEDDED else GrpcScorer(scorer.split(","), store)
+        return cls(store, remote, model=model, diversity=diversity, filters=filters)
 
     def recommend(
         self, user_id: int, limit: int = config.DEFAULT_LIMIT, *, explain: bool = False
     ) -> RecommendationList:
         """The user's list, best first; raises NotFound, InvalidRequest, ScorerError."""
-        query = self.query(user_id, limit)
-        ranked, trace = self.pipeline.run(query)
-        reasons = None
-        if explain and len(ranked) > 0:
-            reasons = trace.timed("explain", lambda: explain_ranked(self.store, query, ranked))
-        items = recommendations_of(self.store, ranked, reasons)
-        return RecommendationList(user_id, self.store.name, items, trace)
+        return self._list(user_id, self.query(user_id, limit), explain)
+
+    def recommend_for(
+        self, history: History, limit: int = config.DEFAULT_LIMIT, *, explain: bool = False
+    ) -> RecommendationList:
+        """The list of somebody the store does not hold, by what they rated; none is somebody new.
+
+        Raises NotFound for a movie the data does not hold, InvalidRequest and ScorerError.
+        """
+        check_limit(limit)
+        return self._list(None, query_of_person(self.store, history, limit), explain)
+
+    def similar(self, movie_id: int, limit: int = config.DEFAULT_LIMIT) -> SimilarMovies:
+        """The movies nearest to this one, with the case for each; raises NotFound."""
+        check_limit(limit)
+        return similar_movies(self.store, self.store.movie_row(movie_id), limit)
 
     def user(self, user_id: int, recent: int = config.RECENT_MOVIES) -> UserProfile:
         """What the engine knows of a user; raises NotFound."""
@@ -119,14 +141,22 @@ class Engine:
 
     def search(self, text: str, limit: int = config.DEFAULT_LIMIT) -> list[Movie]:
         """Movies whose title holds the text, articles in either place; the best match first."""
-        _check_limit(limit)
+        check_limit(limit)
         rows = search(self.store.all_titles, text, limit, self.store.movie_count)
         return [movie_of(self.store, row) for row in rows]
 
     def query(self, user_id: int, limit: int) -> Query:
         """The pipeline's view of a user; raises NotFound or InvalidRequest."""
-        _check_limit(limit)
+        check_limit(limit)
         return build_query(self.store, self.store.user_row(user_id), limit)
+
+    def _list(self, user_id: int | None, query: Query, explain: bool) -> RecommendationList:
+        ranked, trace = self.pipeline.run(query)
+        reasons = None
+        if explain and len(ranked) > 0:
+            reasons = trace.timed("explain", lambda: explain_ranked(self.store, query, ranked))
+        items = recommendations_of(self.store, ranked, reasons)
+        return RecommendationList(user_id, self.store.name, items, trace)
 
     def close(self) -> None:
         """Stop the embedded scorer or hang up on the remote one."""
@@ -151,15 +181,24 @@ def open_model(
     models_dir: Path | str,
     threads: int | None = None,
     report: Report = _silent,
+    profile: str | None = None,
 ) -> ScoringModel:
     """The model that a service of this data set scores with; raises as `Engine.open` does."""
-    return load_model(_open_store(data_dir, threads, report), Path(models_dir))
+    return load_model(_open_store(data_dir, threads, report), Path(models_dir), profile)
 
 
-def load_model(store: Store, models_dir: Path) -> ScoringModel:
-    """The trained model of this data set, else the hand-set one; raises ModelError."""
+def load_model(store: Store, models_dir: Path, profile: str | None = None) -> ScoringModel:
+    """The model of a profile; None: the trained one if it is there, else the hand-set one.
+
+    Raises ModelError for a trained model that is absent, damaged or of other data, and
+    InvalidRequest for a profile that does not exist.
+    """
+    if profile not in (None, *PROFILES):
+        raise InvalidRequest(f"no profile {profile!r}: choose from {', '.join(PROFILES)}")
     path = model_path(store, models_dir)
-    return ScoringModel.load(path, store) if path.exists() else ScoringModel.handset(store)
+    if profile == HANDSET or (profile is None and not path.exists()):
+        return ScoringModel.handset(store)
+    return ScoringModel.load(path, store)
 
 
 def model_path(store: Store, models_dir: Path) -> Path:
@@ -175,18 +214,23 @@ def train_model(
 ) -> tuple[Path, ScoringModel]:
     """Make a data set's model and write it, whole or not at all; raises StorageError too."""
     store = _open_store(data_dir, threads, report)
-    model = ScoringModel.handset(store)
+    model = train(store, report)
     path = model_path(store, Path(models_dir))
     model.save(path)
     return path, model
 
 
-def _open_store(data_dir: Path | str | None, threads: int | None, report: Report) -> Store:
+def _open_store(data_dir: Path | str | Any, threads: int | None, report: Report) -> Store:
     if threads is not None:
         pool.set_threads(threads)
+    if data_dir is not None and not isinstance(data_dir, (str, Path)):
+        from reelrecs.datasets.frames import import_frames
+
+        return store_of(import_frames(data_dir).tables, "table")
     return open_store(locate(None if data_dir is None else Path(data_dir)), report)
 
 
-def _check_limit(limit: int) -> None:
+def check_limit(limit: int) -> None:
+    """Raise InvalidRequest unless lists of this length are served."""
     if not 1 <= limit <= config.MAX_LIMIT:
         raise InvalidRequest(f"limit {limit}: ask for 1 to {config.MAX_LIMIT} movies")

@@ -16,7 +16,7 @@ from reelrecs.store import Store
 
 def explain(store: Store, query: Query, ranked: Candidates) -> list[Reason]:
     """One reason per ranked candidate, in the same order."""
-    if ranked.terms is None or ranked.features is None:
+    if ranked.terms is None:
         raise ValueError("only scored candidates can be explained")
     liked = np.unique(query.liked[-config.ARGUMENT_POOL :])
     arguments = co_like_cosine(
@@ -28,7 +28,6 @@ def explain(store: Store, query: Query, ranked: Candidates) -> list[Reason]:
         ranked.movies,
         liked,
     )
-    similar = ranked.features.column("similar_users_count")
     return [
         Reason(
             contributions=_named(ranked.terms.columns, ranked.terms.values[row]),
@@ -37,7 +36,7 @@ def explain(store: Store, query: Query, ranked: Candidates) -> list[Reason]:
                 for channel, strength in zip(ranked.channels, ranked.strength[row], strict=True)
                 if strength > 0
             },
-            similar_users=int(similar[row]),
+            similar_users=int(query.peer_likes[ranked.movies[row]]),
             because_you_liked=[
                 movie_of(store, movie) for movie in _strongest(arguments[row], liked)
             ],

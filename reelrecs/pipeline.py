@@ -14,6 +14,7 @@ from reelrecs.stages import (
     FeatureMatrix,
     Featurizer,
     Filter,
+    ManyScorer,
     Mask,
     Query,
     Reranker,
@@ -73,6 +74,20 @@ class Pipeline:
         order = trace.timed("rerank", lambda: self.reranker.rerank(query, scored))
         return scored.take(order), trace
 
+    def run_many(self, queries: Sequence[Query]) -> list[Candidates]:
+        """What `run` gives for each query, scored in one call where the scorer can."""
+        trace = Trace()
+        batches = []
+        for query in queries:
+            found = self.candidates(query, trace)
+            batches.append(self.described(query, found, trace) if len(found) else found)
+        filled = [at for at, batch in enumerate(batches) if len(batch)]
+        scored = self._scored([queries[at] for at in filled], [batches[at] for at in filled])
+        for at, batch in zip(filled, scored, strict=True):
+            _same_order("the scorer", batches[at], batch)
+            batches[at] = batch.take(self.reranker.rerank(queries[at], batch))
+        return batches
+
     def candidates(self, query: Query, trace: Trace) -> Candidates:
         """What the sources find and the filters let pass."""
         batches = []
@@ -101,6 +116,14 @@ class Pipeline:
         return Candidates(
             candidates.movies, candidates.channels, candidates.strength, features=matrix
         )
+
+    def _scored(
+        self, queries: Sequence[Query], batches: Sequence[Candidates]
+    ) -> Sequence[Candidates]:
+        if isinstance(self.scorer, ManyScorer):
+            return self.scorer.score_many(queries, batches)
+        pairs = zip(queries, batches, strict=True)
+        return [self.scorer.score(query, batch) for query, batch in pairs]
 
     def _filtered(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
         masks: dict[str, Mask] = {}

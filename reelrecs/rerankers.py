@@ -20,7 +20,7 @@ class DiversityReranker:
     InvalidRequest for any other strength.
     """
 
-    def __init__(self, store: Store, strength: float = config.DIVERSITY) -> None:
+    def __init__(self, store: Store, strength: float) -> None:
         if not 0.0 <= strength <= 1.0:
             raise InvalidRequest(f"diversity {strength}: give a strength from 0 to 1")
         self._genres = store.movie_genres
@@ -37,6 +37,9 @@ class DiversityReranker:
         scores = candidates.scores.astype(np.float64)
         if self._strength == 0.0 or len(scores) == 0:
             return np.lexsort((candidates.movies, -scores))[: query.limit]
+        strength = self._strength
+        if len(query.movies) == 0:
+            strength = max(strength, config.NEW_USER_DIVERSITY)
         lowest = scores.min()
         spread = scores.max() - lowest
         return marginal_relevance(
@@ -44,7 +47,7 @@ class DiversityReranker:
             candidates.movies,
             self._genres[candidates.movies],
             self._years[candidates.movies],
-            self._strength,
+            strength,
             config.ERA_SPAN,
             config.DIVERSITY_ERA_SHARE,
             query.limit,

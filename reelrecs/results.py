@@ -69,6 +69,8 @@ def recommendations_of(
     store: Store, ranked: Candidates, reasons: list[Reason] | None
 ) -> list[Recommendation]:
     """Ranked candidates as rows for people; `reasons` in the same order, None to leave them out."""
+    if len(ranked) == 0:
+        return []
     if ranked.scores is None:
         raise ValueError("only scored candidates make a list")
     return [
@@ -94,9 +96,9 @@ def _sources(ranked: Candidates, place: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class RecommendationList:
-    """A user's list, best first, and how it came about."""
+    """A person's list, best first, and how it came about."""
 
-    user_id: int
+    user_id: int | None  # None for somebody the store does not hold
     dataset: str
     items: list[Recommendation]
     trace: Trace

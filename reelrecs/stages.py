@@ -5,8 +5,9 @@ Everything here is arrays over *rows* (positions in the store); ids appear only 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,8 @@ class Query:
     peer_overlap: Rows  # [peers] how many liked movies they share
     peer_likes: Rows  # [movies of the store] how many peers like each
     peer_weight: Rows  # [movies of the store] the overlap of those peers, added up
+    scratch: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    """What one stage worked out for this query and another may use, under the owner's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,17 @@ class Scorer(Protocol):
 
     def score(self, query: Query, candidates: Candidates) -> Candidates:
         """The same candidates in the same order with `scores` and `terms` filled in."""
+        ...
+
+
+@runtime_checkable
+class ManyScorer(Scorer, Protocol):
+    """A scorer that answers several queries at once, each as it would alone."""
+
+    def score_many(
+        self, queries: Sequence[Query], batches: Sequence[Candidates]
+    ) -> list[Candidates]:
+        """Each batch scored for its query; every batch holds candidates with features."""
         ...
 
 

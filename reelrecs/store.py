@@ -147,7 +147,10 @@ class Store:
 
     def genres_of(self, row: int) -> list[str]:
         """Genre names of a movie."""
-        mask = int(self.movie_genres[row])
+        return self.genre_names(int(self.movie_genres[row]))
+
+    def genre_names(self, mask: int) -> list[str]:
+        """The genres whose bits are set."""
         return [name for code, name in enumerate(self.genres) if mask >> code & 1]
 
     @cached_property

@@ -32,8 +32,8 @@ through a proxy."""
 class GrpcScorer:
     """Asks the first of several addresses that answers; safe for threads.
 
-    An address that is away is passed over and the one that answered is asked first next time. All
-    of it together takes no longer than the deadline.
+    They are asked in the given order; one that is known to be away is passed over at once and
+    tried again in the background. All of it together takes no longer than the deadline.
     """
 
     def __init__(
@@ -44,7 +44,6 @@ class GrpcScorer:
         self._addresses = [addresses.checked(place.strip()) for place in places]
         self._channels = [grpc.insecure_channel(one, _OPTIONS) for one in self._addresses]
         self._stubs = [_stub(channel) for channel in self._channels]
-        self._first = 0
 
     def score(self, query: Query, candidates: Candidates) -> Candidates:
         """Fill in scores and terms; raises ScorerError, never makes one up."""
@@ -81,16 +80,12 @@ class GrpcScorer:
 
     def _ask(self, request: Any) -> Any:
         end = time.monotonic() + self._deadline
-        first, count = self._first, len(self._stubs)
-        for at in (*range(first, count), *range(first)):
+        for at, stub in enumerate(self._stubs):
             try:
-                response = self._stubs[at].Score(request, timeout=max(0.0, end - time.monotonic()))
+                return stub.Score(request, timeout=max(0.0, end - time.monotonic()))
             except grpc.RpcError as error:
                 if error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise self._refused(at, error) from error
-            else:
-                self._first = at
-                return response
         raise ScorerError(
             f"no scorer answers at {', '.join(self._addresses)}: start one with reelrecs-fast "
             "serve, or leave --scorer out"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from reelrecs import arrays
 from reelrecs.errors import ModelError, ScorerError
@@ -21,20 +22,38 @@ from reelrecs.store import Store
 
 FORMAT = "reelrecs.model/1"
 
+_EVIDENCE = "evidence."
+"""Stands before the names of base model arrays in a file."""
+
 
 class ScoringModel:
     """Scores candidates of any number of people in one call; immutable, shared by threads."""
 
-    def __init__(self, store: Store, blend: Blend, settings: KnnSettings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        blend: Blend,
+        settings: KnnSettings,
+        evidence: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
         self.store = store
         self.blend = blend
         self.settings = settings
+        self.evidence = dict(evidence or {})
+        """Arrays of trained base models by name, for the stages that bring the blend's columns."""
         self._knn = UserKnn(store, settings)
 
     @classmethod
     def handset(cls, store: Store, settings: KnnSettings | None = None) -> ScoringModel:
         """Build the model that needs no training: the weights of `config`."""
         return cls(store, Blend.handset(), settings or KnnSettings())
+
+    @classmethod
+    def learned(
+        cls, store: Store, blend: Blend, evidence: Mapping[str, NDArray[Any]]
+    ) -> ScoringModel:
+        """Build a trained model, whose columns rest on these base models."""
+        return cls(store, blend, KnnSettings(), evidence)
 
     def score_batch(
         self, people: People, counts: Sequence[int], movies: Rows, features: FeatureMatrix
@@ -68,6 +87,7 @@ class ScoringModel:
             "scale": blend.scale,
             "weight": blend.weights,
         }
+        named |= {f"{_EVIDENCE}{name}": values for name, values in self.evidence.items()}
         metadata = {
             "format": FORMAT,
             "dataset": self.store.name,
@@ -90,6 +110,11 @@ class ScoringModel:
             if metadata.get("format") != FORMAT:
                 raise arrays.NotReadable(f"{path} is no {FORMAT} file")
             blend, settings = _parts(named, metadata)
+            evidence = {
+                name.removeprefix(_EVIDENCE): values
+                for name, values in named.items()
+                if name.startswith(_EVIDENCE)
+            }
             dataset, digest = metadata["dataset"], metadata["digest"]
         except (arrays.NotReadable, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path} is no model or a damaged one: run train again") from error
@@ -98,7 +123,7 @@ class ScoringModel:
                 f"model {path} was trained on other data ({dataset} {digest[:8]}, not "
                 f"{store.name} {store.digest[:8]}): run train again"
             )
-        return cls(store, blend, settings)
+        return cls(store, blend, settings, evidence)
 
 
 def _parts(named: dict[str, Any], metadata: dict[str, str]) -> tuple[Blend, KnnSettings]:

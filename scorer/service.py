@@ -7,11 +7,11 @@ INTERNAL and stands in its log, never in a score.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -40,19 +40,37 @@ SERVICES = (
 )
 
 
+Statuses = Sequence[tuple[type[ReelRecsError], grpc.StatusCode]]
+
+STATUSES: Statuses = (
+    (NotFound, grpc.StatusCode.NOT_FOUND),
+    (ModelError, grpc.StatusCode.FAILED_PRECONDITION),
+    (ReelRecsError, grpc.StatusCode.INVALID_ARGUMENT),
+)
+"""What an error says to a client."""
+
+
+class Guest(NamedTuple):
+    """A service of others on the same server."""
+
+    name: str  # full, such as "reelrecs.v1.RecommendationService"
+    add_to: Callable[[Any], None]
+
+
 class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
     """`reelrecs.v1.ScorerService` over one model."""
 
     def __init__(self, model: ScoringModel) -> None:
         self._model = model
+        self._version = metadata.version("reelrecs")
 
     def Score(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Score candidates of one user or many."""
-        return _answer(context, lambda: self._score(request))
+        return answer(context, lambda: self._score(request))
 
     def Describe(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Say which data and model answer."""
-        return _answer(context, self._describe)
+        return answer(context, self._describe)
 
     def _score(self, request: Any) -> Any:
         store = self._model.store
@@ -88,7 +106,7 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
             profile=blend.profile,
             required_columns=blend.required_columns,
             terms=[scorer_pb2.Term(**dict(zip(names, term, strict=True))) for term in parameters],
-            version=metadata.version("reelrecs"),
+            version=self._version,
         )
 
 
@@ -100,7 +118,7 @@ class MLScorerServicer(recommendations_pb2_grpc.MLScorerServicer):
 
     def ScoreCandidates(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Score every candidate of one user."""
-        return _answer(context, lambda: self._score(request))
+        return answer(context, lambda: self._score(request))
 
     def _score(self, request: Any) -> Any:
         store = self._model.store
@@ -145,8 +163,9 @@ def start(
     model: ScoringModel,
     address: str = config.SERVE_ADDRESS,
     workers: int = config.SERVICE_WORKERS,
+    guests: Sequence[Guest] = (),
 ) -> RunningServer:
-    """Serve the model at `host:port` (0 picks a port) or `unix:/path`.
+    """Serve the model, and the guests beside it, at `host:port` (0: any port) or `unix:/path`.
 
     Raises AddressError where nothing can listen, such as a port in use.
     """
@@ -164,34 +183,36 @@ def start(
     add_scorer(ScorerServicer(model), server)
     add_compatible: Any = recommendations_pb2_grpc.add_MLScorerServicer_to_server
     add_compatible(MLScorerServicer(model), server)
+    for guest in guests:
+        guest.add_to(server)
+    services = (*SERVICES, *(guest.name for guest in guests))
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     reflection.enable_server_reflection(
-        (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+        (*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server
     )
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise AddressError(f"cannot listen at {address}: choose another --address") from error
     server.start()
-    for service in ("", *SERVICES):
+    for service in ("", *services):
         health_servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
     if not address.startswith(addresses.UNIX):
         address = f"{address.rsplit(':', 1)[0]}:{port}"
     return RunningServer(server, address, health_servicer)
 
 
-def _answer(context: grpc.ServicerContext, work: Callable[[], T]) -> T:
-    """Do the work or end the call with the status that its error stands for."""
+def answer(
+    context: grpc.ServicerContext, work: Callable[[], T], statuses: Statuses = STATUSES
+) -> T:
+    """Do the work or end the call with the first of the statuses that fits its error."""
     try:
         return work()
-    except NotFound as error:
-        status, line = grpc.StatusCode.NOT_FOUND, str(error)
-    except ModelError as error:
-        status, line = grpc.StatusCode.FAILED_PRECONDITION, str(error)
     except ReelRecsError as error:
-        status, line = grpc.StatusCode.INVALID_ARGUMENT, str(error)
+        status = next(status for kind, status in statuses if isinstance(error, kind))
+        line = str(error)
     except Exception as error:
         log.exception("a request failed")
-        status, line = grpc.StatusCode.INTERNAL, f"a fault of the scorer ({error!r}): see its log"
+        status, line = grpc.StatusCode.INTERNAL, f"a fault of the service ({error!r}): see its log"
     context.abort(status, line)
     raise AssertionError("abort always raises")

@@ -25,25 +25,17 @@ class SklearnNearest:
     """
 
     def __init__(self, by_user: SparseRows, movie_count: int) -> None:
-        from scipy.sparse import csr_array
         from sklearn.neighbors import NearestNeighbors
 
         self._shape = (len(by_user.indptr) - 1, movie_count)
-        self._users: Any = csr_array(
-            (by_user.values.astype(np.float64), by_user.indices, by_user.indptr), self._shape
-        )
+        self._users = _matrix(by_user, self._shape)
         self._model = NearestNeighbors(metric="cosine", algorithm="brute").fit(self._users)
         self._norms = np.sqrt((self._users**2).sum(axis=1))
 
     def nearest(self, queries: SparseRows, own_rows: NDArray[np.int32], k: int) -> Neighbours:
         """Find what `kernels.knn.nearest` finds for the same queries."""
-        from scipy.sparse import csr_array
-
         user_count, movie_count = self._shape
-        stars: Any = csr_array(
-            (queries.values.astype(np.float64), queries.indices, queries.indptr),
-            (len(own_rows), movie_count),
-        )
+        stars = _matrix(queries, (len(own_rows), movie_count))
         found = Neighbours(
             np.full((len(own_rows), k), -1, np.int32), np.zeros((len(own_rows), k), np.float64)
         )
@@ -73,3 +65,11 @@ class SklearnNearest:
         found.users[at, : len(order)] = users[order]
         found.similarities[at, : len(order)] = similarities[order]
         return float(found.similarities[at, -1])
+
+
+def _matrix(rows: SparseRows, shape: tuple[int, int]) -> Any:
+    """Copy the rows, for scipy sorts them in place."""
+    from scipy.sparse import csr_array
+
+    parts = (rows.values.astype(np.float64), rows.indices, rows.indptr)
+    return csr_array(parts, shape, copy=True)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.errors import ScorerError
@@ -63,7 +62,7 @@ def matrix_of(message: scorer_pb2.FeatureMatrix) -> FeatureMatrix:
 
 def rows_of(store: Store, ids: Sequence[int]) -> Rows:
     """Movie rows of these ids; raises NotFound for the first that the data does not hold."""
-    wanted = np.fromiter(ids, np.uint32, len(ids))
+    wanted = np.array(ids, np.uint32)
     at = np.searchsorted(store.movie_ids, wanted)
     at[at == store.movie_count_total] = 0
     missing = store.movie_ids[at] != wanted
@@ -113,7 +112,7 @@ def scores_of(
     response: scorer_pb2.ScoreResponse, counts: Sequence[int]
 ) -> list[tuple[Floats, FeatureMatrix]]:
     """Read an answer, cut into each user's share; raises ScorerError unless it is whole."""
-    scores = np.fromiter(response.scores, np.float32, len(response.scores))
+    scores = np.array(response.scores, np.float32)
     terms = matrix_of(response.terms)
     if not len(scores) == len(terms.values) == sum(counts):
         raise ScorerError(
@@ -160,15 +159,16 @@ def _user_message(store: Store, query: Query, candidates: int) -> scorer_pb2.Use
             stored.ratings, query.ratings
         ):
             return user
-    user.history.movie_ids.extend(store.movie_ids[query.movies].tolist())
-    user.history.ratings.extend(query.ratings.tolist())
-    user.history.SetInParent()
+    history = scorer_pb2.History(
+        movie_ids=store.movie_ids[query.movies].tolist(), ratings=query.ratings.tolist()
+    )
+    user.history.CopyFrom(history)
     return user
 
 
 def _person(store: Store, row: int, history: scorer_pb2.History) -> Person:
     movies = rows_of(store, history.movie_ids)
-    ratings: NDArray[np.float32] = np.fromiter(history.ratings, np.float32, len(history.ratings))
+    ratings = np.array(history.ratings, np.float32)
     if len(movies) != len(ratings) or len(np.unique(movies)) < len(movies):
         raise ScorerError(
             f"a history of {len(movies)} movies and {len(ratings)} ratings: give every movie once "

@@ -22,6 +22,7 @@ import numpy as np
 
 from reelrecs.datasets import LAYOUTS
 from reelrecs.datasets.files import Zip
+from reelrecs.datasets.foreign import import_files
 from reelrecs.datasets.layout import Layout
 from reelrecs.datasets.rejects import Rejects
 from reelrecs.errors import ReelRecsError
@@ -36,10 +37,19 @@ HANG = 60
 MORSELS = [
     b"", b"\n", b"\r\n", b"\r", b",", b"::", b":", b"\t", b"|", b'"', b'""', b"\0", b"-", b".",
     b"+", b"e5", b" ", b"\xef\xbb\xbf", b"\xff\xfe", b"\xc3\xa9", b"\xe9", b"0" * 30, b"9" * 30,
-    b"4294967295", b"4294967296", b"999999999999999999", b"9999999999999999999", b"18446744073709551616", b"0.5",
+    b"4294967295", b"4294967296", b"999999999999999999", b"9999999999999999999",
+    b"18446744073709551616", b"0.5",
     b"5.0", b"5.0000000000000000001", b"3.50000011920928955078125", b"nan", b"1,2,3.5,4\n",
     b"1::2::3::4\n", b"1\t2\t3\t4\n",
 ]  # fmt: skip
+
+
+FOREIGN = [
+    b"user_id,item_id,rating,timestamp\n1,2,3.5,100\n3,4,5,200\n",
+    b'rating;title;user;date\n3.5;Heat;ann;2001-02-03\n7;"Up; or down";bob;2001-02-03T04:05:06\n',
+    b"1::2::3::4\n5::6::4::8\n",
+    b'user\titem\tstars\tts\nu1\ti1\t3\t1e9\nu2\t"i 2"\t5\t1000000001.0\n',
+]
 
 
 class Memory:
@@ -123,6 +133,18 @@ def check_reader(layout: Layout, contents: dict[str, bytes], on_error: str) -> b
     return True
 
 
+def check_foreign(path: Path, text: bytes, on_error: str) -> None:
+    path.write_bytes(text)
+    try:
+        imported = import_files(path, None, Rejects("skip" if on_error == "skip" else "fail"))
+    except ReelRecsError as error:
+        check_message(error)
+        return
+    ratings = imported.tables.ratings
+    assert len(ratings) <= text.count(b"\n") + 1, text
+    assert ((ratings.stars >= 0) & (ratings.stars <= 5)).all(), text
+
+
 def check_zip(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     try:
@@ -154,7 +176,7 @@ def main(seconds: float, seed: int) -> None:
     rng = random.Random(seed)
     sets = corpora()
     ratings = b"1,2,3.5,978300760\n12,345,5.0,978300761\n7,8,1,9\n" * 3
-    kernel_inputs = reader_inputs = zip_inputs = read = 0
+    kernel_inputs = reader_inputs = foreign_inputs = zip_inputs = read = 0
     end = time.monotonic() + seconds
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fuzz.zip"
@@ -175,11 +197,14 @@ def main(seconds: float, seed: int) -> None:
                 changed = contents | {name: mutate(contents[name], rng)}
                 read += check_reader(layout, changed, rng.choice(("fail", "skip")))
                 reader_inputs += 1
+                text = mutate(rng.choice(FOREIGN), rng)
+                check_foreign(Path(folder) / "fuzz.csv", text, rng.choice(("fail", "skip")))
+                foreign_inputs += 1
             check_zip(path, mutate(whole, rng))
             zip_inputs += 1
         faulthandler.cancel_dump_traceback_later()
     print(f"{kernel_inputs:,} kernel inputs, {reader_inputs:,} data sets ({read:,} readable), "
-          f"{zip_inputs:,} zips: no finding")  # fmt: skip
+          f"{foreign_inputs:,} foreign files, {zip_inputs:,} zips: no finding")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from reelrecs.errors import StorageError
 
 NAMED = {
     "ints": np.arange(5, dtype=np.int32),
+    "table": np.arange(6, dtype=np.float64).reshape(2, 3),
     "empty": np.zeros(0, np.float32),
     "words": pa.array(["Amélie", "", "七人の侍"], pa.large_string()),
 }
@@ -27,6 +28,7 @@ def test_round_trip_is_zero_copy(tmp_path: Path) -> None:
     assert metadata == {"k": "v"}
     np.testing.assert_array_equal(named["ints"], NAMED["ints"])
     assert named["ints"].dtype == np.int32
+    np.testing.assert_array_equal(named["table"], NAMED["table"])
     assert len(named["empty"]) == 0
     assert named["words"].to_pylist() == ["Amélie", "", "七人の侍"]
     assert not named["ints"].flags.owndata

@@ -135,7 +135,9 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
         (8, ("serve", "--address", "127.0.0.1:99999"), "99999"),
     ],
 )
-def test_mistakes_are_one_line_and_a_code(code: int, arguments: tuple[str, ...], words: str) -> None:
+def test_mistakes_are_one_line_and_a_code(
+    code: int, arguments: tuple[str, ...], words: str
+) -> None:
     assert words in fails_with(code, *arguments)
 
 

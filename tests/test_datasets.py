@@ -1,11 +1,15 @@
 import csv
+import io
 import zipfile
 from datetime import date
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reelrecs import data
 from reelrecs.datasets import locate
@@ -157,7 +161,27 @@ def test_dat_files_alone_say_their_encoding(tmp_path: Path, encoding: str, marks
     assert movie_rows(tables) == [(2, "Misérables, Les (1995)", ("Drama",))]
 
 
-@pytest.mark.parametrize("name", ["ml-10M100K", "ml-20m", "ml-25m", "ml-32m"])
+def test_invented_samples_of_the_sets_that_may_not_be_redistributed() -> None:
+    tables = locate(SAMPLES / "ml-1m").read()
+    assert rating_rows(tables)[0] == (1, 10, 5.0, 978300760)
+    assert movie_rows(tables)[:2] == [
+        (10, "First Café: The Film (1995)", ("Comedy", "Drama")),
+        (20, "Second Film, The (Deuxième film, Le) (1961)", ("Children's",)),
+    ]
+    assert tables.users is not None
+    assert tables.users.columns["age"] == ["Under 18", "56+"]
+    tables = locate(SAMPLES / "ml-100k").read()
+    assert rating_rows(tables)[2] == (2, 3, 4.0, 888550871)
+    assert movie_rows(tables) == [
+        (1, "Some Café (1995)", ("Action", "Comedy")),
+        (2, "unknown", ()),
+        (3, "Other, The (1971)", ("Comedy",)),
+    ]
+    assert tables.movies is not None
+    assert tables.movies.released.tolist() == [9131, RELEASE_UNKNOWN, 399]
+
+
+@pytest.mark.parametrize("name", sorted(folder.name for folder in SAMPLES.iterdir()))
 def test_a_zip_reads_like_its_folder(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -198,6 +222,25 @@ def write_small(folder: Path) -> Path:
     (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,2,3.5,4\n")
     (folder / "movies.csv").write_text("movieId,title,genres\n2,Jumanji (1995),Adventure\n")
     return folder
+
+
+TITLES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
+
+
+@given(st.lists(TITLES, min_size=1, max_size=8), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_any_titles_that_the_csv_module_writes_are_read(
+    titles: list[str], end: str, every: bool
+) -> None:
+    out = io.StringIO()
+    quoting = csv.QUOTE_ALL if every else csv.QUOTE_MINIMAL
+    writer = csv.writer(out, lineterminator=end, quoting=quoting)
+    writer.writerow(("movieId", "title", "genres"))
+    writer.writerows((number, title, "Drama") for number, title in enumerate(titles, 1))
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "movies.csv").write_bytes(out.getvalue().encode())
+        (Path(folder) / "ratings.csv").write_bytes(b"userId,movieId,rating,timestamp\n1,1,3,4\n")
+        tables = locate(Path(folder)).read()
+    assert movie_rows(tables) == [(n, title, ("Drama",)) for n, title in enumerate(titles, 1)]
 
 
 def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:

@@ -114,6 +114,11 @@ def test_line_ends_marks_and_blank_lines_are_no_faults(
         locate(tmp_path).read()
     assert caught.value.offset == bad.index(b"oops")
     assert caught.value.line == bad[: bad.index(b"oops")].count(b"\n") + 1
+    bad = told(MOVIES + b"oops\n")
+    write(tmp_path, told(RATINGS), bad)
+    with pytest.raises(MalformedRow) as caught:
+        locate(tmp_path).read()
+    assert (caught.value.file, caught.value.offset) == ("movies.csv", bad.index(b"oops"))
 
 
 def test_utf_8_in_a_latin_1_file_is_noticed(tmp_path: Path) -> None:

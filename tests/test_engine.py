@@ -200,9 +200,7 @@ def test_own_filters_hold_and_own_sources_are_heard(sample_engine: Engine) -> No
             rows = np.arange(100, dtype=np.int32)
             return Candidates(rows, ("rows.first",), np.ones((100, 1), np.float32))
 
-    with Engine(
-        sample_engine.store, sources=[RowsSource()], filters=[OnlyOldFilter()]
-    ) as engine:
+    with Engine(sample_engine.store, sources=[RowsSource()], filters=[OnlyOldFilter()]) as engine:
         result = engine.recommend(15)
     assert all(item.movie.year is not None and item.movie.year < 1970 for item in result)
     assert result.trace.found["rows"] == 100

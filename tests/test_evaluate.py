@@ -11,7 +11,9 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from reelrecs.errors import DataError, InvalidRequest
 from reelrecs.evaluate import baselines, metrics, run, splits
-from reelrecs.evaluate.compare import bootstrap, paired_difference
+from reelrecs.evaluate.compare import bootstrap, bootstrap_all, paired_difference
+from reelrecs.evaluate.interactions import interactions, keep_largest, largest
+from reelrecs.evaluate.system import System
 from reelrecs.store import Store
 from tests.worlds import Triple, random_triples, store_of, triples
 
@@ -85,6 +87,31 @@ def test_ranks_count_ties_against_the_system() -> None:
     assert ranks.tolist() == [1, 3, 3, metrics.MISSED, 4]
 
 
+SCORES = st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 2.0])
+
+
+@given(st.lists(st.lists(SCORES, min_size=7, max_size=7), min_size=1, max_size=4), st.data())
+def test_ranks_and_lists_equal_naive_twins(rows: list[list[float]], data: st.DataObject) -> None:
+    scores = np.array(rows)
+    where = st.tuples(st.integers(0, len(rows) - 1), st.integers(0, 6))
+    targets = data.draw(st.lists(where, min_size=1, max_size=8))
+    got = metrics.ranks_of(
+        scores, np.array([row for row, _ in targets]), np.array([at for _, at in targets], np.int32)
+    )
+    for (row, at), rank in zip(targets, got, strict=True):
+        ahead = sum(score >= rows[row][at] for score in rows[row])
+        assert rank == (metrics.MISSED if rows[row][at] == -np.inf else ahead)
+    for k in (1, 3, 9):
+        lists = run.top_movies(scores, k)
+        for listed, row in zip(lists.tolist(), rows, strict=True):
+            best = sorted(range(7), key=lambda at, row=row: (-row[at], at))[:k]
+            assert listed == [at if row[at] > -np.inf else -1 for at in best]
+        assert largest(scores, k).shape == (len(rows), min(k, 7))
+        shown = metrics.ranks_in_lists(lists, np.zeros(7, np.int64), np.arange(7, dtype=np.int32))
+        places = [listed + 1 for listed in range(lists.shape[1]) if lists[0, listed] >= 0]
+        assert sorted(shown[shown < metrics.MISSED].tolist()) == places
+
+
 RANKS = st.lists(
     st.lists(st.integers(1, 30) | st.just(metrics.MISSED), min_size=1, max_size=5),
     min_size=1,
@@ -141,14 +168,30 @@ def test_a_list_like_the_history_is_calibrated_and_popular_movies_are_no_news() 
     assert novelty[0] < novelty[1]
 
 
-def test_ease_is_the_minimum_of_its_objective() -> None:
-    store = store_of(random_triples(4))
-    system = baselines.Ease(store, 5.0)
-    x, weights = baselines.interactions(store).toarray(), system._weights
+@pytest.mark.parametrize(("users", "movies"), [(40, 60), (60, 25)])
+def test_ease_is_the_minimum_of_its_objective(users: int, movies: int) -> None:
+    store = store_of(random_triples(4, users, movies, most=20))
+    everybody = np.arange(store.user_count, dtype=np.int32)
+    x = interactions(store).toarray()
+    weights = np.linalg.inv(x.T @ x + 5.0 * np.eye(x.shape[1]))
+    weights /= -np.diag(weights)
+    np.fill_diagonal(weights, 0.0)
     gradient = x.T @ (x @ weights - x) + 5.0 * weights
     np.fill_diagonal(gradient, 0.0)
     np.testing.assert_allclose(gradient, 0, atol=1e-8)
-    assert (np.diag(weights) == 0).all()
+    got = baselines.Ease(store, 5.0).scores(everybody)
+    assert np.isneginf(got[:, store.movie_count == 0]).all()
+    rated = store.movie_count > 0
+    np.testing.assert_allclose(got[:, rated], (x @ weights)[:, rated], atol=1e-10)
+
+
+def test_ease_of_the_most_rated_movies_leaves_the_others_out() -> None:
+    store = store_of(random_triples(4))
+    got = baselines.Ease(store, 5.0, movies=10).scores(np.arange(3, dtype=np.int32))
+    ranked = np.flatnonzero(np.isfinite(got[0]))
+    assert len(ranked) == 10
+    left_out = np.delete(store.movie_count, ranked)
+    assert store.movie_count[ranked].min() >= left_out.max()
 
 
 def test_neighbour_baselines_equal_scikit_learn() -> None:
@@ -163,12 +206,12 @@ def test_neighbour_baselines_equal_scikit_learn() -> None:
     np.testing.assert_allclose(baselines.UserKnn(store, 10**6).scores(everybody), by_user @ x)
     nearest = np.sort(by_user, axis=1)[:, -3:].sum(axis=1)
     three = baselines.UserKnn(store, 3)
-    ones = baselines._keep_largest(by_user, 3)
+    ones = keep_largest(by_user, 3)
     np.testing.assert_allclose(np.asarray(ones.sum(axis=1)).ravel(), nearest)
     np.testing.assert_allclose(three.scores(everybody), ones @ x)
 
 
-class Oracle:
+class Oracle(System):
     """Knows the targets; everything else is tied."""
 
     name = "oracle"
@@ -198,6 +241,24 @@ def test_the_harness_gives_an_oracle_everything_and_a_constant_nothing() -> None
     assert run.run(split, lambda: Constant(split), 10).intervals["HR@10"].mean == 0.0
 
 
+def test_a_system_is_closed_and_its_nonsense_is_refused() -> None:
+    split = splits.last_out(store_of(random_triples(6)))
+    closed: list[str] = []
+
+    class Nonsense(Oracle):
+        def scores(self, users: np.ndarray) -> np.ndarray:
+            return np.full((len(users), split.train.movie_count_total), np.nan)
+
+        def close(self) -> None:
+            closed.append(self.name)
+
+    with pytest.raises(RuntimeError, match="did not give one number a movie"):
+        run.run(split, lambda: Nonsense(split), 10)
+    assert closed == ["oracle"]
+    with pytest.raises(InvalidRequest, match="at least 1"):
+        run.run(split, lambda: Oracle(split), 0)
+
+
 def test_sampled_negatives_make_it_easier() -> None:
     split = splits.last_out(store_of(random_triples(7, users=200, movies=300)))
     full = run.run(split, lambda: baselines.Popularity(split.train), 10)
@@ -211,6 +272,18 @@ def test_the_bootstrap_interval_is_that_of_the_normal_law_for_many_users() -> No
     half = 1.96 * values.std() / math.sqrt(len(values))
     assert interval.low == pytest.approx(values.mean() - half, abs=0.002)
     assert interval.high == pytest.approx(values.mean() + half, abs=0.002)
+
+
+@pytest.mark.parametrize("n", [1, 2, 50])
+def test_metrics_that_share_resamples_have_the_intervals_they_have_alone(n: int) -> None:
+    rng = np.random.default_rng(2)
+    named = {"a": rng.random(n), "b": rng.random(n)}
+    both = bootstrap_all(named, seed=3)
+    for name, values in named.items():
+        alone = bootstrap(values, seed=3)
+        assert both[name].low == pytest.approx(alone.low)
+        assert both[name].high == pytest.approx(alone.high)
+        assert alone.low <= alone.mean <= alone.high or n > 2
 
 
 def test_pairing_finds_small_but_steady_differences() -> None:

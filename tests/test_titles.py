@@ -90,6 +90,8 @@ TITLES = [
     "Se7en (1995)",
     "Romeo & Juliet (1968)",
     "2012 (2009)",
+    "Thing, The (1982)",
+    "Things to Do in Denver (1995)",
 ]
 
 
@@ -116,6 +118,7 @@ TITLES = [
         ("die hard", ["Die Hard (1988)", "Live Free or Die Hard (2007)"]),
         ("romeo and juliet", ["Romeo & Juliet (1968)"]),
         ("2012", ["2012 (2009)"]),
+        ("thing", ["Thing, The (1982)", "Things to Do in Denver (1995)"]),
         ("nothing like it", []),
         ("", []),
         ("?!", []),
@@ -124,6 +127,7 @@ TITLES = [
 def test_search_finds_and_orders(text: str, wanted: list[str]) -> None:
     popularity = np.zeros(len(TITLES), np.int32)
     popularity[TITLES.index("Heat (1986)")] = 9  # less known in truth, but the tie-break is counts
+    popularity[TITLES.index("Things to Do in Denver (1995)")] = 9
     found = [TITLES[at] for at in search(TITLES, text, 10, popularity)]
     assert found[: len(wanted)] == wanted
     assert found == wanted or text in ("matrix, the", "The Matrix", "die hard")

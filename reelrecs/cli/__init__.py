@@ -51,9 +51,20 @@ class _LazyGroup(click.Group):
 @click.option(
     "--threads", type=click.IntRange(min=1), help="Threads for the kernels [default: all cores]."
 )
+@click.option(
+    "--profile",
+    type=click.Choice(["learned", "handset"]),
+    help="Whose lists [default: learned where `train` has been run, else handset].",
+)
 @click.version_option(package_name="reelrecs", message="reelrecs-fast %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, data_dir: str | None, models_dir: str, threads: int | None) -> None:
+def cli(
+    ctx: click.Context,
+    data_dir: str | None,
+    models_dir: str,
+    threads: int | None,
+    profile: str | None,
+) -> None:
     """Movie recommendations from a ratings file: ranked, explained, fast.
 
     Every option can also be set by a variable: --data-dir by REELRECS_DATA_DIR, recommend's
@@ -62,7 +73,7 @@ def cli(ctx: click.Context, data_dir: str | None, models_dir: str, threads: int 
     Exit codes: 0 done, 1 failed, 2 bad request, 3 data, 4 not found, 5 model, 6 scorer,
     7 storage, 8 address, 9 download, 130 interrupted.
     """
-    ctx.obj = Settings(data_dir, models_dir, threads)
+    ctx.obj = Settings(data_dir, models_dir, threads, profile)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -20,9 +20,14 @@ COMMANDS = {
     "recommend": ("recommend", "A user's list of movies, ranked and explained."),
     "user": ("show", "What the engine knows of a user."),
     "search": ("show", "Find movies by title."),
+    "similar": ("similar", "The movies nearest to one, and why."),
+    "batch": ("batch", "Write everybody's lists to a Parquet file."),
     "train": ("train", "Make and keep the model of a data set."),
-    "serve": ("serve", "Run the scorer as a gRPC service."),
+    "models": ("models", "List, show, verify and prune trained models."),
+    "serve": ("serve", "Serve recommendations and scores over gRPC."),
     "benchmark": ("serve", "Send recommend requests and print latencies."),
+    "evaluate": ("evaluate", "Measure the lists beside baselines."),
+    "data": ("data", "List, download, examine, build and synthesize data sets."),
     "warmup": ("care", "Compile all kernels and build the store ahead of time."),
     "doctor": ("care", "Check this installation, the data and the model."),
 }
@@ -36,6 +41,7 @@ class Settings:
     data_dir: str | None
     models_dir: str
     threads: int | None
+    profile: str | None
 
     def open_engine(
         self, report: Callable[[str], None], scorer: str = "embedded", **choices: Any
@@ -47,6 +53,7 @@ class Settings:
         return Engine.open(
             self.data_dir,
             models_dir=self.models_dir,
+            profile=self.profile,
             threads=self.threads,
             scorer=scorer,
             report=report,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -13,33 +14,72 @@ from reelrecs.cli.options import (
     format_option,
     limit_option,
     scorer_option,
-    user_option,
 )
 from reelrecs.cli.output import note, print_rows, progress_line
+from reelrecs.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
+    from reelrecs.engine import Engine
     from reelrecs.results import Recommendation, RecommendationList
 
 COLUMNS = ("rank", "movie_id", "title", "year", "genres", "score", "sources")
 
 
 @click.command()
-@user_option
+@click.option("--user-id", type=int, help="A user of the data set.")
+@click.option(
+    "--ratings", metavar="FILE", help="Anybody: a csv file of movies (ids or titles) and stars."
+)
+@click.option("--like", metavar="TITLE", multiple=True, help="Anybody: a liked movie; repeatable.")
+@click.option("--new-user", is_flag=True, help="Somebody of whom nothing is known.")
 @limit_option
 @click.option("--explain", is_flag=True, help="Say why, movie by movie.")
+@click.option(
+    "--diversity",
+    type=click.FloatRange(0, 1),
+    help="Score given up for variety, 0 to 1 [default: the profile's].",
+)
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    type=click.Choice(["minimum_rating", "genre_preference", "recency"]),
+    help="Also remove such movies; repeatable.",
+)
 @scorer_option
 @format_option
 @click.pass_obj
 def recommend(
-    settings: Settings, user_id: int, limit: int, explain: bool, scorer: str, format_: str
+    settings: Settings,
+    user_id: int | None,
+    ratings: str | None,
+    like: tuple[str, ...],
+    new_user: bool,
+    limit: int,
+    explain: bool,
+    diversity: float | None,
+    filters: tuple[str, ...],
+    scorer: str,
+    format_: str,
 ) -> None:
-    """Print a user's recommendations, best first.
+    """Print a person's recommendations, best first.
 
-    JSON always carries the explanations; in a table and in csv they come with --explain.
+    Who it is: one of --user-id, --ratings, --like and --new-user. JSON always carries the
+    explanations; in a table and in csv they come with --explain.
     """
-    with progress_line() as report, settings.open_engine(report, scorer) as engine:
+    chosen = (user_id is not None, ratings is not None, bool(like), new_user)
+    if sum(chosen) != 1:
+        raise InvalidRequest(
+            "give exactly one of --user-id U, --ratings FILE, --like TITLE (repeatable) and "
+            "--new-user"
+        )
+    person = _Person(user_id, ratings, like)
+    choices = {"diversity": diversity, "filters": filters}
+    with progress_line() as report, settings.open_engine(report, scorer, **choices) as engine:
         report(COMPILING)
-        result = engine.recommend(user_id, limit, explain=explain or format_ == "json")
+        result, notes = _ask(engine, person, limit, explain or format_ == "json")
+    for line in notes:
+        note(line)
     _say_what_gave(result, limit)
     if explain and format_ == "table":
         for line in explained_lines(result):
@@ -47,6 +87,37 @@ def recommend(
         return
     columns, rows = _rows(result, explain)
     print_rows(format_, columns, rows, result.to_dict())
+
+
+class _Person(NamedTuple):
+    """Who wants movies; with nothing given somebody new."""
+
+    user_id: int | None
+    ratings: str | None
+    like: tuple[str, ...]
+
+
+def _ask(
+    engine: Engine, person: _Person, limit: int, explain: bool
+) -> tuple[RecommendationList, list[str]]:
+    """The list, and what there is to say of how the person was understood."""
+    from reelrecs.people import History, history_of_file, history_of_likes
+
+    notes: list[str] = []
+    if person.user_id is not None:
+        try:
+            return engine.recommend(person.user_id, limit, explain=explain), notes
+        except NotFound as error:
+            raise NotFound(
+                f"{error}; for people the data does not hold give --ratings, --like or --new-user"
+            ) from error
+    if person.ratings is not None:
+        history = history_of_file(engine.store, Path(person.ratings), notes.append)
+    elif person.like:
+        history = history_of_likes(engine.store, person.like, notes.append)
+    else:
+        history = History()
+    return engine.recommend_for(history, limit, explain=explain), notes
 
 
 def explained_lines(result: RecommendationList) -> Iterator[str]:

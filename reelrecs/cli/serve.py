@@ -1,7 +1,10 @@
-"""`serve` and `benchmark`: the scorer as a service, and what a request costs."""
+"""`serve` and `benchmark`: the engine as a service, and what a request costs."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,21 +20,19 @@ from reelrecs.cli.output import note, print_rows, progress_line
 )
 @click.pass_obj
 def serve(settings: Settings, address: str, workers: int) -> None:
-    """Run the scorer until interrupted: reelrecs.v1, MLScorer, health and reflection."""
-    with progress_line() as report:
-        report("starting")
-        from reelrecs.engine import open_model
-        from reelrecs.scorer.service import start
+    """Serve until interrupted: the scorer, MLScorer, Recommend, health and reflection."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.ExitStack() as running:
+        with progress_line() as report:
+            engine = running.enter_context(settings.open_engine(report))
+            from reelrecs.engine import load_model
+            from reelrecs.scorer.service import start
+            from reelrecs.serving import guest
 
-        model = open_model(
-            settings.data_dir, settings.models_dir, threads=settings.threads, report=report
-        )
-        server = start(model, address, workers)
-    note(f"scoring {model.store.name} on {server.address}; stop with Ctrl-C")
-    try:
+            model = load_model(engine.store, Path(settings.models_dir))
+            server = running.enter_context(start(model, address, workers, [guest(engine)]))
+        note(f"scoring {model.store.name} on {server.address}; stop with Ctrl-C")
         server.wait()
-    finally:
-        server.stop()
 
 
 @click.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reelrecs import data
 from reelrecs.datasets import ml_1m, ml_10m, ml_100k, ml_csv
-from reelrecs.datasets.files import Files, open_files
+from reelrecs.datasets.files import Files, Folder, open_files
 from reelrecs.datasets.layout import Layout
 from reelrecs.datasets.rejects import OnError, Rejects
 from reelrecs.datasets.tables import Tables
@@ -38,14 +38,23 @@ DEFAULT_FOLDER = Path("data") / "ml-1m"
 """Read, where it exists, when no folder is named; the embedded sample otherwise."""
 
 
+STORE_SUFFIX = ".arrow"
+"""Ends the name of a store that `data build` or `data synthesize` wrote: a data set, ready-made."""
+
+
 class Dataset:
     """A data set on disk, recognised but not yet read."""
 
-    def __init__(self, name: str, files: Files, layout: Layout) -> None:
+    def __init__(self, name: str, path: Path, files: Files, layout: Layout) -> None:
         self.name = name
-        self.path = files.path
+        self.path = path
         self.layout = layout
         self._files = files
+
+    @property
+    def is_store(self) -> bool:
+        """Whether `path` is a store already, with no text to be read."""
+        return self.path.suffix == STORE_SUFFIX
 
     def fingerprint(self) -> str:
         """What the files are, told in milliseconds: equal as long as nobody changes them."""
@@ -68,12 +77,19 @@ def locate(data_dir: Path | None = None) -> Dataset:
     """
     if data_dir is None:
         data_dir = DEFAULT_FOLDER if DEFAULT_FOLDER.is_dir() else data.SAMPLE
+    if data_dir.suffix == STORE_SUFFIX and data_dir.is_file():
+        layout = Layout("reelrecs store", (data_dir.name,), (), (), _no_text)
+        return Dataset(data_dir.stem, data_dir, Folder(data_dir.parent), layout)
     files = open_files(data_dir)
     name = data_dir.stem if data_dir.is_file() else data_dir.resolve().name
     for layout in LAYOUTS:
         if files.names.issuperset((*layout.needs, *layout.marks)):
-            return Dataset(name, files, layout)
+            return Dataset(name, data_dir, files, layout)
     raise DataError(_what_is_missing(data_dir, files.names))
+
+
+def _no_text(files: Files, rejects: Rejects) -> Tables:
+    raise DataError(f"{files.path} holds a store, which is opened and not read")
 
 
 def _what_is_missing(path: Path, names: frozenset[str]) -> str:

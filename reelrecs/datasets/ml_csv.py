@@ -10,11 +10,12 @@ from __future__ import annotations
 from reelrecs.datasets.files import Files
 from reelrecs.datasets.layout import Layout
 from reelrecs.datasets.movies import MovieTable
-from reelrecs.datasets.ratings import CSV_HEADER, known_and_single, read_ratings
+from reelrecs.datasets.ratings import known_and_single, read_ratings
 from reelrecs.datasets.rejects import Rejects
 from reelrecs.datasets.tables import Tables
-from reelrecs.datasets.text import id_of, read_csv
+from reelrecs.datasets.text import check_header, id_of, read_csv
 
+RATINGS_HEADER = ("userId", "movieId", "rating", "timestamp")
 MOVIES_HEADER = ("movieId", "title", "genres")
 LINKS_HEADER = ("movieId", "imdbId", "tmdbId")
 
@@ -26,7 +27,8 @@ def read(files: Files, rejects: Rejects) -> Tables:
         table.add(line, line.fields[1], tuple(line.fields[2].split("|")))
     links = _read_links(files, rejects) if "links.csv" in files.names else None
     movies = table.movies("movies.csv", links)
-    ratings = read_ratings(files, "ratings.csv", b",", rejects, CSV_HEADER)
+    header = check_header(files, "ratings.csv", RATINGS_HEADER)
+    ratings = read_ratings(files, "ratings.csv", b",", rejects, header)
     return Tables(known_and_single(ratings, movies, rejects), movies)
 
 

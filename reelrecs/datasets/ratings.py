@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from reelrecs.datasets.files import Files
 from reelrecs.datasets.rejects import Rejects
 from reelrecs.datasets.tables import Movies, Ratings
-from reelrecs.datasets.text import UTF8_MARK, check_header, read_bytes
+from reelrecs.datasets.text import UTF8_MARK, read_bytes
 from reelrecs.errors import DataError
 from reelrecs.kernels import csr, parse
 
 LOWEST_STARS, HIGHEST_STARS = 0.5, 5.0
 """The scale of every MovieLens layout."""
-
-CSV_HEADER = ("userId", "movieId", "rating", "timestamp")
 
 UNKNOWN_MOVIE = "movie not in the movie table"
 DUPLICATE = "duplicate (user, movie), the later kept"
@@ -31,7 +29,6 @@ class RatingsFile(NamedTuple):
     skipped_bytes: int
     skipped_lines: int
     parsed: parse.ParsedRatings
-    separator: bytes
 
     @property
     def ratings(self) -> Ratings:
@@ -58,16 +55,18 @@ def read_ratings(
     name: str,
     separator: bytes,
     rejects: Rejects,
-    header: tuple[str, ...] | None = None,
+    header_bytes: int = 0,
     scale: tuple[float, float] = (LOWEST_STARS, HIGHEST_STARS),
 ) -> RatingsFile:
-    """Parse a ratings file; bad lines go to `rejects`. Raises DataError where nothing is left."""
+    """Parse a ratings file; bad lines go to `rejects`. Raises DataError where nothing is left.
+
+    `header_bytes` is the length of a header line with its end, 0 where there is none.
+    """
     text = read_bytes(files, name)
-    skipped = len(UTF8_MARK) if text[:3].tobytes() == UTF8_MARK else 0
-    if header is not None:
-        skipped = check_header(files, name, header)
+    mark = len(UTF8_MARK) if text[:3].tobytes() == UTF8_MARK else 0
+    skipped = header_bytes or mark
     parsed = parse.parse_ratings(text[skipped:], separator, *scale)
-    read = RatingsFile(name, text[skipped:], skipped, int(header is not None), parsed, separator)
+    read = RatingsFile(name, text[skipped:], skipped, int(header_bytes > 0), parsed)
     bad = zip(parsed.bad_lines, parsed.bad_offsets, parsed.bad_codes, strict=True)
     for line, offset, code in bad:
         read.reject(rejects, int(line), int(offset), parse.CAUSES[int(code)])

@@ -45,8 +45,8 @@ def read_lines(
 
     Text must be valid in its encoding ("utf-8" or "latin-1"; Latin-1 lines must not be UTF-8).
     """
-    for line in _whole_lines(files, name, 0):
-        cause, parts = _split(line.raw, separator, fields, encoding, quotes=False)
+    for line in whole_lines(files, name, 0):
+        cause, parts = split(line.raw, separator, fields, encoding, quotes=False)
         if cause:
             rejects.add(name, line.number, line.offset, cause, line.raw)
         else:
@@ -59,8 +59,8 @@ def read_csv(files: Files, name: str, header: tuple[str, ...], rejects: Rejects)
     Raises DataError for another header. A quoted field must end on its line.
     """
     check_header(files, name, header)
-    for line in _whole_lines(files, name, 1):
-        cause, parts = _split(line.raw, ",", len(header), "utf-8", quotes=True)
+    for line in whole_lines(files, name, 1):
+        cause, parts = split(line.raw, ",", len(header), "utf-8", quotes=True)
         if cause:
             rejects.add(name, line.number, line.offset, cause, line.raw)
         else:
@@ -75,7 +75,7 @@ def check_header(files: Files, name: str, header: tuple[str, ...]) -> int:
     names = first.removeprefix(UTF8_MARK).decode("utf-8", "replace").rstrip("\r")
     if [part.strip(' "').casefold() for part in names.split(",")] != [n.casefold() for n in header]:
         raise DataError(
-            f"{files.path.name}/{name} starts with '{names[:80]}', not with the header "
+            f"{files.path.name}/{name} starts with {names[:80]!a}, not with the header "
             f"'{','.join(header)}'; build other tables with: reelrecs-fast data build"
         )
     return min(len(first) + 1, len(data))
@@ -90,7 +90,8 @@ def id_of(text: str) -> tuple[int, str]:
     return (value, "") if value <= MAX_ID else (0, "number too large")
 
 
-def _whole_lines(files: Files, name: str, skip: int) -> Iterator[Line]:
+def whole_lines(files: Files, name: str, skip: int) -> Iterator[Line]:
+    """The lines after the first `skip` that are not blank, not yet split."""
     data = read_bytes(files, name).tobytes()
     offset = len(UTF8_MARK) if data.startswith(UTF8_MARK) else 0
     for number, whole in enumerate(data[offset:].split(b"\n"), 1):
@@ -100,7 +101,7 @@ def _whole_lines(files: Files, name: str, skip: int) -> Iterator[Line]:
         offset += len(whole) + 1
 
 
-def _split(
+def split(
     raw: bytes, separator: str, fields: int, encoding: str, quotes: bool
 ) -> tuple[str, list[str]]:
     """("", the fields) or (the cause, nothing)."""

@@ -19,11 +19,24 @@ def ranks_of(
 ) -> NDArray[np.int64]:
     """The rank (1 = best) of targets[i] among scores[target_rows[i]], ties against us.
 
-    Movies with -inf are not ranked; a target among them is MISSED.
+    Movies with -inf are not ranked; a target among them is MISSED. Needs a second block of the
+    size of `scores` and no more, however many targets there are.
     """
     at = scores[target_rows, targets]
-    ahead = (scores[target_rows] >= at[:, None]).sum(axis=1)
-    return np.where(np.isneginf(at), MISSED, ahead)
+    ordered = np.sort(scores, axis=1)
+    below = [
+        int(np.searchsorted(ordered[row], score))
+        for row, score in zip(target_rows, at, strict=True)
+    ]
+    return np.where(np.isneginf(at), MISSED, scores.shape[1] - np.array(below, np.int64))
+
+
+def ranks_in_lists(
+    lists: NDArray[np.int32], target_rows: NDArray[np.int64], targets: NDArray[np.int32]
+) -> NDArray[np.int64]:
+    """The place (1 = first) of targets[i] in lists[target_rows[i]]; MISSED where it is not."""
+    found = lists[target_rows] == targets[:, None]
+    return np.where(found.any(axis=1), found.argmax(axis=1) + 1, MISSED)
 
 
 def accuracy(split: Split, ranks: NDArray[np.int64], k: int) -> dict[str, Floats]:

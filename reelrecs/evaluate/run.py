@@ -1,21 +1,43 @@
-"""Run systems over a split and put their figures side by side."""
+"""Run systems over a split and keep every user's figures."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.errors import InvalidRequest
 from reelrecs.evaluate import metrics
-from reelrecs.evaluate.baselines import System
-from reelrecs.evaluate.compare import Interval, bootstrap
+from reelrecs.evaluate.compare import Interval, bootstrap_all
+from reelrecs.evaluate.interactions import largest
 from reelrecs.evaluate.splits import Split
+from reelrecs.evaluate.system import Scores, System
 
-BLOCK = 256
-"""Users scored at once: keeps a block of dense scores under 100 MB for 40,000 movies."""
+BLOCK_USERS = 256
+"""Most users scored at once."""
+
+BLOCK_CELLS = 4_000_000
+"""Most scores held at once: 32 MB a block, and every step needs a few blocks."""
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What was asked; figures of two systems may be compared exactly when these are equal."""
+
+    dataset: str
+    digest: str  # of the training store
+    split: str
+    users: int
+    targets: int
+    k: int
+    negatives: int | None
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +45,19 @@ class Result:
     """One system on one split: values per user, so that results can be compared pair by pair."""
 
     system: str
-    split: str
-    per_user: dict[str, NDArray[np.float64]]
+    setting: Setting
+    user_ids: NDArray[np.uint32]  # [users]
+    per_user: dict[str, NDArray[np.float64]]  # metric to [users]
+    intervals: dict[str, Interval]  # of the means over users
     catalogue: dict[str, float]
     fit_seconds: float
-    seconds_per_user: float
-    intervals: dict[str, Interval] = field(default_factory=dict)
+    seconds_per_user: float  # scoring alone, without the harness's ranking
 
     def to_dict(self) -> dict[str, object]:
         """Means with intervals, by metric."""
-        means = {
-            name: {"mean": one.mean, "low": one.low, "high": one.high}
-            for name, one in self.intervals.items()
-        }
         return {
             "system": self.system,
-            "split": self.split,
-            "users": len(next(iter(self.per_user.values()))),
-            "metrics": means,
+            "metrics": {name: one.to_dict() for name, one in self.intervals.items()},
             "catalogue": self.catalogue,
             "fit_seconds": self.fit_seconds,
             "ms_per_user": self.seconds_per_user * 1e3,
@@ -53,89 +70,110 @@ def run(
     k: int,
     negatives: int | None = None,
     seed: int = 0,
+    report: Report = lambda _: None,
 ) -> Result:
     """Fit a system on the split's training store and rank for each of its users.
 
     `negatives` ranks the targets among that many random unseen movies instead of among all: only
-    for comparison with papers that did so (Krichene & Rendle 2020 say why not to).
+    for comparison with papers that did so (Krichene & Rendle 2020 say why not to). Raises
+    RuntimeError for a system that answers with other than one number a movie.
     """
+    setting = setting_of(split, k, negatives, seed)
     start = time.perf_counter()
-    system = build()
-    fitted = time.perf_counter()
-    ranks: list[NDArray[np.int64]] = []
-    lists: list[NDArray[np.int32]] = []
-    rng = np.random.default_rng(seed)
-    for first in range(0, len(split.users), BLOCK):
-        users = split.users[first : first + BLOCK]
-        scores = system.scores(users)
-        _hide_seen(split, users, scores)
-        begin, end = split.indptr[first], split.indptr[first + len(users)]
-        counts = np.diff(split.indptr[first : first + len(users) + 1])
-        rows = np.repeat(np.arange(len(users)), counts)
-        targets = split.targets[begin:end]
-        lists.append(top_movies(scores, k))
-        if negatives is not None:
-            scores = _sampled(split, users, scores, rows, targets, negatives, rng)
-        ranks.append(metrics.ranks_of(scores, rows, targets))
-    ranked = time.perf_counter()
-    shown = np.concatenate(lists)
-    per_user = metrics.accuracy(split, np.concatenate(ranks), k)
-    per_user |= metrics.list_quality(split.train, split.users, shown)
+    with contextlib.closing(build()) as system:
+        fit_seconds = time.perf_counter() - start
+        ranks, lists, seconds = _rank(system, split, setting, report)
+    per_user = metrics.accuracy(split, ranks, k)
+    per_user |= metrics.list_quality(split.train, split.users, lists)
     return Result(
         system.name,
-        split.name,
+        setting,
+        split.train.user_ids[split.users],
         per_user,
-        metrics.catalogue_use(split.train, shown),
-        fitted - start,
-        (ranked - fitted) / len(split.users),
-        {name: bootstrap(values, seed) for name, values in per_user.items()},
+        bootstrap_all(per_user, seed),
+        metrics.catalogue_use(split.train, lists),
+        fit_seconds,
+        seconds / len(split.users),
     )
 
 
-def top_movies(scores: NDArray[np.float64], k: int) -> NDArray[np.int32]:
+def setting_of(split: Split, k: int, negatives: int | None, seed: int) -> Setting:
+    """The setting of a run; raises InvalidRequest for a k or negatives below 1."""
+    if k < 1 or (negatives is not None and negatives < 1):
+        raise InvalidRequest(f"k {k}, negatives {negatives}: both must be at least 1")
+    users, targets = len(split.users), len(split.targets)
+    train = split.train
+    return Setting(train.name, train.digest, split.name, users, targets, k, negatives, seed)
+
+
+def blocks(split: Split) -> list[slice]:
+    """The split's users in blocks whose dense scores stay small."""
+    movies = split.train.movie_count_total
+    size = max(1, min(BLOCK_USERS, BLOCK_CELLS // movies))
+    return [slice(at, min(at + size, len(split.users))) for at in range(0, len(split.users), size)]
+
+
+def targets_of(split: Split, block: slice) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The targets of a block's users, and which of its users each belongs to."""
+    edges = split.indptr[block.start : block.stop + 1]
+    rows = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
+    return rows, split.targets[edges[0] : edges[-1]]
+
+
+def top_movies(scores: Scores, k: int) -> NDArray[np.int32]:
     """[users, k] movie rows, best first, ties to the smaller row, -1 where nothing is ranked."""
-    k = min(k, scores.shape[1])
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k].astype(np.int32)
+    order = largest(scores, k).astype(np.int32)
     return np.where(np.isneginf(np.take_along_axis(scores, order, axis=1)), -1, order)
 
 
-def _hide_seen(split: Split, users: NDArray[np.int32], scores: NDArray[np.float64]) -> None:
+def _rank(
+    system: System, split: Split, setting: Setting, report: Report
+) -> tuple[NDArray[np.int64], NDArray[np.int32], float]:
+    """Ranks of all targets, everybody's list, and the seconds the system itself took."""
+    ranks: list[NDArray[np.int64]] = []
+    lists: list[NDArray[np.int32]] = []
+    rng = np.random.default_rng(setting.seed)
+    seconds = 0.0
+    for block in blocks(split):
+        report(f"{system.name}: user {block.start:,} of {setting.users:,}")
+        users = split.users[block]
+        start = time.perf_counter()
+        scores = system.scores(users)
+        seconds += time.perf_counter() - start
+        if scores.shape != (len(users), split.train.movie_count_total) or np.isnan(scores).any():
+            raise RuntimeError(f"{system.name} did not give one number a movie for each user")
+        watched = _watched(split, users)
+        scores[watched] = -np.inf
+        rows, targets = targets_of(split, block)
+        lists.append(top_movies(scores, setting.k))
+        if setting.negatives is not None:
+            unseen = ~watched
+            unseen[rows, targets] = False
+            hidden = np.full_like(scores, -np.inf)
+            hidden[rows, targets] = scores[rows, targets]
+            _sample(unseen, setting.negatives, rng, scores, hidden)
+            scores = hidden
+        ranks.append(metrics.ranks_of(scores, rows, targets))
+    return np.concatenate(ranks), np.concatenate(lists), seconds
+
+
+def _watched(split: Split, users: NDArray[np.int32]) -> NDArray[np.bool_]:
+    watched = np.zeros((len(users), split.train.movie_count_total), np.bool_)
     by_user = split.train.by_user
     for row, user in enumerate(users):
-        scores[row, by_user.movies[by_user.indptr[user] : by_user.indptr[user + 1]]] = -np.inf
+        watched[row, by_user.movies[by_user.indptr[user] : by_user.indptr[user + 1]]] = True
+    return watched
 
 
-def _sampled(
-    split: Split,
-    users: NDArray[np.int32],
-    scores: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    targets: NDArray[np.int32],
+def _sample(
+    unseen: NDArray[np.bool_],
     negatives: int,
     rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """Only each user's targets and `negatives` of their unseen movies keep a score."""
-    hidden = np.full_like(scores, -np.inf)
-    is_target = np.zeros(scores.shape, np.bool_)
-    is_target[rows, targets] = True
-    by_user = split.train.by_user
-    for row, user in enumerate(users):
-        unseen = ~is_target[row]
-        unseen[by_user.movies[by_user.indptr[user] : by_user.indptr[user + 1]]] = False
-        movies = np.flatnonzero(unseen)
+    scores: Scores,
+    hidden: Scores,
+) -> None:
+    """Let each user's row of `hidden` have the scores of that many random unseen movies."""
+    for row, allowed in enumerate(unseen):
+        movies = np.flatnonzero(allowed)
         chosen = rng.choice(movies, min(negatives, len(movies)), replace=False)
         hidden[row, chosen] = scores[row, chosen]
-    hidden[rows, targets] = scores[rows, targets]
-    return hidden
-
-
-def summary(results: Sequence[Result], names: Sequence[str]) -> list[list[object]]:
-    """One row per result: the system, the mean of each named metric, and the catalogue's use."""
-    return [
-        [
-            result.system,
-            *(result.intervals[name].mean for name in names),
-            *result.catalogue.values(),
-        ]
-        for result in results
-    ]

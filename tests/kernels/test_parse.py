@@ -80,6 +80,15 @@ def test_every_cause_is_told_apart(line: bytes, code: int, separator: bytes) -> 
 
 
 @pytest.mark.parametrize(
+    "line",
+    [b"1:x2::3::4", b"1::2:x3::4", b"1::2::3:x4", b"1:2::3::4::5", b"1:::2::3::4", b"1::2::3:"],
+)
+def test_half_a_separator_is_none(line: bytes) -> None:
+    check_against_twin(b"1::2::3::4\n" + line + b"\n5::6::1::7\n", b"::")
+    assert parsed(line, b"::").bad_lines.tolist() == [0]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         b"1,2,3.5,4\n5,6,1,7\n",
@@ -150,6 +159,45 @@ def test_equals_the_slow_twin(separator: bytes, lines: list, ended: bool) -> Non
             fields[at : at + 1] = [field]
         text += separator.join(fields) + end
     check_against_twin(text if ended else text.rstrip(b"\r\n"), separator)
+
+
+@pytest.mark.parametrize("separator", SEPARATORS)
+def test_the_quick_way_through_usual_lines_agrees_at_its_edges(separator: bytes) -> None:
+    after = b"1,2,3.5,978300760\n".replace(b",", separator) * 4  # so that it is taken at all
+    ids = [b"9" * length for length in range(12)] + [b"12x45", b"1234567/", b"12:", b"1:2", b"x"]
+    stars = [
+        b"0",
+        b"1",
+        b"5",
+        b"6",
+        b"3.5",
+        b"3.",
+        b".5",
+        b"3.x",
+        b"3.:",
+        b"3./",
+        b"3.55",
+        b"35",
+        b"x",
+        b"5.5",
+        b"",
+    ]
+    times = [b"7" * length for length in range(21)] + [
+        b"978300760x",
+        b"9783:0760",
+        b"9783007/0",
+        b"12345678.0",
+    ]
+    cases = [(user, b"1", b"3", b"978300760") for user in ids]
+    cases += [(b"1", movie, b"3", b"978300760") for movie in ids]
+    cases += [(b"1", b"2", star, b"978300760") for star in stars]
+    cases += [(b"1", b"2", b"3", time) for time in times]
+    text = b""
+    for case in cases:
+        for end in (b"\n", b"\r\n", b"\r\r\n", separator + b"\n"):
+            text += separator.join(case) + end
+            check_against_twin(separator.join(case) + end + after, separator)
+    check_against_twin(text + after, separator)
 
 
 @given(st.binary(max_size=200), st.sampled_from(SEPARATORS))

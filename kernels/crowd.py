@@ -1,0 +1,85 @@
+"""What everybody does with a movie: how late in their lives people watch it, and how lately."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reelrecs.kernels.jit import kernel
+
+
+@kernel
+def later_and_recent(  # type: ignore[no-untyped-def]
+    movie_indptr, movie_users, movie_positions, closing, candidates, age, first, last, later, recent
+):
+    """Per candidate: who came to it after `age` movies or more; who closed at first .. last - 1.
+
+    Raters stand in closing order, so the second is found by bisection.
+    """
+    for row in range(len(candidates)):
+        start, stop = movie_indptr[candidates[row]], movie_indptr[candidates[row] + 1]
+        count = 0
+        for at in range(start, stop):
+            count += movie_positions[at] >= age
+        later[row] = count
+        edges = (first, last)
+        found = np.zeros(2, np.int64)
+        for side in range(2):
+            low, high = start, stop
+            while low < high:
+                middle = (low + high) >> 1
+                if closing[movie_users[middle]] < edges[side]:
+                    low = middle + 1
+                else:
+                    high = middle
+            found[side] = low
+        recent[row] = found[1] - found[0]
+
+
+@kernel
+def genre_and_era(  # type: ignore[no-untyped-def]
+    masks, years, genre_share, last_movies, genre_decay, year_decay, candidates, genre, era
+):
+    """How well each candidate fits the genres and the years of the last movies (newest first).
+
+    genre: log of how much likelier the candidate's genres are for somebody on a streak of some
+    genre than for anybody; era: squared distance in years from the decayed mean over the variance,
+    at most 16, 0 for an unknown year.
+    """
+    count = len(genre_share)
+    odds = np.zeros(count)
+    weight = 1.0
+    for movie in last_movies:
+        for code in range(count):
+            if masks[movie] >> np.uint64(code) & np.uint64(1):
+                odds[code] += weight * np.log(0.9 / genre_share[code])
+            else:
+                odds[code] += weight * np.log(0.1 / (1.0 - genre_share[code]))
+        weight *= genre_decay
+    anything = 1.0
+    for code in range(count):
+        odds[code] = np.exp(min(odds[code], 12.0))
+        anything += odds[code]
+    total = 0.0
+    mean = 0.0
+    square = 0.0
+    weight = 1.0
+    for movie in last_movies:
+        if years[movie] > 0:
+            year = float(years[movie])
+            total += weight
+            mean += weight * year
+            square += weight * year * year
+        weight *= year_decay
+    if total > 0:
+        mean /= total
+        square = max(square / total - mean * mean, 0.0) + 4.0
+    for row in range(len(candidates)):
+        movie = candidates[row]
+        fit = 1.0
+        for code in range(count):
+            if masks[movie] >> np.uint64(code) & np.uint64(1):
+                fit += odds[code] / genre_share[code]
+        genre[row] = np.log(fit / anything)
+        era[row] = 0.0
+        if total > 0 and years[movie] > 0:
+            era[row] = min((years[movie] - mean) ** 2 / square, 16.0)

@@ -1,0 +1,173 @@
+"""Fractal expansion of a ratings matrix: every block is the whole matrix, thinned at random.
+
+The expanded matrix is the Kronecker product of a small matrix of probabilities [U, V] with the
+source, each entry of each block kept with its block's probability (F. Belletti et al., "Scalable
+Realistic Recommendation Datasets through Fractal Expansions", 2019). What is kept is a hash of
+seed, block and entry, so any row can be made alone and any number of threads makes the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs.kernels import pool
+from reelrecs.kernels.jit import inlined, kernel
+
+TASKS_PER_THREAD = 16
+"""Ranges of users a thread takes in turn: users rate very differently much."""
+
+
+def row_lengths(
+    indptr: NDArray[np.int64], probability: NDArray[np.float64], seed: int
+) -> NDArray[np.int64]:
+    """How many entries each row of the expansion has; [U * users], every source row non-empty.
+
+    Row i * users + u is source user u in block row i. Each has at least one entry.
+    """
+    users = len(indptr) - 1
+    lengths = np.empty(len(probability) * users, np.int64)
+    limits, first = _limits(probability)
+
+    def count(start: int, stop: int) -> None:
+        _count(indptr, limits, first, np.uint64(seed), start, lengths[start:stop])
+
+    pool.over_ranges(count, len(lengths), TASKS_PER_THREAD)
+    return lengths
+
+
+def fill_rows(
+    source: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]],
+    movie_count: int,
+    probability: NDArray[np.float64],
+    seed: int,
+    indptr: NDArray[np.int64],
+    out: tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]],
+) -> None:
+    """Write movies, stars and times of all rows into `out`, where `indptr` says.
+
+    `source` is indptr, movies, stars, times, oldest first; so are the rows. Movie j * movie_count
+    + m is source movie m in block column j.
+    """
+    limits, first = _limits(probability)
+
+    def fill(start: int, stop: int) -> None:
+        own = slice(indptr[start], indptr[stop])
+        _fill(*source, movie_count, limits, first, np.uint64(seed), start, stop,
+              out[0][own], out[1][own], out[2][own])  # fmt: skip
+
+    pool.over_ranges(fill, len(indptr) - 1, TASKS_PER_THREAD)
+
+
+def transpose(
+    indptr: NDArray[np.int64],
+    movies: NDArray[np.int32],
+    ratings: NDArray[np.float32],
+    visit: NDArray[np.int64],
+    movie_indptr: NDArray[np.int64],
+    out: tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]],
+) -> None:
+    """Write users, ratings and positions by movie, users in the order of `visit`; one pass."""
+    _transpose(indptr, movies, ratings, visit, movie_indptr[:-1].copy(), *out)
+
+
+def likes(
+    indptr: NDArray[np.int64],
+    movies: NDArray[np.int32],
+    ratings: NDArray[np.float32],
+    movie_count: int,
+    liked_from: float,
+) -> dict[str, NDArray[np.int64] | NDArray[np.int32]]:
+    """The likes alone as CSR by user and by movie, users ascending."""
+    by_user = np.zeros(len(indptr), np.int64)
+    by_movie = np.zeros(movie_count + 1, np.int64)
+    _count_likes(indptr, movies, ratings, liked_from, by_user[1:], by_movie[1:])
+    by_user, by_movie = np.cumsum(by_user), np.cumsum(by_movie)
+    liked, likers = np.empty(by_user[-1], np.int32), np.empty(by_user[-1], np.int32)
+    _fill_likes(indptr, movies, ratings, liked_from, by_movie[:-1].copy(), liked, likers)
+    return {
+        "user_likes_indptr": by_user,
+        "user_likes": liked,
+        "movie_likes_indptr": by_movie,
+        "movie_likes": likers,
+    }
+
+
+def _limits(probability: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Hashes below which an entry stays, and per block row the block that is never left empty."""
+    limits = np.minimum(probability * 2.0**53, 2.0**53).astype(np.uint64)
+    return limits, probability.argmax(axis=1).astype(np.int64)
+
+
+@inlined
+def _kept(seed, row_block, column_block, entry, limit):  # type: ignore[no-untyped-def]
+    """Whether an entry stays in a block: splitmix64 of the four numbers against the limit."""
+    mixed = seed + np.uint64(entry) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= np.uint64(row_block) * np.uint64(0xD1B54A32D192ED03)
+    mixed += np.uint64(column_block) * np.uint64(0x8CB92BA72F3D8DD7)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return (mixed >> np.uint64(11)) < limit
+
+
+@kernel
+def _count(indptr, limits, first, seed, start, lengths):  # type: ignore[no-untyped-def]
+    users = len(indptr) - 1
+    for at in range(len(lengths)):
+        block, user = divmod(start + at, users)
+        count = 0
+        for entry in range(indptr[user], indptr[user + 1]):
+            for column in range(limits.shape[1]):
+                forced = entry == indptr[user] and column == first[block]
+                count += forced or _kept(seed, block, column, entry, limits[block, column])
+        lengths[at] = count
+
+
+@kernel
+def _fill(indptr, movies, stars, times, movie_count, limits, first, seed, start, stop, out_movies, out_stars, out_times):  # type: ignore[no-untyped-def]  # noqa: E501  # fmt: skip
+    users = len(indptr) - 1
+    place = 0
+    for row in range(start, stop):
+        block, user = divmod(row, users)
+        for entry in range(indptr[user], indptr[user + 1]):
+            for column in range(limits.shape[1]):
+                forced = entry == indptr[user] and column == first[block]
+                if forced or _kept(seed, block, column, entry, limits[block, column]):
+                    out_movies[place] = column * movie_count + movies[entry]
+                    out_stars[place] = stars[entry]
+                    out_times[place] = times[entry]
+                    place += 1
+
+
+@kernel
+def _transpose(indptr, movies, ratings, visit, free, out_users, out_ratings, out_positions):  # type: ignore[no-untyped-def]
+    for user in visit:
+        for at in range(indptr[user], indptr[user + 1]):
+            place = free[movies[at]]
+            free[movies[at]] = place + 1
+            out_users[place] = user
+            out_ratings[place] = ratings[at]
+            out_positions[place] = at - indptr[user]
+
+
+@kernel
+def _count_likes(indptr, movies, ratings, liked_from, by_user, by_movie):  # type: ignore[no-untyped-def]
+    for user in range(len(indptr) - 1):
+        for at in range(indptr[user], indptr[user + 1]):
+            if ratings[at] >= liked_from:
+                by_user[user] += 1
+                by_movie[movies[at]] += 1
+
+
+@kernel
+def _fill_likes(indptr, movies, ratings, liked_from, free, out_movies, out_users):  # type: ignore[no-untyped-def]
+    place = 0
+    for user in range(len(indptr) - 1):
+        for at in range(indptr[user], indptr[user + 1]):
+            if ratings[at] >= liked_from:
+                movie = movies[at]
+                out_movies[place] = movie
+                place += 1
+                out_users[free[movie]] = user
+                free[movie] += 1

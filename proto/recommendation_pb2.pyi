@@ -1,0 +1,101 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class RecommendRequest(_message.Message):
+    __slots__ = ("user_id", "history", "limit", "explain")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    user_id: int
+    history: RatingHistory
+    limit: int
+    explain: bool
+    def __init__(self, user_id: _Optional[int] = ..., history: _Optional[_Union[RatingHistory, _Mapping]] = ..., limit: _Optional[int] = ..., explain: bool = ...) -> None: ...
+
+class RatingHistory(_message.Message):
+    __slots__ = ("movie_ids", "ratings", "times")
+    MOVIE_IDS_FIELD_NUMBER: _ClassVar[int]
+    RATINGS_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    movie_ids: _containers.RepeatedScalarFieldContainer[int]
+    ratings: _containers.RepeatedScalarFieldContainer[float]
+    times: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, movie_ids: _Optional[_Iterable[int]] = ..., ratings: _Optional[_Iterable[float]] = ..., times: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class RecommendResponse(_message.Message):
+    __slots__ = ("dataset", "dataset_digest", "recommendations", "relaxed")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    DATASET_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    RECOMMENDATIONS_FIELD_NUMBER: _ClassVar[int]
+    RELAXED_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    dataset_digest: str
+    recommendations: _containers.RepeatedCompositeFieldContainer[RecommendedMovie]
+    relaxed: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, dataset: _Optional[str] = ..., dataset_digest: _Optional[str] = ..., recommendations: _Optional[_Iterable[_Union[RecommendedMovie, _Mapping]]] = ..., relaxed: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RecommendedMovie(_message.Message):
+    __slots__ = ("rank", "movie_id", "title", "year", "genres", "score", "sources", "explanation")
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    MOVIE_ID_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    YEAR_FIELD_NUMBER: _ClassVar[int]
+    GENRES_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    rank: int
+    movie_id: int
+    title: str
+    year: int
+    genres: _containers.RepeatedScalarFieldContainer[str]
+    score: float
+    sources: _containers.RepeatedScalarFieldContainer[str]
+    explanation: Explanation
+    def __init__(self, rank: _Optional[int] = ..., movie_id: _Optional[int] = ..., title: _Optional[str] = ..., year: _Optional[int] = ..., genres: _Optional[_Iterable[str]] = ..., score: _Optional[float] = ..., sources: _Optional[_Iterable[str]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ...) -> None: ...
+
+class Explanation(_message.Message):
+    __slots__ = ("contributions", "found_by", "similar_users", "because_you_liked")
+    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
+    FOUND_BY_FIELD_NUMBER: _ClassVar[int]
+    SIMILAR_USERS_FIELD_NUMBER: _ClassVar[int]
+    BECAUSE_YOU_LIKED_FIELD_NUMBER: _ClassVar[int]
+    contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
+    found_by: _containers.RepeatedCompositeFieldContainer[Finding]
+    similar_users: int
+    because_you_liked: _containers.RepeatedCompositeFieldContainer[Movie]
+    def __init__(self, contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., found_by: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., similar_users: _Optional[int] = ..., because_you_liked: _Optional[_Iterable[_Union[Movie, _Mapping]]] = ...) -> None: ...
+
+class Contribution(_message.Message):
+    __slots__ = ("term", "value")
+    TERM_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    term: str
+    value: float
+    def __init__(self, term: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+
+class Finding(_message.Message):
+    __slots__ = ("channel", "strength")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    channel: str
+    strength: float
+    def __init__(self, channel: _Optional[str] = ..., strength: _Optional[float] = ...) -> None: ...
+
+class Movie(_message.Message):
+    __slots__ = ("movie_id", "title", "year", "genres")
+    MOVIE_ID_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    YEAR_FIELD_NUMBER: _ClassVar[int]
+    GENRES_FIELD_NUMBER: _ClassVar[int]
+    movie_id: int
+    title: str
+    year: int
+    genres: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, movie_id: _Optional[int] = ..., title: _Optional[str] = ..., year: _Optional[int] = ..., genres: _Optional[_Iterable[str]] = ...) -> None: ...

@@ -1,0 +1,146 @@
+"""Everybody's lists in one Parquet file: many users a call, in memory that does not grow."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reelrecs import config
+from reelrecs.arrays import write_whole
+from reelrecs.datasets.files import Folder
+from reelrecs.datasets.text import id_of, whole_lines
+from reelrecs.engine import Engine, check_limit
+from reelrecs.errors import DataError, NotFound, StorageError
+from reelrecs.kernels import pool
+
+SCHEMA = pa.schema(
+    [
+        ("user_id", pa.uint32()),
+        ("rank", pa.int32()),
+        ("movie_id", pa.uint32()),
+        ("score", pa.float32()),
+    ]
+)
+
+
+class Written(NamedTuple):
+    """What a batch came to."""
+
+    users: int
+    rows: int
+    short: int  # users with fewer movies than asked for
+
+
+def write_lists(
+    engine: Engine,
+    path: Path,
+    limit: int = config.DEFAULT_LIMIT,
+    user_ids: Sequence[int] | None = None,
+    progress: Callable[[int], None] = lambda users: None,
+) -> Written:
+    """Write each user's list, best first, in the order given (None: everybody by id).
+
+    A user's rows are what `Engine.recommend` gives, in columns user_id, rank, movie_id, score. The
+    file appears whole or not at all. `progress` hears how many more users are done. Raises
+    InvalidRequest, NotFound and StorageError before anything is computed, and ScorerError.
+    """
+    check_limit(limit)
+    users = engine.store.user_ids.tolist() if user_ids is None else list(user_ids)
+    for user_id in user_ids or ():
+        engine.store.user_row(user_id)
+    if not path.parent.is_dir():
+        raise StorageError(f"there is no folder {path.parent}: make it or choose another file")
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder: give a file to write")
+    lengths: list[int] = []
+
+    def write_to(file: BinaryIO) -> None:
+        told = {"dataset": engine.store.name, "dataset_digest": engine.store.digest}
+        group: list[pa.Table] = []
+        with (
+            pq.ParquetWriter(file, SCHEMA.with_metadata(told)) as writer,
+            closing(_blocks(engine, users, limit)) as blocks,
+        ):
+            for block in blocks:
+                group.append(block.table)
+                lengths.extend(block.lengths)
+                if len(group) == config.BATCH_GROUP:
+                    writer.write_table(pa.concat_tables(group))
+                    group.clear()
+                progress(len(block.lengths))
+            if group:
+                writer.write_table(pa.concat_tables(group))
+
+    write_whole(path, write_to)
+    return Written(len(users), sum(lengths), sum(length < limit for length in lengths))
+
+
+def read_user_ids(engine: Engine, path: Path) -> list[int]:
+    """The ids in a file, one a line, each once; raises DataError or NotFound, naming the line."""
+    if not path.is_file():
+        raise DataError(f"{path} is no file; give one user id a line")
+    users: dict[int, None] = {}
+    if path.stat().st_size > 0:
+        for line in whole_lines(Folder(path.parent), path.name, 0):
+            user_id, cause = id_of(line.raw.decode("utf-8", "replace").strip())
+            if cause:
+                raise DataError(
+                    f"{path.name}, line {line.number}: {line.raw[:80]!a} is no user id ({cause}); "
+                    "give one id a line"
+                )
+            try:
+                engine.store.user_row(user_id)
+            except NotFound as error:
+                raise NotFound(f"{path.name}, line {line.number}: {error}") from error
+            users[user_id] = None
+    if not users:
+        raise DataError(f"{path} holds no user ids; give one a line, or leave --users out")
+    return list(users)
+
+
+class _Block(NamedTuple):
+    """Some users' lists."""
+
+    table: pa.Table
+    lengths: list[int]  # [users]
+
+
+def _blocks(engine: Engine, users: Sequence[int], limit: int) -> Generator[_Block, None, None]:
+    """The lists of `config.BATCH_USERS` users at a time, in order.
+
+    A thread for each core works ahead by one block, so that no more are ever held.
+    """
+    waiting: deque[Future[_Block]] = deque()
+    executor = ThreadPoolExecutor(pool.threads(), thread_name_prefix="reelrecs-batch")
+    try:
+        for start in range(0, len(users), config.BATCH_USERS):
+            part = users[start : start + config.BATCH_USERS]
+            waiting.append(executor.submit(_block, engine, part, limit))
+            if len(waiting) > pool.threads():
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _block(engine: Engine, users: Sequence[int], limit: int) -> _Block:
+    lists = engine.pipeline.run_many([engine.query(user_id, limit) for user_id in users])
+    lengths = [len(one) for one in lists]
+    scores = [one.scores for one in lists if one.scores is not None]
+    movies = np.concatenate([one.movies for one in lists])
+    columns = [
+        np.repeat(np.array(users, np.uint32), lengths),
+        np.concatenate([np.arange(1, length + 1, dtype=np.int32) for length in lengths]),
+        engine.store.movie_ids[movies],
+        np.concatenate([np.zeros(0, np.float32), *scores]),
+    ]
+    return _Block(pa.table(columns, schema=SCHEMA), lengths)

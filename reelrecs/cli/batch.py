@@ -1,0 +1,55 @@
+"""`batch`: everybody's lists in one file."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from reelrecs.cli.options import COMPILING, Settings, limit_option, scorer_option
+from reelrecs.cli.output import note, progress_line
+
+
+@click.command()
+@click.option("--output", metavar="FILE.parquet", required=True, help="Where to write.")
+@limit_option
+@click.option("--users", metavar="FILE", help="Only these: one user id a line [default: all].")
+@scorer_option
+@click.pass_obj
+def batch(settings: Settings, output: str, limit: int, users: str | None, scorer: str) -> None:
+    """Write the lists of many users to a Parquet file, whole or not at all.
+
+    Columns user_id, rank, movie_id, score; a user's rows stand together, best first, and are what
+    recommend prints.
+    """
+    start = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        with progress_line() as report:
+            engine = stack.enter_context(settings.open_engine(report, scorer))
+            from reelrecs.batch import read_user_ids, write_lists
+
+            user_ids = None if users is None else read_user_ids(engine, Path(users))
+            report(COMPILING)
+            engine.recommend(int(engine.store.user_ids[0]), limit)
+        length = engine.store.user_count if user_ids is None else len(user_ids)
+        with _progress_bar(length) as progress:
+            done = write_lists(engine, Path(output), limit, user_ids, progress)
+    seconds = time.perf_counter() - start
+    note(f"{done.rows:,} rows for {done.users:,} users in {seconds:.1f} s")
+    if done.short:
+        note(f"{done.short:,} users had fewer than {limit} movies left to recommend")
+    click.echo(output)
+
+
+@contextlib.contextmanager
+def _progress_bar(length: int) -> Iterator[Callable[[int], None]]:
+    """Give a function that hears of progress; a bar on stderr where somebody watches."""
+    if not sys.stderr.isatty():
+        yield lambda users: None
+        return
+    with click.progressbar(length=length, label="users", show_pos=True, file=sys.stderr) as bar:
+        yield bar.update

@@ -1,0 +1,186 @@
+"""`evaluate`: how good the lists are, beside baselines, with honest intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reelrecs.cli.options import Settings, format_option
+from reelrecs.cli.output import note, print_rows, progress_line
+from reelrecs.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from reelrecs.evaluate.report import Report
+    from reelrecs.store import Store
+
+CAUTION = (
+    "figures among sampled negatives are for comparison with papers that did the same: they "
+    "flatter every system and may order them wrongly"
+)
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+Tell = Callable[[str], None]
+
+
+@click.command()
+@click.option(
+    "--protocol",
+    default="last-out",
+    show_default=True,
+    help="last-out, validation, temporal or random-out.",
+)
+@click.option("--systems", metavar="A,B,C", help="What to evaluate [default: all there are].")
+@click.option("--k", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option(
+    "--negatives",
+    type=click.IntRange(min=1),
+    help="Rank among so many random unseen movies, as old papers did [default: among all].",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--against", metavar="SYSTEM", help="Whom others differ from [default: the first].")
+@click.option("--per-user", type=FILE, help="Keep every user's figures in a Parquet file.")
+@click.option("--compare", type=FILE, nargs=2, help="Compare two such files instead of evaluating.")
+@click.option("--recall", is_flag=True, help="Measure what the candidate sources find instead.")
+@click.option(
+    "--diversity",
+    metavar="0,0.1,...",
+    help="Measure NDCG against diversity at these strengths instead.",
+)
+@click.option("--plot", type=FILE, help="Draw the result: FILE.png or FILE.svg.")
+@format_option
+@click.pass_obj
+def evaluate(settings: Settings, /, format_: str, **chosen: Any) -> None:
+    """Fit systems on a part of the data and measure how well they find the rest.
+
+    Full ranking over all unseen movies, ties against the system, 95 % bootstrap intervals over
+    users. A difference whose interval holds 0 is a tie.
+    """
+    _check(chosen)
+    with progress_line() as tell:
+        tell("starting")
+        report, afterwards = _work(settings, tell, chosen)
+    if chosen["negatives"] is not None:
+        note(CAUTION)
+    _print(report, format_)
+    afterwards()
+
+
+def _check(chosen: dict[str, Any]) -> None:
+    """Refuse what does not go together; raises InvalidRequest."""
+    modes = [name for name in ("compare", "recall", "diversity") if chosen[name]]
+    if len(modes) > 1:
+        raise InvalidRequest(f"--{modes[0]} and --{modes[1]} are two questions: ask one at a time")
+    if not modes:
+        return
+    useless = [name for name in ("negatives", "against", "per_user") if chosen[name] is not None]
+    if modes[0] != "diversity" and chosen["plot"] is not None:
+        useless.append("plot")
+    if useless:
+        option = useless[0].replace("_", "-")
+        raise InvalidRequest(f"--{option} does not go with --{modes[0]}: leave one of them out")
+
+
+def _work(
+    settings: Settings, tell: Tell, chosen: dict[str, Any]
+) -> tuple[Report, Callable[[], None]]:
+    """Do what was asked; give the report, and what is left to write when that is printed."""
+    from reelrecs.evaluate import kept, plot, report
+
+    if chosen["compare"]:
+        return report.comparison_report(kept.compare_files(*chosen["compare"])), _nothing
+    if chosen["plot"] is not None:
+        plot.check_plottable(chosen["plot"])
+    if chosen["recall"] or chosen["diversity"]:
+        return _look_inside(settings, tell, chosen)
+    from reelrecs.evaluate.evaluation import evaluate as run_all
+
+    names = _words(chosen["systems"])
+    results = run_all(
+        _open(settings, tell),
+        names,
+        chosen["protocol"],
+        chosen["k"],
+        chosen["negatives"],
+        chosen["seed"],
+        tell,
+    )
+
+    def write() -> None:
+        if chosen["per_user"] is not None:
+            kept.save(chosen["per_user"], results)
+        if chosen["plot"] is not None:
+            plot.plot_evaluation(chosen["plot"], results)
+
+    return report.evaluation_report(results, chosen["against"]), write
+
+
+def _look_inside(
+    settings: Settings, tell: Tell, chosen: dict[str, Any]
+) -> tuple[Report, Callable[[], None]]:
+    """Candidate recall or the re-ranking trade-off of each pipeline."""
+    from reelrecs.evaluate import plot, report
+    from reelrecs.evaluate.recall import candidate_recall
+    from reelrecs.evaluate.splits import split_by
+    from reelrecs.evaluate.systems import pipelines_by_name
+    from reelrecs.evaluate.tradeoff import diversity_tradeoff
+
+    builders = pipelines_by_name(_words(chosen["systems"]))
+    strengths = _numbers(chosen["diversity"] or "")
+    store, k, seed = _open(settings, tell), chosen["k"], chosen["seed"]
+    split = split_by(chosen["protocol"], store, seed)
+    heading = f"{store.name}, {split.name}"
+    if chosen["recall"]:
+        found = {
+            name: candidate_recall(split, build, seed, tell) for name, build in builders.items()
+        }
+        return report.recall_report(found, heading), _nothing
+    curves = {
+        name: diversity_tradeoff(split, build, strengths, k, seed, tell)
+        for name, build in builders.items()
+    }
+
+    def write() -> None:
+        if chosen["plot"] is not None:
+            plot.plot_tradeoff(chosen["plot"], curves, k, heading)
+
+    return report.tradeoff_report(curves, k, heading), write
+
+
+def _print(report: Report, format_: str) -> None:
+    if format_ == "csv":
+        print_rows("csv", report.csv.columns, report.csv.rows, None)
+    elif format_ == "json":
+        print_rows("json", (), (), report.json)
+    else:
+        for place, table in enumerate(report.tables):
+            click.echo(("\n" if place else "") + table.heading)
+            print_rows("table", table.columns, table.rows, None)
+
+
+def _open(settings: Settings, tell: Tell) -> Store:
+    from reelrecs.datasets import locate
+    from reelrecs.kernels import pool
+    from reelrecs.load import open_store
+
+    if settings.threads is not None:
+        pool.set_threads(settings.threads)
+    return open_store(locate(None if settings.data_dir is None else Path(settings.data_dir)), tell)
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(word) for word in _words(text) or []]
+    except ValueError as error:
+        raise InvalidRequest(f"--diversity {text}: give numbers, as in 0,0.1,0.2") from error
+
+
+def _nothing() -> None:
+    """Write nothing afterwards."""

@@ -1,0 +1,145 @@
+"""`models`: the trained models and what stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reelrecs.cli.options import Settings, format_option
+from reelrecs.cli.output import note, print_rows, progress_line
+
+if TYPE_CHECKING:
+    from reelrecs.model_files import ModelFile
+    from reelrecs.store import Store
+
+COLUMNS = ("file", "dataset", "profile", "created", "size", "digest", "state")
+
+SHOWN_DIGEST = 12
+"""Letters of a digest in a table: enough to tell data sets apart."""
+
+
+@click.group()
+def models() -> None:
+    """List, show, verify and prune the models in --models-dir."""
+
+
+@models.command("list")
+@format_option
+@click.pass_obj
+def list_(settings: Settings, format_: str) -> None:
+    """Print every model file: of which data, of which profile, in which state.
+
+    States: good, stale (its data set has changed), damaged, of other data (which --data-dir does
+    not name, so nothing is said of them).
+    """
+    with progress_line() as report:
+        store = _store(settings, report)
+        from reelrecs.model_files import list_models
+
+        found = list_models(Path(settings.models_dir), store)
+    if not found:
+        note(f"no models in {settings.models_dir}; make one with train")
+    _print(found, format_)
+
+
+@models.command()
+@format_option
+@click.pass_obj
+def show(settings: Settings, format_: str) -> None:
+    """Print the blend that scores this data set, term by term.
+
+    A score adds up weight * (transform(column) - center) / scale.
+    """
+    with progress_line() as report:
+        store = _store(settings, report)
+        from reelrecs.engine import load_model, model_path
+
+        blend = load_model(store, Path(settings.models_dir)).blend
+        trained = model_path(store, Path(settings.models_dir)).exists()
+    parameters = (
+        blend.names,
+        blend.columns,
+        blend.transforms,
+        blend.center.tolist(),
+        blend.scale.tolist(),
+        blend.weights.tolist(),
+    )
+    rows = [list(term) for term in zip(*parameters, strict=True)]
+    columns = ("term", "column", "transform", "center", "scale", "weight")
+    note(
+        f"profile {blend.profile}, {len(rows)} terms, for {store.name}"
+        + ("" if trained else "; no model is trained, this is the hand-set blend")
+    )
+    document = {
+        "dataset": store.name,
+        "profile": blend.profile,
+        "trained": trained,
+        "terms": [dict(zip(columns, row, strict=True)) for row in rows],
+    }
+    print_rows(format_, columns, rows, document)
+
+
+@models.command()
+@click.pass_obj
+def verify(settings: Settings) -> None:
+    """Check that this data set's model can be opened and was trained on this very data.
+
+    Exits with 5 where it cannot be used or there is none.
+    """
+    with progress_line() as report:
+        store = _store(settings, report)
+        from reelrecs.engine import model_path
+        from reelrecs.scorer.model import ScoringModel
+
+        path = model_path(store, Path(settings.models_dir))
+        model = ScoringModel.load(path, store)
+    click.echo(
+        f"{path}: good, profile {model.blend.profile} with {len(model.blend.names)} terms, trained "
+        f"on {store.name} ({store.digest[:SHOWN_DIGEST]})"
+    )
+
+
+@models.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be removed and keep it.")
+@format_option
+@click.pass_obj
+def prune(settings: Settings, dry_run: bool, format_: str) -> None:
+    """Remove models that are damaged, or stale: their data set has changed.
+
+    Models of other data sets stay; name theirs with --data-dir.
+    """
+    with progress_line() as report:
+        store = _store(settings, report)
+        from reelrecs.model_files import prune_models
+
+        gone = prune_models(Path(settings.models_dir), store, dry_run)
+    note(f"{'would remove' if dry_run else 'removed'} {len(gone)} models")
+    _print(gone, format_)
+
+
+def _store(settings: Settings, report: Callable[[str], None]) -> Store:
+    report("starting")
+    from reelrecs.datasets import locate
+    from reelrecs.load import open_store
+
+    named = settings.data_dir
+    return open_store(locate(None if named is None else Path(named)), report)
+
+
+def _print(found: list[ModelFile], format_: str) -> None:
+    rows = [
+        [
+            one.file,
+            one.dataset,
+            one.profile,
+            one.created,
+            one.size,
+            one.digest and (one.digest[:SHOWN_DIGEST] if format_ == "table" else one.digest),
+            one.state,
+        ]
+        for one in found
+    ]
+    print_rows(format_, COLUMNS, rows, {"models": [one.to_dict() for one in found]})

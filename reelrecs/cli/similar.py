@@ -1,0 +1,70 @@
+"""`similar`: movies that people who like one like too."""
+
+from __future__ import annotations
+
+import click
+
+from reelrecs.cli.options import COMPILING, Settings, format_option, limit_option
+from reelrecs.cli.output import note, print_rows, progress_line
+from reelrecs.errors import InvalidRequest
+
+COLUMNS = (
+    "rank",
+    "movie_id",
+    "title",
+    "year",
+    "score",
+    "common_likers",
+    "share",
+    "by_chance",
+    "shared_genres",
+    "years_apart",
+)
+
+
+@click.command()
+@click.option("--movie-id", type=int, help="A movie of the data set.")
+@click.option("--title", help="Its title, or part of it.")
+@limit_option
+@format_option
+@click.pass_obj
+def similar(
+    settings: Settings, movie_id: int | None, title: str | None, limit: int, format_: str
+) -> None:
+    """Print the movies nearest to one, best first, and the case for each.
+
+    Near is what the same people like more than chance would have it: common_likers like both, a
+    share of those who like the movie asked for. Where likes are few, genres and year decide.
+    """
+    if (movie_id is None) == (title is None):
+        raise InvalidRequest("give either --movie-id N or --title T")
+    notes: list[str] = []
+    with progress_line() as report, settings.open_engine(report) as engine:
+        report(COMPILING)
+        if movie_id is None:
+            from reelrecs.people import TitleFinder
+
+            row = TitleFinder(engine.store).row(title or "", notes.append)
+            movie_id = int(engine.store.movie_ids[row])
+        found = engine.similar(movie_id, limit)
+    for line in notes:
+        note(line)
+    asked = found.movie
+    year = f" ({asked.year})" if asked.year else ""
+    note(f"like {asked.title}{year}, movie {asked.movie_id}, which {found.likers:,} users like")
+    rows = [
+        [
+            item.rank,
+            item.movie.movie_id,
+            item.movie.title,
+            item.movie.year,
+            item.score,
+            item.common_likers,
+            item.share,
+            item.by_chance,
+            "|".join(item.shared_genres),
+            item.years_apart,
+        ]
+        for item in found.items
+    ]
+    print_rows(format_, COLUMNS, rows, found.to_dict())

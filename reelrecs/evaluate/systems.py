@@ -1,0 +1,127 @@
+"""Every system that can be evaluated by name: the engine's own pipelines, and the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.engine import Engine
+from reelrecs.errors import InvalidRequest
+from reelrecs.evaluate import implicit_models
+from reelrecs.evaluate.baselines import BASELINES
+from reelrecs.evaluate.system import Factory, Scores, System
+from reelrecs.pipeline import Trace
+from reelrecs.scorer.client import GrpcScorer
+from reelrecs.scorer.embedded import EmbeddedScorer
+from reelrecs.stages import Candidates, Query
+from reelrecs.store import Store
+from reelrecs.train import train
+
+T = TypeVar("T")
+
+SHOWN = 50
+"""Places of a list that are re-ranked as for a person; what comes after stands by score, for
+re-ranking all candidates takes ten times as long and nobody looks there."""
+
+CALL_USERS = 64
+"""Users scored in one call: well inside message size and deadline on large data too."""
+
+
+class EngineSystem(System):
+    """An engine as it serves people: its candidates, filters, scorer over gRPC, and re-ranking."""
+
+    def __init__(self, name: str, engine: Engine) -> None:
+        self.name = name
+        self.engine = engine
+
+    def scores(self, users: NDArray[np.int32]) -> Scores:
+        """Minus the place in the list as shown; what is no candidate is not ranked."""
+        scores = np.full((len(users), self.engine.store.movie_count_total), -np.inf)
+        for row, (query, scored) in enumerate(self.scored(users)):
+            if len(scored):
+                order = self._order(query, scored)
+                scores[row, scored.movies[order]] = -np.arange(len(order))
+        return scores
+
+    def scored(self, users: NDArray[np.int32]) -> list[tuple[Query, Candidates]]:
+        """Each user's query and filtered candidates with scores, before any re-ranking."""
+        pipeline = self.engine.pipeline
+        queries = [self.query(int(user)) for user in users]
+        batches = [pipeline.candidates(query, Trace()) for query in queries]
+        for start in range(0, len(users), CALL_USERS):
+            call = [at for at in range(len(users))[start : start + CALL_USERS] if len(batches[at])]
+            described = [pipeline.described(queries[at], batches[at], Trace()) for at in call]
+            answers = self._score([queries[at] for at in call], described)
+            for at, answer in zip(call, answers, strict=True):
+                batches[at] = answer
+        return list(zip(queries, batches, strict=True))
+
+    def query(self, user: int) -> Query:
+        """The query of a user row for a list of the default length."""
+        return self.engine.query(int(self.engine.store.user_ids[user]), config.DEFAULT_LIMIT)
+
+    def close(self) -> None:
+        """Stop the engine's scorer."""
+        self.engine.close()
+
+    def _score(self, queries: Sequence[Query], batches: Sequence[Candidates]) -> list[Candidates]:
+        scorer = self.engine.pipeline.scorer
+        if isinstance(scorer, EmbeddedScorer | GrpcScorer):
+            return scorer.score_many(queries, batches)
+        return [scorer.score(query, batch) for query, batch in zip(queries, batches, strict=True)]
+
+    def _order(self, query: Query, scored: Candidates) -> NDArray[np.int64]:
+        """All candidates: SHOWN places as re-ranked, then the others by score."""
+        shown = self.engine.pipeline.reranker.rerank(replace(query, limit=SHOWN), scored)
+        by_score = np.lexsort((scored.movies, -np.asarray(scored.scores)))
+        return np.concatenate([shown, by_score[~np.isin(by_score, shown)]])
+
+
+PIPELINES: dict[str, Callable[[Store], EngineSystem]] = {
+    "learned": lambda store: EngineSystem("learned", Engine(store, model=train(store))),
+    "handset": lambda store: EngineSystem("handset", Engine(store)),
+}
+"""Profiles of the engine: name to what builds one on a training store."""
+
+SYSTEMS: dict[str, Factory] = {**PIPELINES, **BASELINES}
+"""All of them, in the order in which they are evaluated; the first is what others differ from."""
+
+OPTIONAL = ("als", "bm25")
+"""Systems of the optional package implicit; they take part by default where it is installed."""
+
+
+def default_systems() -> list[str]:
+    """The names that take part where nobody chooses."""
+    return [name for name in SYSTEMS if name not in OPTIONAL or implicit_models.installed()]
+
+
+def systems_by_name(names: Sequence[str] | None = None) -> dict[str, Factory]:
+    """The factories of these names, in this order; raises InvalidRequest.
+
+    Raises for an optional system whose package is absent too: that is better known before an hour
+    of fitting others than after it.
+    """
+    return _chosen(SYSTEMS, default_systems() if names is None else names, "system")
+
+
+def pipelines_by_name(
+    names: Sequence[str] | None = None,
+) -> dict[str, Callable[[Store], EngineSystem]]:
+    """The same for the engine's profiles alone, whose stages can be looked into."""
+    return _chosen(PIPELINES, list(PIPELINES) if names is None else names, "pipeline")
+
+
+def _chosen(known: Mapping[str, T], names: Sequence[str], what: str) -> dict[str, T]:
+    for name in names:
+        if name not in known:
+            raise InvalidRequest(f"no {what} {name!r}: choose from {', '.join(known)}")
+        if name in OPTIONAL:
+            implicit_models.require(name)
+    if not names:
+        raise InvalidRequest(f"no {what} named: choose from {', '.join(known)}")
+    return {name: known[name] for name in names}

@@ -1,0 +1,187 @@
+"""`evaluate` on the command line: one result in three forms, pictures, and one-line errors."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from reelrecs.cli import run
+from tests.worlds import random_triples
+
+FAST = "popularity,item-knn"
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set of one's own, in GroupLens's csv layout."""
+    folder = tmp_path_factory.mktemp("data") / "mine"
+    folder.mkdir()
+    genres = ("Drama", "Comedy", "Drama|Horror")
+    (folder / "movies.csv").write_text(
+        "movieId,title,genres\n"
+        + "".join(f"{m},Film {m} ({1950 + m}),{genres[m % 3]}\n" for m in range(1, 61))
+    )
+    (folder / "ratings.csv").write_text(
+        "userId,movieId,rating,timestamp\n"
+        + "".join(
+            f"{user},{movie},{stars},{at}\n"
+            for at, (user, movie, stars) in enumerate(random_triples(9, 40, 60))
+        )
+    )
+    return folder
+
+
+def test_the_table_names_systems_metrics_and_ties(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = f"{FAST},user-knn,ease,handset"
+    assert run(["--data-dir", str(mine), "evaluate", "--systems", names, "--k", "5"]) == 0
+    text = capsys.readouterr().out
+    heading, lists, paired = text.split("\n\n")
+    assert heading.startswith("mine, last-out: ")
+    for metric in ("HR@5", "NDCG@5", "Recall@5", "MRR", "MAP@5"):
+        assert metric in heading.splitlines()[1]
+    for figure in ("coverage", "novelty", "diversity", "calibration", "Gini", "fit s", "ms/user"):
+        assert figure in lists.splitlines()[1]
+    assert [line.split()[0] for line in heading.splitlines()[2:]] == names.split(",")
+    assert "Difference from popularity" in paired
+    assert len(paired.splitlines()) == 2 + 4
+    assert "tie" in paired
+
+
+def test_json_and_csv_hold_the_same_figures(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ["--data-dir", str(mine), "evaluate", "--systems", FAST, "--protocol", "validation"]
+    assert run([*ask, "--format", "json", "--against", "item-knn"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert run([*ask, "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert document["split"] == "last-out, cut 1"
+    assert (document["against"], document["k"], document["negatives"]) == ("item-knn", 10, None)
+    assert {row["system"] for row in document["differences"]} == {"popularity"}
+    for row in document["differences"]:
+        assert row["tie"] == (row["low"] <= 0 <= row["high"])
+    for system in document["systems"]:
+        for metric, one in system["metrics"].items():
+            (found,) = (
+                row for row in rows if (row["system"], row["metric"]) == (system["system"], metric)
+            )
+            assert [float(found[part]) for part in ("mean", "low", "high")] == list(one.values())
+
+
+def test_negatives_come_with_a_caution(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ["--data-dir", str(mine), "evaluate", "--systems", "popularity", "--format", "json"]
+    assert run([*ask, "--negatives", "10", "--protocol", "random-out", "--seed", "3"]) == 0
+    done = capsys.readouterr()
+    assert "flatter" in done.err
+    assert json.loads(done.out)["split"] == "random-out, seed 3"
+    assert run(ask) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_recall_of_the_embedded_sample(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", "--recall", "--protocol", "validation", "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    rows = {row["source"]: row for row in document["recall"]["handset"]}
+    everything = rows["all together"]["recall"]
+    assert everything["+ all"]["mean"] < everything["already_rated"]["mean"]
+    assert 0.4 < everything["as served"]["mean"] < 0.8
+    assert rows["thunder"]["candidates"]["already_rated"] <= 300
+
+
+def test_the_tradeoff_is_printed_and_drawn(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "curve.svg"
+    ask = ["--data-dir", str(mine), "evaluate", "--diversity", "0,0.2,0.5", "--systems", "handset"]
+    assert run([*ask, "--plot", str(picture)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines[2:]] == ["0.0000", "0.2000", "0.5000"]
+    assert "<svg" in picture.read_text()
+    assert run([*ask, "--format", "csv"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert run([*ask, "--format", "json"]) == 0
+    points = json.loads(capsys.readouterr().out)["tradeoff"]["handset"]
+    assert [point["strength"] for point in points] == [0, 0.2, 0.5]
+
+
+def test_bars_are_drawn_the_same_twice(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["--data-dir", str(mine), "evaluate", "--systems", FAST]
+    for ending, start in (("png", b"\x89PNG"), ("svg", b"<?xml")):
+        first, again = tmp_path / f"first.{ending}", tmp_path / f"again.{ending}"
+        for picture in (first, again):
+            assert run([*ask, "--plot", str(picture)]) == 0
+        assert first.read_bytes().startswith(start)
+        assert first.read_bytes() == again.read_bytes()
+    capsys.readouterr()
+
+
+def test_kept_runs_are_compared(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(tmp_path / f"{name}.parquet") for name in FAST.split(",")]
+    for name, file in zip(FAST.split(","), files, strict=True):
+        assert (
+            run(["--data-dir", str(mine), "evaluate", "--systems", name, "--per-user", file]) == 0
+        )
+    capsys.readouterr()
+    assert run(["evaluate", "--compare", *files]) == 0
+    text = capsys.readouterr().out
+    assert "popularity" in text
+    assert "item-knn" in text
+    assert run(["evaluate", "--compare", *files, "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["comparison"]
+    assert {row["metric"] for row in rows} >= {"HR@10", "NDCG@10", "MRR"}
+    assert run(["evaluate", "--compare", *files, "--format", "csv"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(rows)
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "words"),
+    [
+        (2, ("--systems", "popularity,none"), "no system 'none'"),
+        (2, ("--protocol", "last"), "choose one of last-out, validation"),
+        (2, ("--systems", "popularity", "--against", "ease"), "'ease' was not evaluated"),
+        (2, ("--recall", "--systems", "ease"), "no pipeline 'ease'"),
+        (2, ("--recall", "--diversity", "0"), "ask one at a time"),
+        (2, ("--recall", "--negatives", "9"), "--negatives does not go with --recall"),
+        (2, ("--recall", "--plot", "a.png"), "--plot does not go with --recall"),
+        (2, ("--diversity", "0,many"), "give numbers"),
+        (2, ("--diversity", ","), "name some"),
+        (2, ("--diversity", "3"), "strength from 0 to 1"),
+        (2, ("--plot", "picture.pdf"), "ends in .png or .svg"),
+        (3, ("--compare", "/no/a.parquet", "/no/b.parquet"), "cannot be read"),
+    ],
+)
+def test_mistakes_are_one_line_and_a_code(
+    mine: Path,
+    code: int,
+    arguments: tuple[str, ...],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["--data-dir", str(mine), "evaluate", *arguments]) == code
+    done = capsys.readouterr()
+    assert done.out == ""
+    assert words in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_too_little_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,One (1990),Drama\n")
+    (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,4.0,1\n")
+    assert run(["--data-dir", str(tmp_path), "evaluate"]) == 3
+    assert "too small" in capsys.readouterr().err
+
+
+def test_without_matplotlib_a_plot_is_refused_before_any_work(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert run(["--data-dir", str(mine), "evaluate", "--plot", "a.png"]) == 2
+    assert "reelrecs[plot]" in capsys.readouterr().err
