@@ -7,7 +7,7 @@ from reelrecs.kernels.jit import kernel
 
 @kernel
 def decayed_gram(indptr, movies, decay, least, gram):  # type: ignore[no-untyped-def]
-    """Add to gram the sum over positions t of x_t x_t', x_t the history at t decayed by `decay` a step.
+    """Add to gram the sum over positions t of x_t x_t', x_t the decayed history at t.
 
     In closed form over pairs: movies p <= q share decay^(q-p) (1 - decay^2(n-q)) / (1 - decay^2);
     pairs below `least` are left out. -1 in `movies` is a movie outside the matrix.

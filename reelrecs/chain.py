@@ -171,7 +171,7 @@ class _Trainer:
         return inputs, outputs
 
     def _sample(self, step: int) -> tuple[NDArray[np.int64], Floats]:
-        """Distinct movies to tell the targets from, and the log of each one's chance to be drawn."""
+        """Movies to tell the targets from, and the log of each one's chance to be drawn."""
         late = step > self.steps * (1 - self.settings.late_share)
         draws = self.settings.late_negatives if late else self.settings.negatives
         drawn = np.searchsorted(np.cumsum(self.share), self.rng.random(draws))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,7 +11,7 @@ from typing import Any, Self
 from reelrecs import config
 from reelrecs.context import build_query
 from reelrecs.datasets import locate
-from reelrecs.datasets.titles import search
+from reelrecs.datasets.titles import TitleIndex
 from reelrecs.errors import InvalidRequest
 from reelrecs.explain import explain as explain_ranked
 from reelrecs.kernels import pool
@@ -63,13 +64,16 @@ class Engine:
         self.profile = profile_of(model)
         named = [one for one in filters if isinstance(one, str)]
         own = [one for one in filters if not isinstance(one, str)]
-        strength = self.profile.diversity if diversity is None else diversity
+        strength, new_user = diversity, diversity
+        if strength is None:
+            strength = self.profile.diversity
+            new_user = max(strength, config.NEW_USER_DIVERSITY)
         self.pipeline = Pipeline(
             sources=(*self.profile.sources, *sources),
             filters=(*filters_by_name(store, named), *own),
             featurizers=self.profile.featurizers,
             scorer=EmbeddedScorer(model) if scorer is None else scorer,
-            reranker=DiversityReranker(store, strength),
+            reranker=DiversityReranker(store, strength, new_user),
             relax=(*relax, *config.RELAX_ORDER),
         )
 
@@ -142,7 +146,7 @@ class Engine:
     def search(self, text: str, limit: int = config.DEFAULT_LIMIT) -> list[Movie]:
         """Movies whose title holds the text, articles in either place; the best match first."""
         check_limit(limit)
-        rows = search(self.store.all_titles, text, limit, self.store.movie_count)
+        rows = self._titles.find(text, limit, self.store.movie_count)
         return [movie_of(self.store, row) for row in rows]
 
     def query(self, user_id: int, limit: int) -> Query:
@@ -150,11 +154,17 @@ class Engine:
         check_limit(limit)
         return build_query(self.store, self.store.user_row(user_id), limit)
 
+    @cached_property
+    def _titles(self) -> TitleIndex:
+        return TitleIndex(self.store.all_titles)
+
     def _list(self, user_id: int | None, query: Query, explain: bool) -> RecommendationList:
         ranked, trace = self.pipeline.run(query)
         reasons = None
         if explain and len(ranked) > 0:
-            reasons = trace.timed("explain", lambda: explain_ranked(self.store, query, ranked))
+            reasons = trace.timed(
+                "explain", lambda: explain_ranked(self.store, query, ranked, self.profile.sequence)
+            )
         items = recommendations_of(self.store, ranked, reasons)
         return RecommendationList(user_id, self.store.name, items, trace)
 

@@ -10,12 +10,18 @@ import numpy as np
 from reelrecs import config
 from reelrecs.kernels.explain import co_like_cosine
 from reelrecs.results import Reason, movie_of
+from reelrecs.sequence import SequenceModel
 from reelrecs.stages import Candidates, Query
 from reelrecs.store import Store
 
 
-def explain(store: Store, query: Query, ranked: Candidates) -> list[Reason]:
-    """One reason per ranked candidate, in the same order."""
+def explain(
+    store: Store, query: Query, ranked: Candidates, sequence: SequenceModel | None = None
+) -> list[Reason]:
+    """One reason per ranked candidate, in the same order.
+
+    With `sequence` it also names the movies just watched that lead there.
+    """
     if ranked.terms is None:
         raise ValueError("only scored candidates can be explained")
     liked = np.unique(query.liked[-config.ARGUMENT_POOL :])
@@ -28,6 +34,9 @@ def explain(store: Store, query: Query, ranked: Candidates) -> list[Reason]:
         ranked.movies,
         liked,
     )
+    watched, leads = np.zeros(0, np.int32), np.zeros((len(ranked), 0), np.float32)
+    if sequence is not None:
+        watched, leads = sequence.just_watched(query, ranked.movies)
     return [
         Reason(
             contributions=_named(ranked.terms.columns, ranked.terms.values[row]),
@@ -39,6 +48,9 @@ def explain(store: Store, query: Query, ranked: Candidates) -> list[Reason]:
             similar_users=int(query.peer_likes[ranked.movies[row]]),
             because_you_liked=[
                 movie_of(store, movie) for movie in _strongest(arguments[row], liked)
+            ],
+            because_you_watched=[
+                movie_of(store, movie) for movie in _strongest(leads[row], watched)
             ],
         )
         for row in range(len(ranked))

@@ -75,12 +75,17 @@ class Pipeline:
         return scored.take(order), trace
 
     def run_many(self, queries: Sequence[Query]) -> list[Candidates]:
-        """What `run` gives for each query, scored in one call where the scorer can."""
+        """What `run` gives for each query, scored in one call where the scorer can.
+
+        Each query's scratch is cleared once its candidates are described: what stages keep there is
+        as large as the catalogue.
+        """
         trace = Trace()
         batches = []
         for query in queries:
             found = self.candidates(query, trace)
             batches.append(self.described(query, found, trace) if len(found) else found)
+            query.scratch.clear()
         filled = [at for at, batch in enumerate(batches) if len(batch)]
         scored = self._scored([queries[at] for at in filled], [batches[at] for at in filled])
         for at, batch in zip(filled, scored, strict=True):

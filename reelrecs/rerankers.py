@@ -16,16 +16,18 @@ class DiversityReranker:
     """Trades score for variety of genres and eras by maximal marginal relevance.
 
     `strength` from 0 (the order of scores, ties by smaller row) to 1 (variety alone). Scores are
-    first stretched to [0, 1] within the list, so a strength means the same on any scale. Raises
-    InvalidRequest for any other strength.
+    first stretched to [0, 1] within the list, so a strength means the same on any scale. People
+    without any rating may have a strength of their own, `new_user`. Raises InvalidRequest for any
+    other strength.
     """
 
-    def __init__(self, store: Store, strength: float) -> None:
+    def __init__(self, store: Store, strength: float, new_user: float | None = None) -> None:
         if not 0.0 <= strength <= 1.0:
             raise InvalidRequest(f"diversity {strength}: give a strength from 0 to 1")
         self._genres = store.movie_genres
         self._years = store.movie_years
         self._strength = strength
+        self._new_user = strength if new_user is None else new_user
 
     def rerank(self, query: Query, candidates: Candidates) -> NDArray[np.int64]:
         """Positions of at most query.limit candidates, best first.
@@ -35,11 +37,9 @@ class DiversityReranker:
         if candidates.scores is None or not np.isfinite(candidates.scores).all():
             raise ScorerError("candidates without a finite score cannot be ranked: mend the scorer")
         scores = candidates.scores.astype(np.float64)
-        if self._strength == 0.0 or len(scores) == 0:
+        strength = self._strength if len(query.movies) else self._new_user
+        if strength == 0.0 or len(scores) == 0:
             return np.lexsort((candidates.movies, -scores))[: query.limit]
-        strength = self._strength
-        if len(query.movies) == 0:
-            strength = max(strength, config.NEW_USER_DIVERSITY)
         lowest = scores.min()
         spread = scores.max() - lowest
         return marginal_relevance(

@@ -45,6 +45,7 @@ class Reason:
     found_by: dict[str, float]  # channel to strength
     similar_users: int
     because_you_liked: list[Movie]
+    because_you_watched: list[Movie]  # just now, where the order of watching counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,17 @@ class SequenceModel:
             own_rank=rank,
         )
 
+    def just_watched(
+        self, query: Query, movies: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], Floats]:
+        """The last movies, newest first, and [movies, last] how often each leads to a movie."""
+        last = query.movies[: -self.settings.anchors - 1 : -1]
+        weights = (config.PAIR_ANCHOR_DECAY ** np.arange(len(last))).astype(np.float32)
+        rows, columns = self._place[last], self._place[movies]
+        leads = self.matrices["pairs"][np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
+        known = (rows >= 0)[:, None] & (columns >= 0)
+        return last, np.where(known, leads * weights[:, None], 0.0).T.astype(np.float32)
+
     def _rows(self, name: str, query: Query, decay: float, most: int) -> Floats:
         """Sum of the matrix's rows of the last `most` movies, each step back weighing `decay`."""
         rows = self._place[query.movies[: -most - 1 : -1]]

@@ -95,6 +95,7 @@ def _explanation(reason: Reason) -> Any:
         ],
         similar_users=reason.similar_users,
         because_you_liked=[_movie(movie) for movie in reason.because_you_liked],
+        because_you_watched=[_movie(movie) for movie in reason.because_you_watched],
     )
 
 

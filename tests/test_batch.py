@@ -56,6 +56,8 @@ def test_a_batch_is_what_recommend_gives_user_by_user(
     heard: list[int] = []
     path = tmp_path / "lists.parquet"
     done = write_lists(sample_engine, path, 12, users, heard.append)
+    write_lists(sample_engine, tmp_path / "again.parquet", 12, users)
+    assert (tmp_path / "again.parquet").read_bytes() == path.read_bytes()
     assert rows_of(path) == recommended(sample_engine, list(users), 12)
     assert done == (32, 32 * 12, 0)
     assert heard == [7, 7, 7, 7, 4]
@@ -227,19 +229,22 @@ def test_mistakes_are_one_line_and_a_code(
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     """A real process, stopped while it writes."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "reelrecs", "batch", "--limit", "500", "--output", "l.parquet"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    end = time.monotonic() + 60
-    while not list(tmp_path.iterdir()):
-        assert time.monotonic() < end
-        assert process.poll() is None, "it ended before it could be stopped"
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    ) as process:
+        try:
+            end = time.monotonic() + 60
+            while not list(tmp_path.iterdir()):
+                assert time.monotonic() < end
+                assert process.poll() is None, "it ended before it could be stopped"
+                time.sleep(0.005)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert re.search("interrupted$", said.strip())
     assert "Traceback" not in said

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import reelrecs
@@ -13,6 +14,7 @@ from reelrecs.engine import Engine, load_model, model_path, train_model
 from reelrecs.errors import InvalidRequest, ModelError, NotFound
 from reelrecs.filters import AlreadyRatedFilter
 from reelrecs.kernels import pool
+from reelrecs.scorer.model import ScoringModel
 from reelrecs.stages import Candidates, Query
 from tests.worlds import random_triples, store_of
 
@@ -101,10 +103,12 @@ def test_many_threads_at_once_get_what_one_gets(sample_engine: Engine) -> None:
 
 
 def test_few_candidates_relax_the_rating_filter_and_say_so() -> None:
-    store = store_of(random_triples(5, users=30, movies=40, most=20))
-    with Engine(store) as engine:
+    store = store_of(random_triples(5, users=200, movies=60, most=30))
+    with Engine(store, filters=["minimum_rating"]) as engine:
         user_id = int(store.user_ids[0])
-        few = engine.recommend(user_id, 30)
+        few = engine.recommend(user_id, 40)
+        enough = engine.recommend(user_id, 1)
+    assert enough.trace.relaxed == ()
     assert few.trace.relaxed == ("minimum_rating",)
     assert few.to_dict()["relaxed"] == ["minimum_rating"]
 
@@ -169,21 +173,37 @@ def test_every_trace_tells_all_stages(sample_engine: Engine) -> None:
     assert trace.found["phoenix"] == 200
 
 
-def test_a_trained_model_gives_the_same_list_after_loading(
-    tmp_path: Path, sample_engine: Engine
-) -> None:
-    path, _ = train_model(None, tmp_path)
-    assert path == model_path(sample_engine.store, tmp_path)
-    with reelrecs.open(models_dir=tmp_path) as engine:
-        assert engine.recommend(15).to_dict() == sample_engine.recommend(15).to_dict()
+def test_a_trained_model_gives_the_same_list_after_loading(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "user_id": np.repeat(np.arange(1, 61), 12),
+            "movie_id": (np.repeat(np.arange(60), 12) + np.tile(np.arange(12), 60)) % 40,
+            "rating": np.full(720, 4.0),
+            "timestamp": np.tile(np.arange(12), 60),
+        }
+    )
+    path, model = train_model(table, tmp_path)
+    assert path == model_path(model.store, tmp_path)
+    with reelrecs.open(table, models_dir=tmp_path) as learned:
+        assert learned.profile.name == "learned"
+        with Engine(model.store, model=model) as fresh:
+            assert learned.recommend(5).to_dict() == fresh.recommend(5).to_dict()
+    with reelrecs.open(table, models_dir=tmp_path, profile="handset") as handset:
+        assert handset.profile.name == "handset"
 
 
 def test_a_model_of_other_data_is_refused(tmp_path: Path, sample_engine: Engine) -> None:
-    path, _ = train_model(None, tmp_path)
     other = store_of(random_triples(1))
-    path.rename(model_path(other, tmp_path))
+    ScoringModel.handset(sample_engine.store).save(model_path(other, tmp_path))
     with pytest.raises(ModelError, match="trained on other data"):
         load_model(other, tmp_path)
+
+
+def test_a_profile_without_its_model_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="run train first"):
+        Engine.open(models_dir=tmp_path, profile="learned")
+    with pytest.raises(InvalidRequest, match="choose from learned, handset"):
+        Engine.open(models_dir=tmp_path, profile="best")
 
 
 def test_own_filters_hold_and_own_sources_are_heard(sample_engine: Engine) -> None:

@@ -57,6 +57,12 @@ def test_a_temporal_split_never_trains_on_the_future(made: Sequence[Triple]) -> 
         assert not set(store.movie_ids[targets]) & set(history(split.train, user))
 
 
+def test_a_temporal_split_of_people_who_never_return_is_refused() -> None:
+    store = store_of([(user, movie, 4.0) for user in range(1, 11) for movie in (1, 2, 3)])
+    with pytest.raises(DataError, match="both sides of the cut"):
+        splits.temporal(store, 0.1)
+
+
 @given(triples(), st.integers(0, 5))
 def test_random_out_takes_one_rating_and_the_seed_decides(
     made: Sequence[Triple], seed: int
@@ -264,6 +270,21 @@ def test_sampled_negatives_make_it_easier() -> None:
     full = run.run(split, lambda: baselines.Popularity(split.train), 10)
     sampled = run.run(split, lambda: baselines.Popularity(split.train), 10, negatives=20, seed=1)
     assert sampled.intervals["HR@10"].mean > full.intervals["HR@10"].mean + 0.1
+
+
+def test_negatives_are_that_many_and_never_the_target() -> None:
+    split = splits.last_out(store_of(random_triples(7, users=50, movies=60, most=20)))
+    rated_nothing = np.zeros((1, split.train.movie_count_total))
+
+    class Constant(System):
+        name = "constant"
+
+        def scores(self, users: np.ndarray) -> np.ndarray:
+            return np.repeat(rated_nothing, len(users), axis=0)
+
+    result = run.run(split, Constant, 10, negatives=5)
+    np.testing.assert_allclose(result.per_user["MRR"], 1 / 6)
+    assert result.setting.negatives == 5
 
 
 def test_the_bootstrap_interval_is_that_of_the_normal_law_for_many_users() -> None:

@@ -131,7 +131,7 @@ def test_show_prints_the_weights_of_a_model_or_of_the_handset_blend(
         assert document["trained"] is trained
         weights = {term["term"]: term["weight"] for term in document["terms"]}
         assert weights == config.HANDSET_WEIGHTS
-        assert ("no model is trained" in said) is not trained
+        assert ("no model is trained yet" in said) is not trained
         assert "genre_overlap_score" in call(capsys, *ask)[1]
 
 

@@ -92,7 +92,7 @@ def test_somebody_new_gets_what_is_loved_and_of_all_kinds(sample_engine: Engine)
     assert all(item.explanation.because_you_liked == [] for item in items if item.explanation)
 
 
-def test_somebody_new_is_offered_more_variety_unless_it_is_switched_off(
+def test_somebody_new_is_offered_more_variety_unless_a_strength_is_asked_for(
     sample_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def repeated(engine: Engine) -> int:
@@ -100,12 +100,16 @@ def test_somebody_new_is_offered_more_variety_unless_it_is_switched_off(
         kinds = [set(item.movie.genres) for item in engine.recommend_for(History(), 10)]
         return sum(bool(a & b) for a, b in combinations(kinds, 2))
 
-    varied = repeated(sample_engine)
-    with Engine(sample_engine.store, diversity=0.0) as engine:
-        off = engine.recommend_for(History(), 30)
+    store = sample_engine.store
+    with Engine(store, diversity=0.0) as asked:
+        off = asked.recommend_for(History(), 30)
         assert all(a.score >= b.score for a, b in pairwise(off))
-    monkeypatch.setattr(config, "NEW_USER_DIVERSITY", 0.0)
-    assert varied < repeated(sample_engine)
+        plain = repeated(asked)
+    monkeypatch.setattr(config, "HANDSET_DIVERSITY", 0.0)
+    with Engine(store) as engine:
+        assert repeated(engine) < plain
+        ranked = engine.recommend(15, 30)
+        assert all(a.score >= b.score for a, b in pairwise(ranked))
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ def told(response: Any) -> list[dict[str, Any]]:
                 "found_by": {how.channel: how.strength for how in one.explanation.found_by},
                 "similar_users": one.explanation.similar_users,
                 "because_you_liked": [movie(m) for m in one.explanation.because_you_liked],
+                "because_you_watched": [movie(m) for m in one.explanation.because_you_watched],
             }
             if one.HasField("explanation")
             else None,
@@ -238,23 +239,26 @@ def test_serve_hosts_it_and_ends_cleanly_when_told_to(
     sample_engine: Engine, tmp_path: Path
 ) -> None:
     """A real process, ended as service managers do."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "reelrecs", "serve", "--address", "127.0.0.1:0"],
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"TMPDIR": str(tmp_path)},
-    )
-    assert process.stderr is not None
-    line = ""
-    while "scoring" not in line:
-        line = process.stderr.readline()
-        assert line, "serve ended early"
-    with grpc.insecure_channel(line.split(" on ")[1].split(";")[0]) as channel:
-        stub = recommendation_pb2_grpc.RecommendationServiceStub(channel)
-        response = stub.Recommend(pb.RecommendRequest(user_id=15, explain=True), timeout=60)
+    ) as process:
+        try:
+            assert process.stderr is not None
+            line = ""
+            while "scoring" not in line:
+                line = process.stderr.readline()
+                assert line, "serve ended early"
+            with grpc.insecure_channel(line.split(" on ")[1].split(";")[0]) as channel:
+                stub = recommendation_pb2_grpc.RecommendationServiceStub(channel)
+                response = stub.Recommend(pb.RecommendRequest(user_id=15, explain=True), timeout=60)
+            process.send_signal(signal.SIGTERM)
+            _, rest = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert told(response) == expected(sample_engine.recommend(15, explain=True))
-    process.send_signal(signal.SIGTERM)
-    _, rest = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in rest
     assert list(tmp_path.iterdir()) == []

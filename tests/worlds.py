@@ -58,7 +58,9 @@ def random_triples(seed: int, users: int = 40, movies: int = 60, most: int = 30)
     rng = np.random.default_rng(seed)
     triples: list[Triple] = []
     for user in range(1, users + 1):
-        chosen = rng.choice(np.arange(1, movies + 1), size=rng.integers(1, most), replace=False)
+        chosen = rng.choice(
+            np.arange(1, movies + 1), size=rng.integers(1, min(most, movies)), replace=False
+        )
         for movie in chosen:
             stars = rng.integers(7, 11) if movie % 2 == user % 2 else rng.integers(1, 8)
             triples.append((user, int(movie), float(stars) / 2))

@@ -57,7 +57,7 @@ def show(settings: Settings, format_: str) -> None:
         store = _store(settings, report)
         from reelrecs.engine import load_model, model_path
 
-        blend = load_model(store, Path(settings.models_dir)).blend
+        blend = load_model(store, Path(settings.models_dir), settings.profile).blend
         trained = model_path(store, Path(settings.models_dir)).exists()
     parameters = (
         blend.names,
@@ -71,7 +71,7 @@ def show(settings: Settings, format_: str) -> None:
     columns = ("term", "column", "transform", "center", "scale", "weight")
     note(
         f"profile {blend.profile}, {len(rows)} terms, for {store.name}"
-        + ("" if trained else "; no model is trained, this is the hand-set blend")
+        + ("" if trained else "; no model is trained yet, make one with train")
     )
     document = {
         "dataset": store.name,

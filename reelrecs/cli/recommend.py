@@ -129,13 +129,25 @@ def explained_lines(result: RecommendationList) -> Iterator[str]:
         year = f" ({item.movie.year})" if item.movie.year else ""
         heading = click.style(f"{item.rank:>3}  {item.movie.title}{year}", bold=True)
         yield f"{heading}  {', '.join(item.movie.genres)}  {item.score:.4f}"
-        parts = " + ".join(f"{term} {part:.4f}" for term, part in reason.contributions.items())
+        parts = " + ".join(f"{term} {part:.4f}" for term, part in grouped(reason.contributions))
         yield f"     score   {parts}"
         channels = ", ".join(channel.replace(".", " by ") for channel in reason.found_by)
         yield f"     found   {channels}; {reason.similar_users} similar users liked it"
+        if reason.because_you_watched:
+            watched = ", ".join(movie.title for movie in reason.because_you_watched)
+            yield f"     because you just watched {watched}"
         if reason.because_you_liked:
             liked = ", ".join(movie.title for movie in reason.because_you_liked)
             yield f"     because you liked {liked}"
+
+
+def grouped(contributions: dict[str, float]) -> list[tuple[str, float]]:
+    """Contributions added up by what stands before the dot: two dozen terms are for machines."""
+    totals: dict[str, float] = {}
+    for term, part in contributions.items():
+        group = term.partition(".")[0]
+        totals[group] = totals.get(group, 0.0) + part
+    return list(totals.items())
 
 
 def _rows(result: RecommendationList, explain: bool) -> tuple[tuple[str, ...], list[list[Any]]]:

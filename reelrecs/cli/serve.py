@@ -29,7 +29,7 @@ def serve(settings: Settings, address: str, workers: int) -> None:
             from reelrecs.scorer.service import start
             from reelrecs.serving import guest
 
-            model = load_model(engine.store, Path(settings.models_dir))
+            model = load_model(engine.store, Path(settings.models_dir), settings.profile)
             server = running.enter_context(start(model, address, workers, [guest(engine)]))
         note(f"scoring {model.store.name} on {server.address}; stop with Ctrl-C")
         server.wait()

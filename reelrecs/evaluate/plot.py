@@ -23,6 +23,9 @@ OURS, OTHERS, INK = "#d1495b", "#8d99ae", "#2b2d42"
 CURVES = (OURS, "#30638e", "#e09f3e", OTHERS)
 """Colours of curves, first to last and round again."""
 
+LABEL_GAP = 0.06
+"""Share of a curve's width between two labels; a strength nearer to the last label has none."""
+
 DOTS_PER_INCH = 160
 """Sharp on a page and on a screen, at about 100 kB."""
 
@@ -92,14 +95,18 @@ def plot_tradeoff(path: Path, curves: dict[str, list[TradeoffPoint]], k: int, he
             capsize=3,
             label=name,
         )
+        apart = LABEL_GAP * (max(variety) - min(variety))
+        last = -1.0
         for point, x, one in zip(points, variety, ndcg, strict=True):
-            axes.annotate(
-                f"{point.strength:g}",
-                (x, one.mean),
-                textcoords="offset points",
-                xytext=(6, 6),
-                color=colour,
-            )
+            if abs(x - last) >= apart:
+                last = x
+                axes.annotate(
+                    f"{point.strength:g}",
+                    (x, one.mean),
+                    textcoords="offset points",
+                    xytext=(6, 6),
+                    color=colour,
+                )
     axes.set_xlabel("intra-list diversity (mean Jaccard distance of genres)", color=INK)
     axes.set_ylabel(f"NDCG@{k}, with 95 % interval", color=INK)
     axes.set_title(

@@ -99,5 +99,9 @@ def _split(name: str, store: Store, seen: NDArray[np.bool_], held: NDArray[np.bo
         train.user_ids[np.minimum(rows, train.user_count - 1)] == ids
     )
     rows, targets = rows[known].astype(np.int32), store.by_user.movies[held][known]
+    if len(rows) == 0:
+        raise DataError(
+            f"nobody in {store.name} rated on both sides of the cut ({name}): use last-out"
+        )
     users, counts = np.unique(rows, return_counts=True)
     return Split(name, train, users, np.concatenate([[0], np.cumsum(counts)]), targets)

@@ -1,0 +1,110 @@
+"""Sequence evidence as a stage: finite, blind to the user's own future, heard by the source."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from reelrecs.context import build_query, query_of_history
+from reelrecs.kernels.sequence import CHANNELS
+from reelrecs.load import restrict
+from reelrecs.sequence import COLUMNS, SequenceFeatures, SequenceModel, SequenceSource
+from reelrecs.store import Store
+from reelrecs.train import fit_base_models
+from tests.worlds import Triple, random_triples, store_of, triples
+
+NOBODY = np.zeros(0, np.int64)
+
+
+def model_of(store: Store) -> SequenceModel:
+    return SequenceModel(store, fit_base_models(store, NOBODY, lambda _: None))
+
+
+@pytest.fixture(scope="module")
+def world() -> SequenceModel:
+    return model_of(store_of(random_triples(9, users=60, movies=50), 55))
+
+
+@given(triples())
+def test_every_value_is_finite_for_everybody(made: Sequence[Triple]) -> None:
+    model = model_of(store_of(made, 17))
+    everything = np.arange(model.store.movie_count_total, dtype=np.int32)
+    for user in range(-1, min(model.store.user_count, 3)):
+        nothing = np.zeros(0, np.int32)
+        query = (
+            build_query(model.store, user, 5)
+            if user >= 0
+            else query_of_history(model.store, nothing, nothing, nothing, 5)
+        )
+        values = SequenceFeatures(model).describe(query, everything)
+        assert values.shape == (len(everything), len(COLUMNS))
+        assert np.isfinite(values).all()
+        SequenceSource(model).find(query)
+
+
+def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
+    """What the store holds of a user beyond the query's history must not show in any column."""
+    store = world.store
+    user = int(np.argmax(np.diff(store.by_user.indptr)))
+    start, stop = store.by_user.indptr[user], store.by_user.indptr[user + 1]
+    cut = stop - 5
+    past = query_of_history(
+        store,
+        store.by_user.movies[start:cut],
+        store.by_user.ratings[start:cut],
+        store.by_user.times[start:cut],
+        5,
+        user,
+    )
+    future = np.zeros(store.movie_count_total, np.bool_)
+    future[store.by_user.movies[cut:stop]] = True
+    keep = np.ones(store.rating_count, np.bool_)
+    keep[cut:stop] = False
+    blind = model_of(restrict(store, keep))
+    everything = np.arange(store.movie_count_total, dtype=np.int32)
+    seeing = SequenceModel(store, {**world.matrices, **_named(blind)})
+    ours = SequenceFeatures(seeing).describe(past, everything, future)
+    theirs = SequenceFeatures(blind).describe(build_query(blind.store, user, 5), everything)
+    closing = {"crowd.recent", "sequence.next_same_time", "fit.genre"}
+    for column, name in enumerate(COLUMNS):
+        if name not in closing:
+            np.testing.assert_allclose(
+                ours[:, column], theirs[:, column], rtol=1e-4, atol=1e-5, err_msg=name
+            )
+
+
+def _named(model: SequenceModel) -> dict[str, np.ndarray]:
+    chain = model.chain
+    parts = {"inputs": chain.inputs, "outputs": chain.outputs, "mix": chain.mix, "bias": chain.bias}
+    return {**parts, **model.matrices, "kept": model.kept}
+
+
+def test_features_do_not_depend_on_the_order_of_candidates(world: SequenceModel) -> None:
+    query = build_query(world.store, 3, 5)
+    movies = np.arange(40, dtype=np.int32)
+    shuffled = np.random.default_rng(0).permutation(movies).astype(np.int32)
+    features = SequenceFeatures(world)
+    np.testing.assert_array_equal(
+        features.describe(query, movies)[shuffled], features.describe(query, shuffled)
+    )
+
+
+def test_the_source_finds_unwatched_movies_that_the_evidence_names(world: SequenceModel) -> None:
+    query = build_query(world.store, 3, 5)
+    found = SequenceSource(world).find(query)
+    assert len(found) > 10
+    assert not set(found.movies.tolist()) & set(query.movies.tolist())
+    assert (found.strength.max(axis=1) > 0).all()
+    assert (np.diff(found.movies) > 0).all()
+
+
+def test_evidence_is_worked_out_once_per_query(world: SequenceModel) -> None:
+    query = build_query(world.store, 3, 5)
+    assert world.evidence(query) is world.evidence(query)
+    assert world.evidence(query) is not world.evidence(replace(query, scratch={}))
+
+
+def test_each_channel_has_its_column() -> None:
+    assert COLUMNS[: len(CHANNELS)] == tuple(f"sequence.{channel}" for channel in CHANNELS)
