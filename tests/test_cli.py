@@ -47,11 +47,11 @@ def mine(tmp_path: Path) -> Path:
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "movies.csv").write_text(
-        "movieId,title,genres\n" + "".join(f"{m},Film {m} (1990),Drama\n" for m in range(1, 31))
+        "movieId,title,genres\n" + "".join(f"{m},Film {m} (1990),Drama\n" for m in range(1, 46))
     )
     (folder / "ratings.csv").write_text(
         "userId,movieId,rating,timestamp\n"
-        + "".join(f"{u},{m},4.0,{m}\n" for u in range(1, 13) for m in range(u, u + 15))
+        + "".join(f"{u},{m},4.0,{m}\n" for u in range(1, 31) for m in range(u, u + 15))
     )
     return folder
 

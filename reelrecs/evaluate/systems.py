@@ -40,12 +40,14 @@ class EngineSystem(System):
         self.engine = engine
 
     def scores(self, users: NDArray[np.int32]) -> Scores:
-        """Minus the place in the list as shown; what is no candidate is not ranked."""
+        """Minus the place in the list as shown; what is no candidate is not ranked.
+
+        Where the list is in the order of scores, the scores themselves: ties then count against us.
+        """
         scores = np.full((len(users), self.engine.store.movie_count_total), -np.inf)
         for row, (query, scored) in enumerate(self.scored(users)):
             if len(scored):
-                order = self._order(query, scored)
-                scores[row, scored.movies[order]] = -np.arange(len(order))
+                scores[row, scored.movies] = self._as_shown(query, scored)
         return scores
 
     def scored(self, users: NDArray[np.int32]) -> list[tuple[Query, Candidates]]:
@@ -75,11 +77,16 @@ class EngineSystem(System):
             return scorer.score_many(queries, batches)
         return [scorer.score(query, batch) for query, batch in zip(queries, batches, strict=True)]
 
-    def _order(self, query: Query, scored: Candidates) -> NDArray[np.int64]:
-        """All candidates: SHOWN places as re-ranked, then the others by score."""
+    def _as_shown(self, query: Query, scored: Candidates) -> Scores:
+        """A number per candidate that orders them as shown: SHOWN places, then by score."""
         shown = self.engine.pipeline.reranker.rerank(replace(query, limit=SHOWN), scored)
         by_score = np.lexsort((scored.movies, -np.asarray(scored.scores)))
-        return np.concatenate([shown, by_score[~np.isin(by_score, shown)]])
+        if np.array_equal(shown, by_score[: len(shown)]):
+            return np.asarray(scored.scores, np.float64)
+        order = np.concatenate([shown, by_score[~np.isin(by_score, shown)]])
+        places = np.empty(len(order))
+        places[order] = -np.arange(len(order))
+        return places
 
 
 PIPELINES: dict[str, Callable[[Store], EngineSystem]] = {
