@@ -31,7 +31,7 @@ SECONDS_A_DAY = 86_400
 MATRICES = ("step", "ease", "pairs")
 """Item-to-item models; see `reelrecs.linear`."""
 
-COLUMNS = (
+EVIDENCE_COLUMNS = (
     *(f"sequence.{channel}" for channel in CHANNELS),  # log(votes + 1e-4)
     "people.taste",  # log(votes of people of like taste + 1e-3)
     "model.chain",  # log-odds by the factorised Markov chain
@@ -45,6 +45,13 @@ COLUMNS = (
     "fit.genre",
     "fit.era",
 )
+
+LEAD_SCALE = np.array([1.0] * len(CHANNELS) + [2, 2, 0.5, 0.125, 1, 1, 8, 1, 0.5, 4, 4], np.float32)
+"""[EVIDENCE_COLUMNS] how far behind the list's best a candidate is e times less a leader."""
+
+COLUMNS = (*EVIDENCE_COLUMNS, *(f"{column}.lead" for column in EVIDENCE_COLUMNS))
+"""Each column twice: as it is, and as exp((it - the list's best) / scale). For log votes the second
+is the share of the best candidate's votes: being far ahead of the rest counts beyond its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +209,9 @@ class SequenceFeatures:
     def describe(
         self, query: Query, movies: NDArray[np.int32], future: Mask | None = None
     ) -> Floats:
-        """[movies, COLUMNS]; `future` [movies of the store] marks the user's own later movies.
+        """[movies, COLUMNS] of a whole list, for the leads depend on its best.
+
+        `future` [movies of the store] marks the user's own later movies.
 
         Those stand in the store but beyond the query's history, and must not count as the crowd's.
         """
@@ -223,7 +232,8 @@ class SequenceFeatures:
         )
         own = 0 if future is None else future[movies].astype(np.int32)
         count = (store.movie_count[movies] - own).astype(np.float32)
-        out = np.empty((len(movies), len(COLUMNS)), np.float32)
+        whole = np.empty((len(movies), len(COLUMNS)), np.float32)
+        out = whole[:, : len(EVIDENCE_COLUMNS)]
         width = len(CHANNELS)
         np.log(found.votes[movies] + np.float32(1e-4), out=out[:, :width])
         genre, era = out[:, width + 9], out[:, width + 10]
@@ -248,7 +258,10 @@ class SequenceFeatures:
         out[:, width + 6] = popularity * np.float32(np.log(max(len(query.movies), 1)))
         out[:, width + 7] = np.log((later - own + 2) / (count + 5))
         out[:, width + 8] = np.log((recent - own + 2) / (count + 2))
-        return out
+        if len(movies):
+            behind = (out - out.max(axis=0)) / LEAD_SCALE
+            np.exp(behind, out=whole[:, len(EVIDENCE_COLUMNS) :])
+        return whole
 
 
 _NEXT, _BEFORE = CHANNELS.index("next_alike"), CHANNELS.index("before")

@@ -112,19 +112,20 @@ def collect_choices(store: Store, model: SequenceModel, teachers: NDArray[np.int
         rivals = source.find(query).movies
         if target not in rivals:
             return None
-        rivals = rivals[rivals != target]
+        future = np.zeros(store.movie_count_total, np.bool_)
+        future[store.by_user.movies[cut:stop]] = True
+        described = features.describe(query, rivals, future)
         votes = model.evidence(query).votes[rivals, _LEADING]
-        order = rivals[np.argsort(-votes, kind="stable")]
+        order = np.argsort(-votes, kind="stable")
+        order = order[rivals[order] != target]
         best, rest = order[: config.BEST_RIVALS], order[config.BEST_RIVALS :]
         rng = np.random.default_rng((config.TRAIN_SEED, user, back))
         drawn = rng.choice(rest, min(config.DRAWN_RIVALS, len(rest)), replace=False)
-        group = np.concatenate([[target], best, drawn]).astype(np.int32)
+        group = np.concatenate([np.flatnonzero(rivals == target), best, drawn])
         offset = np.zeros(len(group), np.float32)
         if len(drawn):
             offset[1 + len(best) :] = np.log(len(rest) / len(drawn))
-        future = np.zeros(store.movie_count_total, np.bool_)
-        future[store.by_user.movies[cut:stop]] = True
-        return features.describe(query, group, future), offset
+        return described[group], offset
 
     with ThreadPoolExecutor(pool.threads()) as workers:
         groups = [group for group in workers.map(describe, tasks) if group is not None]
