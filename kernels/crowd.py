@@ -1,4 +1,4 @@
-"""What everybody does with a movie: how late in their lives people watch it, and how lately."""
+"""What everybody does with a movie lately, and how it fits the streak somebody is on."""
 
 from __future__ import annotations
 
@@ -8,21 +8,15 @@ from reelrecs.kernels.jit import kernel
 
 
 @kernel
-def later_and_recent(  # type: ignore[no-untyped-def]
-    movie_indptr, movie_users, movie_positions, closing, candidates, age, first, last, later, recent
-):
-    """Per candidate: who came to it after `age` movies or more; who closed at first .. last - 1.
+def raters_between(movie_indptr, movie_users, closing, candidates, first, last, found):  # type: ignore[no-untyped-def]
+    """Per candidate: how many of its raters stand at first .. last - 1 in closing order.
 
-    Raters stand in closing order, so the second is found by bisection.
+    Raters are kept in that order, so both ends are found by bisection.
     """
+    edges = (first, last)
     for row in range(len(candidates)):
         start, stop = movie_indptr[candidates[row]], movie_indptr[candidates[row] + 1]
-        count = 0
-        for at in range(start, stop):
-            count += movie_positions[at] >= age
-        later[row] = count
-        edges = (first, last)
-        found = np.zeros(2, np.int64)
+        found[row] = 0
         for side in range(2):
             low, high = start, stop
             while low < high:
@@ -31,8 +25,7 @@ def later_and_recent(  # type: ignore[no-untyped-def]
                     low = middle + 1
                 else:
                     high = middle
-            found[side] = low
-        recent[row] = found[1] - found[0]
+            found[row] += low if side == 1 else -low
 
 
 @kernel

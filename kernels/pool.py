@@ -6,10 +6,11 @@ import itertools
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
+_beside = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="reelrecs-beside")
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -54,6 +55,19 @@ def over_ranges(
     errors = [error for future in futures if (error := future.exception()) is not None]
     if errors:
         raise errors[0]
+
+
+def beside(task: Callable[..., object], *arguments: object) -> Future[object]:
+    """Start one kernel on a thread of its own and go on; ask the future before using its output.
+
+    The threads are not those of `over_ranges`, so a task of theirs may start one too. With one
+    thread the kernel has run when this returns.
+    """
+    if _threads == 1:
+        done: Future[object] = Future()
+        done.set_result(task(*arguments))
+        return done
+    return _beside.submit(task, *arguments)
 
 
 def _executor() -> ThreadPoolExecutor:

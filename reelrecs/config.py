@@ -108,9 +108,9 @@ RELAX_ORDER = ("recency", "genre_preference", "minimum_rating")
 """Which filters give way, first to last, when too few movies pass: era is the weakest reason to
 withhold a movie, a poor rating the strongest. A movie already rated is never shown."""
 
-LEARNED_THUNDER, LEARNED_PHOENIX = 60, 40
-"""Places of the two older sources beside sequence evidence: for variety and for people with a
-short history."""
+SHORT_HISTORY = 20
+"""Ratings below which the learned profile asks Thunder and Phoenix too: beyond, they find next to
+nothing that sequence evidence has not found, and cost as much time as the scorer."""
 
 # -- re-ranking ------------------------------------------------------------------------------
 HANDSET_DIVERSITY, LEARNED_DIVERSITY = 0.1, 0.0

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.errors import InvalidRequest
 from reelrecs.kernels import genres, peers
-from reelrecs.stages import Floats, Query, Rows
+from reelrecs.stages import Floats, Peers, Query, Rows
 from reelrecs.store import Store
 
 
@@ -52,6 +52,23 @@ def query_of_history(
     known = np.flatnonzero(rated)
     top = known[np.argsort(-preference[known], kind="stable")[: config.TOP_GENRES]]
     liked = movies[ratings >= config.LIKED_FROM]
+    return Query(
+        limit=limit,
+        user_row=user_row,
+        movies=movies,
+        ratings=ratings,
+        times=np.asarray(times, np.int64)[order],
+        liked=liked,
+        mean_rating=mean,
+        genre_preference=preference,
+        top_genres=top,
+        top_genre_mask=sum(1 << int(genre) for genre in top),
+        era=_median_year(store.movie_years[liked]),
+        find_peers=lambda: _peers(store, liked, user_row),
+    )
+
+
+def _peers(store: Store, liked: Rows, user_row: int) -> Peers:
     similar, overlap = peers.most_shared(
         store.likes.movie_indptr,
         store.likes.users,
@@ -68,23 +85,7 @@ def query_of_history(
         similar,
         overlap,
     )
-    return Query(
-        limit=limit,
-        user_row=user_row,
-        movies=movies,
-        ratings=ratings,
-        times=np.asarray(times, np.int64)[order],
-        liked=liked,
-        mean_rating=mean,
-        genre_preference=preference,
-        top_genres=top,
-        top_genre_mask=sum(1 << int(genre) for genre in top),
-        era=_median_year(store.movie_years[liked]),
-        peers=similar,
-        peer_overlap=overlap,
-        peer_likes=likes,
-        peer_weight=weight,
-    )
+    return Peers(similar, overlap, likes, weight)
 
 
 def _check(store: Store, movies: Rows, ratings: Floats) -> None:

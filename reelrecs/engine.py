@@ -134,7 +134,7 @@ class Engine:
             rating_count=len(query.movies),
             mean_rating=query.mean_rating,
             liked_count=len(query.liked),
-            peer_count=len(query.peers),
+            peer_count=len(query.peers.users),
             preferred_era=query.era or None,
             top_genres={
                 self.store.genres[code]: float(query.genre_preference[code])

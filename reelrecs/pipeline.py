@@ -162,6 +162,8 @@ def merge(batches: Sequence[Candidates]) -> Candidates:
     channels = tuple(channel for batch in found for channel in batch.channels)
     if not found:
         return Candidates(np.zeros(0, np.int32))
+    if len(found) == 1:
+        return found[0].take(np.argsort(found[0].movies))
     movies = np.unique(np.concatenate([batch.movies for batch in found]))
     strength = np.zeros((len(movies), len(channels)), np.float32)
     column = 0

@@ -16,7 +16,7 @@ from reelrecs.filters import (
 )
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.sequence import SequenceFeatures, SequenceModel, SequenceSource
-from reelrecs.sources import PhoenixSource, ThunderSource
+from reelrecs.sources import PhoenixSource, ShortHistorySource, ThunderSource
 from reelrecs.stages import Featurizer, Filter, Source
 from reelrecs.store import Store
 
@@ -48,8 +48,8 @@ def profile_of(model: ScoringModel) -> Profile:
     sequence = SequenceModel(store, model.evidence)
     sources = (
         SequenceSource(sequence),
-        ThunderSource(store, config.LEARNED_THUNDER),
-        PhoenixSource(store, config.LEARNED_PHOENIX),
+        ShortHistorySource(ThunderSource(store), config.SHORT_HISTORY),
+        ShortHistorySource(PhoenixSource(store), config.SHORT_HISTORY),
     )
     return Profile(
         LEARNED, sources, (SequenceFeatures(sequence),), config.LEARNED_DIVERSITY, sequence

@@ -27,7 +27,14 @@ class Movie:
 
 
 def movie_of(store: Store, row: int) -> Movie:
-    """The movie of a store's row."""
+    """The movie of a store's row; made once, for popular ones are shown to everybody."""
+    known = store.shown.get(row)
+    if known is None:
+        known = store.shown[row] = _movie_of(store, row)
+    return known
+
+
+def _movie_of(store: Store, row: int) -> Movie:
     year = int(store.movie_years[row])
     return Movie(
         movie_id=int(store.movie_ids[row]),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.chain import Chain
-from reelrecs.kernels import crowd, linear
+from reelrecs.kernels import crowd, linear, pool
 from reelrecs.kernels.sequence import (
     CHANNELS,
     SequenceSettings,
@@ -40,13 +40,12 @@ EVIDENCE_COLUMNS = (
     "model.pairs",  # log(ordered co-occurrence with the last movies + 1e-3)
     "crowd.popularity",  # log(ratings + 1)
     "crowd.popularity_by_length",  # the same times log(length of the history)
-    "crowd.late",  # log share of raters who came to it at this age of a history or later
     "crowd.recent",  # log share of raters who closed about when this user did
     "fit.genre",
     "fit.era",
 )
 
-LEAD_SCALE = np.array([1.0] * len(CHANNELS) + [2, 2, 0.5, 0.125, 1, 1, 8, 1, 0.5, 4, 4], np.float32)
+LEAD_SCALE = np.array([1.0] * len(CHANNELS) + [2, 2, 0.5, 0.125, 1, 1, 8, 0.5, 4, 4], np.float32)
 """[EVIDENCE_COLUMNS] how far behind the list's best a candidate is e times less a leader."""
 
 COLUMNS = (*EVIDENCE_COLUMNS, *(f"{column}.lead" for column in EVIDENCE_COLUMNS))
@@ -104,7 +103,8 @@ class SequenceModel:
         seen = np.zeros(store.movie_count_total, np.bool_)
         seen[history] = True
         votes = np.zeros((store.movie_count_total, len(CHANNELS)), np.float32)
-        sequence_votes(
+        voting = pool.beside(
+            sequence_votes,
             by_user.indptr,
             by_user.movies,
             by_user.ratings,
@@ -123,21 +123,19 @@ class SequenceModel:
             seen,
             votes,
         )
-        return Evidence(
-            votes=votes,
-            taste=taste_votes(
-                by_user.indptr,
-                by_user.movies,
-                similarity,
-                config.TASTE_NEIGHBOURS,
-                store.movie_count_total,
-            ),
-            chain=self.chain.scores(history),
-            step=self._rows("step", query, config.STEP_DECAY, config.STEP_ROWS),
-            ease=self._rows("ease", query, 1.0, config.EASE_ROWS),
-            pairs=self._rows("pairs", query, config.PAIR_ANCHOR_DECAY, config.PAIR_ROWS),
-            own_rank=rank,
+        taste = taste_votes(
+            by_user.indptr,
+            by_user.movies,
+            similarity,
+            config.TASTE_NEIGHBOURS,
+            store.movie_count_total,
         )
+        chain = self.chain.scores(history)
+        step = self._rows("step", query, config.STEP_DECAY, config.STEP_ROWS)
+        ease = self._rows("ease", query, 1.0, config.EASE_ROWS)
+        pairs = self._rows("pairs", query, config.PAIR_ANCHOR_DECAY, config.PAIR_ROWS)
+        voting.result()
+        return Evidence(votes, taste, chain, step, ease, pairs, rank)
 
     def just_watched(
         self, query: Query, movies: NDArray[np.int32]
@@ -217,17 +215,14 @@ class SequenceFeatures:
         """
         model, store = self._model, self._model.store
         found = model.evidence(query)
-        later, recent = np.empty(len(movies), np.int32), np.empty(len(movies), np.int32)
-        crowd.later_and_recent(
+        recent = np.empty(len(movies), np.int32)
+        crowd.raters_between(
             store.by_movie.indptr,
             store.by_movie.users,
-            store.by_movie.positions,
             store.user_closing,
             movies,
-            len(query.movies),
             found.own_rank - config.RECENT_USERS // 2,
             found.own_rank + config.RECENT_USERS // 2,
-            later,
             recent,
         )
         own = 0 if future is None else future[movies].astype(np.int32)
@@ -236,7 +231,7 @@ class SequenceFeatures:
         out = whole[:, : len(EVIDENCE_COLUMNS)]
         width = len(CHANNELS)
         np.log(found.votes[movies] + np.float32(1e-4), out=out[:, :width])
-        genre, era = out[:, width + 9], out[:, width + 10]
+        genre, era = out[:, width + 8], out[:, width + 9]
         crowd.genre_and_era(
             store.movie_genres,
             store.movie_years,
@@ -256,8 +251,7 @@ class SequenceFeatures:
         popularity = np.log(count + 1)
         out[:, width + 5] = popularity
         out[:, width + 6] = popularity * np.float32(np.log(max(len(query.movies), 1)))
-        out[:, width + 7] = np.log((later - own + 2) / (count + 5))
-        out[:, width + 8] = np.log((recent - own + 2) / (count + 2))
+        out[:, width + 7] = np.log((recent - own + 2) / (count + 2))
         if len(movies):
             behind = (out - out.max(axis=0)) / LEAD_SCALE
             np.exp(behind, out=whole[:, len(EVIDENCE_COLUMNS) :])

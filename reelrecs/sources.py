@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.kernels import discovery
-from reelrecs.stages import Candidates, Floats, Query
+from reelrecs.stages import Candidates, Floats, Query, Source
 from reelrecs.store import Store
 
 _ROW_BITS = 32
@@ -29,7 +29,7 @@ class ThunderSource:
 
     def find(self, query: Query) -> Candidates:
         """At most `most` unwatched movies, best first."""
-        weight = query.peer_weight.astype(np.int64)
+        weight = query.peers.weight.astype(np.int64)
         weight[query.movies] = 0
         voted = np.flatnonzero(weight)
         # weight above inverted row in one integer: a total order that a plain sort respects
@@ -38,7 +38,7 @@ class ThunderSource:
             keys = np.partition(keys, len(keys) - self._most)[len(keys) - self._most :]
         keys.sort()
         movies = (_ROW_MASK - (keys[::-1] & _ROW_MASK)).astype(np.int32)
-        return Candidates(movies, self.channels, query.peer_likes[movies, None].astype(np.float32))
+        return Candidates(movies, self.channels, query.peers.likes[movies, None].astype(np.float32))
 
 
 class PhoenixSource:
@@ -81,6 +81,20 @@ class PhoenixSource:
         )
         found, strength = discovery.take_turns(values, self._most)
         return Candidates(self._pool[found], self.channels, strength)
+
+
+class ShortHistorySource:
+    """Another source, asked only for people of whom little is known."""
+
+    def __init__(self, source: Source, below: int) -> None:
+        self.name = source.name
+        self._source, self._below = source, below
+
+    def find(self, query: Query) -> Candidates:
+        """What the source finds for a history of fewer than `below` ratings, else nothing."""
+        if len(query.movies) < self._below:
+            return self._source.find(query)
+        return Candidates(np.zeros(0, np.int32))
 
 
 def _standing(genres: NDArray[np.uint64], count: NDArray[np.int32], genre_count: int) -> Floats:

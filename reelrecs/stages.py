@@ -5,7 +5,7 @@ Everything here is arrays over *rows* (positions in the store); ids appear only 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -15,6 +15,16 @@ from numpy.typing import NDArray
 Rows: TypeAlias = NDArray[np.int32]
 Floats: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Users who like what one user likes, and what they like."""
+
+    users: Rows  # best first
+    overlap: Rows  # [users] how many liked movies they share
+    likes: Rows  # [movies of the store] how many peers like each
+    weight: Rows  # [movies of the store] the overlap of those peers, added up
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +46,17 @@ class Query:
     top_genres: NDArray[np.int64]  # genre codes, the best liked first
     top_genre_mask: int  # the same as a bit mask
     era: int  # median year of the liked movies; 0 = unknown
-    peers: Rows  # users who like what this user likes, best first
-    peer_overlap: Rows  # [peers] how many liked movies they share
-    peer_likes: Rows  # [movies of the store] how many peers like each
-    peer_weight: Rows  # [movies of the store] the overlap of those peers, added up
+    find_peers: Callable[[], Peers] = field(repr=False, compare=False)
     scratch: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     """What one stage worked out for this query and another may use, under the owner's name."""
+
+    @property
+    def peers(self) -> Peers:
+        """The user's peers, worked out when first asked for: not every list needs them."""
+        known = self.scratch.get("peers")
+        if not isinstance(known, Peers):
+            known = self.scratch["peers"] = self.find_peers()
+        return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,8 @@ class Store:
             named["movie_likes_indptr"],
             named["movie_likes"],
         )
+        self.shown: dict[int, Any] = {}
+        """Movies as people see them, by row, kept by `results.movie_of`."""
         self.user_closing: NDArray[np.int32] = named["user_closing"]
         """[users] rank by the time of the last rating, 0 = closed first."""
         self.user_ids: NDArray[np.uint32] = named["user_ids"]

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
+from reelrecs.kernels.blend import blend_terms
+from reelrecs.kernels.knn import frozen
 from reelrecs.stages import FeatureMatrix, Floats
 
 CF = "cf"
@@ -86,20 +88,28 @@ class Blend:
         Raises ScorerError, naming the column, for one that is missing, not finite, or off [0, 1]
         where the blend asks for that.
         """
-        inputs = np.empty((len(features.values), len(self.columns)), np.float64)
-        for at, column in enumerate(self.columns):
-            inputs[:, at] = cf if column == CF else _column(features, column)
+        values = features.values
+        places = {name: at for at, name in enumerate(features.columns)}
+        if cf is not None:
+            places[CF] = values.shape[1]
+            values = np.column_stack([values, cf])
+        for column in self.columns:
+            if column not in places:
+                raise ScorerError(
+                    f"the blend needs the column {column}, the features have "
+                    f"{', '.join(features.columns) or 'none'}: send it too"
+                )
+        columns = np.array([places[column] for column in self.columns], np.int64)
         if self.unit_inputs:
-            inside = (inputs >= 0.0) & (inputs <= 1.0)
-            self._require(inside, inputs, "must be on [0, 1]")
-        for at, transform in enumerate(self.transforms):
-            if transform == "log1p":
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    inputs[:, at] = np.log1p(inputs[:, at])
-        terms = (self.weights * ((inputs - self.center) / self.scale)).astype(np.float32)
+            inputs = values[:, columns]
+            self._require((inputs >= 0.0) & (inputs <= 1.0), inputs, "must be on [0, 1]")
+        terms = np.empty((len(values), len(columns)), np.float32)
+        scores = np.empty(len(values), np.float32)
+        logged = np.array([transform == "log1p" for transform in self.transforms])
+        values, center, scale, weights = frozen(values, self.center, self.scale, self.weights)
+        blend_terms(values, columns, logged, center, scale, weights, terms, scores)
         self._require(np.isfinite(terms), terms, "must be finite, and above -1 under log1p")
-        scores = np.cumsum(terms, axis=1, dtype=np.float32)[:, -1]
-        return np.ascontiguousarray(scores), FeatureMatrix(self.names, terms)
+        return scores, FeatureMatrix(self.names, terms)
 
     def _require(self, good: NDArray[np.bool_], values: NDArray[np.floating], what: str) -> None:
         if not good.all():
@@ -108,12 +118,3 @@ class Blend:
                 f"column {self.columns[at]} {what}; row {row} gives {values[row, at]:g}: "
                 "mend the features"
             )
-
-
-def _column(features: FeatureMatrix, name: str) -> Floats:
-    if name not in features.columns:
-        raise ScorerError(
-            f"the blend needs the column {name}, the features have "
-            f"{', '.join(features.columns) or 'none'}: send it too"
-        )
-    return features.column(name)

@@ -35,7 +35,7 @@ def test_the_evaluated_list_is_the_list_as_shown(world: Store) -> None:
             assert world.movie_ids[order].tolist() == ids
             candidates = engine.pipeline.candidates(system.query(int(user)), Trace())
             ranked = scores[user][np.isfinite(scores[user])]
-            assert sorted(-ranked) == list(range(len(candidates)))
+            assert len(ranked) == len(candidates)
 
 
 def test_an_engine_that_finds_nothing_ranks_nothing() -> None:

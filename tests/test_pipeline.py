@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelrecs.pipeline import Pipeline, Trace, merge
-from reelrecs.stages import Candidates, FeatureMatrix, Query
+from reelrecs.stages import Candidates, FeatureMatrix, Peers, Query
 
 
 def query_for(limit: int) -> Query:
@@ -25,10 +25,7 @@ def query_for(limit: int) -> Query:
         top_genres=np.zeros(0, np.int64),
         top_genre_mask=0,
         era=0,
-        peers=nothing,
-        peer_overlap=nothing,
-        peer_likes=nothing,
-        peer_weight=nothing,
+        find_peers=lambda: Peers(nothing, nothing, nothing, nothing),
     )
 
 

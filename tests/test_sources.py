@@ -48,11 +48,11 @@ def stranger(store, movies=(), stars=()):
 def test_thunder_equals_its_naive_twin(user, most):
     query = build_query(STORE, user, 20)
     found = ThunderSource(STORE, most).find(query)
-    weight = query.peer_weight.tolist()
+    weight = query.peers.weight.tolist()
     unseen = set(np.flatnonzero(weight)) - set(query.movies.tolist())
     assert found.movies.tolist() == sorted(unseen, key=lambda row: (-weight[row], row))[:most]
     assert found.channels == ("thunder.peers",)
-    assert found.strength[:, 0].tolist() == query.peer_likes[found.movies].tolist()
+    assert found.strength[:, 0].tolist() == query.peers.likes[found.movies].tolist()
 
 
 def test_thunder_hears_only_peers_and_prefers_the_closest():
@@ -155,7 +155,7 @@ def test_sources_never_raise(world):
 def test_everything_watched_leaves_nothing_to_find():
     rows = np.arange(STORE.movie_count_total)
     query = stranger(STORE, rows, np.full(len(rows), 5))
-    assert len(query.peers) > 0
+    assert len(query.peers.users) > 0
     assert len(THUNDER.find(query)) == len(PHOENIX.find(query)) == 0
 
 
