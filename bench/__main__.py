@@ -23,12 +23,19 @@ WARMUP = 3
 
 @click.command()
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Data set [default: as the CLI].")
+@click.option(
+    "--models-dir", type=click.Path(path_type=Path), default=Path("models"), show_default=True
+)
 @click.option("--only", default="", help="Only cases whose name holds this.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def main(data_dir: Path | None, only: str, as_json: bool) -> None:
+def main(data_dir: Path | None, models_dir: Path, only: str, as_json: bool) -> None:
     """Time every stage on one data set; figures are of this machine, now."""
-    world = World(data_dir)
-    figures = [measure(case, world) for case in CASES if only in case.name]
+    world = World(data_dir, models_dir)
+    cases = [case for case in CASES if only in case.name]
+    if not world.has_model:
+        cases = [case for case in cases if not case.needs_model]
+        click.echo(f"no model in {models_dir}: the learned cases are left out", err=True)
+    figures = [measure(case, world) for case in cases]
     machine = describe_machine(world)
     if as_json:
         click.echo(json.dumps({"machine": machine, "cases": figures}, indent=2))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import csv
 
 from reelrecs import config
 from reelrecs.context import build_query
@@ -16,11 +19,12 @@ from reelrecs.datasets import Dataset, locate
 from reelrecs.datasets.files import open_files
 from reelrecs.datasets.ratings import HIGHEST_STARS, LOWEST_STARS
 from reelrecs.datasets.text import read_bytes
-from reelrecs.engine import Engine
+from reelrecs.engine import Engine, load_model, model_path
 from reelrecs.kernels import knn, parse
 from reelrecs.kernels.knn import SparseRows
 from reelrecs.load import open_store
 from reelrecs.pipeline import Trace
+from reelrecs.profiles import LEARNED
 from reelrecs.stages import Candidates, Query
 from reelrecs.store import Store
 
@@ -34,8 +38,9 @@ RATINGS_FILES = {
 class World:
     """A data set, an engine over it and one user's request at every stage, made when first used."""
 
-    def __init__(self, data_dir: Path | None) -> None:
+    def __init__(self, data_dir: Path | None, models_dir: Path) -> None:
         self.dataset: Dataset = locate(data_dir)
+        self.models_dir = models_dir
 
     @cached_property
     def ratings_text(self) -> tuple[NDArray[np.uint8], bytes]:
@@ -51,33 +56,39 @@ class World:
         return open_store(self.dataset)
 
     @cached_property
-    def engine(self) -> Engine:
-        """An engine with its embedded scorer running."""
+    def handset(self) -> Engine:
+        """An engine of the hand-set profile with its embedded scorer running."""
         return Engine(self.store)
+
+    @cached_property
+    def learned(self) -> Engine:
+        """The same of the learned profile; raises ModelError where `train` has not been run."""
+        return Engine(self.store, model=load_model(self.store, self.models_dir, LEARNED))
 
     @cached_property
     def users(self) -> list[int]:
         """Ids of 200 users, drawn with a seed: one request each makes a fair sample."""
         return np.random.default_rng(1).choice(self.store.user_ids, 200).tolist()  # type: ignore[no-any-return]
 
-    @cached_property
+    @property
+    def has_model(self) -> bool:
+        """Whether the learned cases can run."""
+        return model_path(self.store, self.models_dir).exists()
+
     def query(self) -> Query:
-        """The user with the median number of ratings."""
+        """The user with the median number of ratings, looked at anew."""
+        return build_query(self.store, self._median_user, config.DEFAULT_LIMIT)
+
+    @cached_property
+    def _median_user(self) -> int:
         lengths = np.diff(self.store.by_user.indptr)
-        row = int(np.argsort(lengths, kind="stable")[len(lengths) // 2])
-        return build_query(self.store, row, config.DEFAULT_LIMIT)
+        return int(np.argsort(lengths, kind="stable")[len(lengths) // 2])
 
-    @cached_property
-    def candidates(self) -> Candidates:
+    def described(self, engine: Engine) -> tuple[Query, Candidates]:
         """That user's candidates after the filters, with features."""
-        pipeline = self.engine.pipeline
-        found = pipeline.candidates(self.query, Trace())
-        return pipeline.described(self.query, found, Trace())
-
-    @cached_property
-    def scored(self) -> Candidates:
-        """The same with scores."""
-        return self.engine.pipeline.scorer.score(self.query, self.candidates)
+        query = self.query()
+        found = engine.pipeline.candidates(query, Trace())
+        return query, engine.pipeline.described(query, found, Trace())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +100,25 @@ class Case:
     unit: str = "call"
     items: Callable[[World], int] = lambda _: 1
     rounds: int = 200
+    needs_model: bool = False
 
 
-def _requests(world: World) -> Callable[[], object]:
-    turn = iter(range(10**9))
-    users, engine = world.users, world.engine
-    return lambda: engine.recommend(users[next(turn) % len(users)])
+def _requests(engine: Engine, users: list[int]) -> Callable[[], object]:
+    turn = itertools.cycle(users)
+    return lambda: engine.recommend(next(turn))
 
 
 def _parse(world: World) -> Callable[[], object]:
     text, separator = world.ratings_text
     return lambda: parse.parse_ratings(text, separator, LOWEST_STARS, HIGHEST_STARS)
+
+
+def _pyarrow(world: World) -> Callable[[], object]:
+    """Pyarrow's own csv reader on the same rows, with commas, for comparison."""
+    text, separator = world.ratings_text
+    body = pa.py_buffer(text.tobytes().replace(separator, b","))
+    names = csv.ReadOptions(column_names=["user", "movie", "rating", "time"])
+    return lambda: csv.read_csv(pa.BufferReader(body), read_options=names)
 
 
 def _knn_everybody(world: World) -> Callable[[], object]:
@@ -110,19 +129,61 @@ def _knn_everybody(world: World) -> Callable[[], object]:
     return lambda: knn.nearest(people, rows, raters, store.user_norm, config.NEIGHBOURS)
 
 
+def _open(world: World) -> Callable[[], object]:
+    open_store(world.dataset)
+    return lambda: open_store(world.dataset)
+
+
+def _find(engine: Engine, world: World, source: int) -> Callable[[], object]:
+    query, find = world.query(), engine.pipeline.sources[source].find
+    return lambda: find(query)
+
+
+def _features(engine: Engine, world: World) -> Callable[[], object]:
+    query, candidates = world.described(engine)
+    return lambda: engine.pipeline.described(query, candidates, Trace())
+
+
+def _score(engine: Engine, world: World) -> Callable[[], object]:
+    query, candidates = world.described(engine)
+    return lambda: engine.pipeline.scorer.score(query, candidates)
+
+
+def _rerank(engine: Engine, world: World) -> Callable[[], object]:
+    query, candidates = world.described(engine)
+    scored = engine.pipeline.scorer.score(query, candidates)
+    return lambda: engine.pipeline.reranker.rerank(query, scored)
+
+
+def _ratings(world: World) -> int:
+    return world.store.rating_count
+
+
 CASES = (
-    Case("parse ratings", _parse, "rating", lambda w: w.store.rating_count, 20),
-    Case("read all tables", lambda w: w.dataset.read, "rating", lambda w: w.store.rating_count, 5),
-    Case("open store", lambda w: (w.store, lambda: open_store(w.dataset))[1]),
-    Case("context", lambda w: lambda: build_query(w.store, w.query.user_row, 20)),
-    Case("thunder", lambda w: lambda: w.engine.pipeline.sources[0].find(w.query)),
-    Case("phoenix", lambda w: lambda: w.engine.pipeline.sources[1].find(w.query)),
-    Case("candidates, filtered", lambda w: lambda: w.engine.pipeline.candidates(w.query, Trace())),
-    Case("features", lambda w: lambda: w.engine.pipeline.described(w.query, w.candidates, Trace())),
+    Case("parse ratings", _parse, "rating", _ratings, 20),
+    Case("pyarrow csv, same rows", _pyarrow, "rating", _ratings, 20),
+    Case("read all tables", lambda w: w.dataset.read, "rating", _ratings, 5),
+    Case("open store", _open),
+    Case("kNN of every user", _knn_everybody, "user", lambda w: w.store.user_count, 5),
+    Case("handset: context, peers", lambda w: lambda: w.query().peers),
+    Case("handset: thunder", lambda w: _find(w.handset, w, 0)),
+    Case("handset: phoenix", lambda w: _find(w.handset, w, 1)),
+    Case("handset: features", lambda w: _features(w.handset, w)),
+    Case("handset: score, kNN, gRPC", lambda w: _score(w.handset, w)),
+    Case("handset: re-rank", lambda w: _rerank(w.handset, w)),
+    Case("handset: recommend", lambda w: _requests(w.handset, w.users), rounds=600),
+    Case("learned: context", lambda w: w.query, needs_model=True),
     Case(
-        "score over gRPC", lambda w: lambda: w.engine.pipeline.scorer.score(w.query, w.candidates)
+        "learned: sequence evidence",
+        lambda w: lambda: w.learned.pipeline.sources[0].find(w.query()),
+        needs_model=True,
     ),
-    Case("re-rank", lambda w: lambda: w.engine.pipeline.reranker.rerank(w.query, w.scored)),
-    Case("recommend, whole", _requests, rounds=600),
-    Case("kNN of every user", _knn_everybody, "user", lambda w: w.store.user_count, 3),
+    Case("learned: features", lambda w: _features(w.learned, w), needs_model=True),
+    Case("learned: score, gRPC", lambda w: _score(w.learned, w), needs_model=True),
+    Case(
+        "learned: recommend",
+        lambda w: _requests(w.learned, w.users),
+        rounds=600,
+        needs_model=True,
+    ),
 )

@@ -13,8 +13,8 @@ from reelrecs.stages import Floats
 RIDGE = 1e-4
 """Penalty on squared standardised weights: keeps correlated votes from cancelling each other."""
 
-MOST_STEPS = 150
-"""L-BFGS steps; it has stopped by itself before."""
+MOST_STEPS = 60
+"""L-BFGS steps; 150 lower the loss on ml-1m by a ten-thousandth more."""
 
 
 @dataclass(frozen=True, slots=True)

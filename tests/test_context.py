@@ -63,7 +63,9 @@ def test_a_query_equals_its_naive_twin(world):
             for other in range(store.user_count)
             if other != user and len(likes[user] & likes[other]) >= config.THUNDER_SHARED
         }
-        assert query.peers.users.tolist() == sorted(shared, key=lambda other: (-shared[other], other))
+        assert query.peers.users.tolist() == sorted(
+            shared, key=lambda other: (-shared[other], other)
+        )
         assert query.peers.overlap.tolist() == [shared[other] for other in query.peers.users]
         for movie in range(store.movie_count_total):
             fans = [other for other in shared if movie in likes[other]]
