@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reelrecs.cli.output import note
+
 if TYPE_CHECKING:
     from reelrecs.engine import Engine
 
@@ -59,6 +61,11 @@ class Settings:
             report=report,
             **choices,
         )
+
+    def say_profile(self, engine: Engine) -> None:
+        """Say that the hand-set profile ranks where nobody asked for it: training is worth it."""
+        if self.profile is None and engine.profile.name == "handset":
+            note("ranked by hand-set weights; `reelrecs-fast train` learns better ones")
 
 
 def format_option(command: F) -> F:

@@ -78,8 +78,7 @@ def recommend(
     with progress_line() as report, settings.open_engine(report, scorer, **choices) as engine:
         report(COMPILING)
         result, notes = _ask(engine, person, limit, explain or format_ == "json")
-        if settings.profile is None and engine.profile.name == "handset":
-            notes.append("ranked by hand-set weights; `reelrecs-fast train` learns better ones")
+        settings.say_profile(engine)
     for line in notes:
         note(line)
     _say_what_gave(result, limit)
