@@ -27,7 +27,6 @@ from reelrecs.scorer.model import ScoringModel
 from reelrecs.similar import SimilarMovies, similar_movies
 from reelrecs.stages import Filter, Query, Scorer, Source
 from reelrecs.store import Store
-from reelrecs.train import train
 
 EMBEDDED = "embedded"
 """The scorer hosted by this process on a private address."""
@@ -223,6 +222,8 @@ def train_model(
     report: Report = _silent,
 ) -> tuple[Path, ScoringModel]:
     """Make a data set's model and write it, whole or not at all; raises StorageError too."""
+    from reelrecs.train import train  # with scipy's optimizers, which no list needs
+
     store = _open_store(data_dir, threads, report)
     model = train(store, report)
     path = model_path(store, Path(models_dir))
