@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels import chain as kernels
-from reelrecs.kernels import linear
+from reelrecs.kernels import linear, pool
 from reelrecs.stages import Floats, Rows
 
 DECAYS = np.array([0.0, 0.6, 0.9, 1.0], np.float32)
@@ -126,6 +126,7 @@ class _Trainer:
             np.ascontiguousarray(part, np.float32) for part in (inputs, outputs, mix, bias)
         ]
         self.gradients = [np.zeros_like(part) for part in self.parameters]
+        self.other_gradients = [np.zeros_like(part) for part in self.parameters]
         self.first = [np.zeros_like(part) for part in self.parameters]
         self.second = [np.zeros_like(part) for part in self.parameters]
 
@@ -179,16 +180,39 @@ class _Trainer:
         return chosen, np.log(1 - (1 - self.share[chosen]) ** draws).astype(np.float32)
 
     def _backward(self, users: NDArray[np.int64], sample: tuple[NDArray[np.int64], Floats]) -> None:
-        """Add the gradient of one batch's sampled softmax loss (with the log-Q correction)."""
+        """Add one batch's gradient, always as two halves side by side: threads change no bit."""
+        lengths = self.lengths[users]
+        dropout = self.settings.dropout
+        drawn = self.rng.random(int(lengths.sum()))
+        kept = ((drawn >= dropout) / (1 - dropout)).astype(np.float32)
+        middle = int(np.searchsorted(np.cumsum(lengths), len(drawn) // 2)) + 1
+        cut = int(lengths[:middle].sum())
+        second = pool.beside(
+            self._half_backward, users[middle:], sample, kept[cut:], self.other_gradients
+        )
+        self._half_backward(users[:middle], sample, kept[:cut], self.gradients)
+        second.result()
+        for gradient, other in zip(self.gradients, self.other_gradients, strict=True):
+            gradient += other
+            other[:] = 0.0
+
+    def _half_backward(
+        self,
+        users: NDArray[np.int64],
+        sample: tuple[NDArray[np.int64], Floats],
+        kept: Floats,
+        gradients: list[Floats],
+    ) -> None:
+        """Add to `gradients` those of the sampled softmax loss with the log-Q correction."""
         inputs, outputs, mix, bias = self.parameters
-        d_inputs, d_outputs, d_mix, d_bias = self.gradients
+        d_inputs, d_outputs, d_mix, d_bias = gradients
         chosen, log_chance = sample
         starts, lengths = self.starts[users], self.lengths[users]
         rows = int(lengths.sum())
+        if rows == 0:
+            return
         here = np.arange(rows) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
         targets = self.movies[here + 1]
-        dropout = self.settings.dropout
-        kept = ((self.rng.random(rows) >= dropout) / (1 - dropout)).astype(np.float32)
         row_weights = np.repeat(self.weights[users], lengths) / np.float32(self.settings.batch_rows)
         state = np.empty((rows, len(mix)), np.float32)
         kernels.states(self.movies, starts, lengths, inputs, DECAYS, self.damping, kept, state)

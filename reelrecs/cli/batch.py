@@ -33,12 +33,12 @@ def batch(settings: Settings, output: str, limit: int, users: str | None, scorer
             from reelrecs.batch import read_user_ids, write_lists
 
             user_ids = None if users is None else read_user_ids(engine, Path(users))
-            settings.say_profile(engine)
             report(COMPILING)
             engine.recommend(int(engine.store.user_ids[0]), limit)
         length = engine.store.user_count if user_ids is None else len(user_ids)
         with _progress_bar(length) as progress:
             done = write_lists(engine, Path(output), limit, user_ids, progress)
+        settings.say_profile(engine)
     seconds = time.perf_counter() - start
     note(f"{done.rows:,} rows for {done.users:,} users in {seconds:.1f} s")
     if done.short:
