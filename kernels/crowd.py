@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reelrecs.kernels.jit import kernel
+from reelrecs.kernels.sequence import first_in_order
 
 
 @kernel
@@ -13,19 +14,10 @@ def raters_between(movie_indptr, movie_users, closing, candidates, first, last, 
 
     Raters are kept in that order, so both ends are found by bisection.
     """
-    edges = (first, last)
     for row in range(len(candidates)):
         start, stop = movie_indptr[candidates[row]], movie_indptr[candidates[row] + 1]
-        found[row] = 0
-        for side in range(2):
-            low, high = start, stop
-            while low < high:
-                middle = (low + high) >> 1
-                if closing[movie_users[middle]] < edges[side]:
-                    low = middle + 1
-                else:
-                    high = middle
-            found[row] += low if side == 1 else -low
+        low = first_in_order(movie_users, closing, start, stop, first)
+        found[row] = first_in_order(movie_users, closing, low, stop, last) - low
 
 
 @kernel

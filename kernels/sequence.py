@@ -110,7 +110,7 @@ def _taste_votes(user_indptr, user_movies, near, similarity, votes):  # type: ig
 
 
 @inlined
-def _first_in_order(users, closing, start, stop, rank):  # type: ignore[no-untyped-def]
+def first_in_order(users, closing, start, stop, rank):  # type: ignore[no-untyped-def]
     """The first place in start..stop whose user closed at `rank` or later."""
     while start < stop:
         middle = (start + stop) >> 1
@@ -170,7 +170,7 @@ def sequence_votes(  # type: ignore[no-untyped-def]
         stars = history_ratings[n - 1 - back]
         start, stop = movie_indptr[anchor], movie_indptr[anchor + 1]
         if stop - start > settings.occurrences:
-            middle = _first_in_order(movie_users, closing, start, stop, own_rank)
+            middle = first_in_order(movie_users, closing, start, stop, own_rank)
             start = max(start, min(middle - settings.occurrences // 2, stop - settings.occurrences))
             stop = start + settings.occurrences
         total = np.full(8, np.float32(1e-3))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs import config
 from reelrecs.kernels import chain as kernels
 from reelrecs.kernels import linear, pool
 from reelrecs.stages import Floats, Rows
@@ -148,7 +149,7 @@ class _Trainer:
     def _first_vectors(self, indptr: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Truncated SVD of the log lift of decayed ordered pairs, by subspace iteration."""
         settings = self.settings
-        sampled = np.argsort(-self.share, kind="stable")[:PAIRED_MOVIES]
+        sampled = np.argsort(-self.share, kind="stable")[: config.PAIRED_MOVIES]
         place = np.full(self.movie_count, -1, np.int32)
         place[sampled] = np.arange(len(sampled), dtype=np.int32)
         pairs = np.zeros((len(sampled), len(sampled)), np.float32)
@@ -246,7 +247,3 @@ class _Trainer:
             decay = settings.weight_decay if part < 2 else 0.0
             flat = (values.reshape(-1), gradient.reshape(-1), first.reshape(-1), second.reshape(-1))
             kernels.adamw(*flat, rate, decay, 0.9, 0.99, step)
-
-
-PAIRED_MOVIES = 4000
-"""Movies, the most rated, whose pairs give the first vectors: bounds memory on large catalogues."""
