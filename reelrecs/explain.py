@@ -26,11 +26,9 @@ def explain(
         raise ValueError("only scored candidates can be explained")
     liked = np.unique(query.liked[-config.ARGUMENT_POOL :])
     arguments = co_like_cosine(
-        store.by_movie.indptr,
-        store.by_movie.users,
-        store.by_movie.ratings,
+        store.likes.movie_indptr,
+        store.likes.users,
         store.user_count,
-        config.LIKED_FROM,
         ranked.movies,
         liked,
     )

@@ -10,7 +10,6 @@ from reelrecs.datasets.titles import (
     TitleIndex,
     folded,
     release_year,
-    search,
     search_key,
     shown_title,
 )
@@ -128,15 +127,15 @@ def test_search_finds_and_orders(text: str, wanted: list[str]) -> None:
     popularity = np.zeros(len(TITLES), np.int32)
     popularity[TITLES.index("Heat (1986)")] = 9  # less known in truth, but the tie-break is counts
     popularity[TITLES.index("Things to Do in Denver (1995)")] = 9
-    found = [TITLES[at] for at in search(TITLES, text, 10, popularity)]
+    found = [TITLES[at] for at in TitleIndex(TITLES).find(text, 10, popularity)]
     assert found[: len(wanted)] == wanted
     assert found == wanted or text in ("matrix, the", "The Matrix", "die hard")
 
 
 def test_the_more_popular_comes_first_and_the_limit_holds() -> None:
     titles = ["Film (1999)"] * 5
-    assert search(titles, "film", 3, np.array([1, 5, 3, 5, 0], np.int32)) == [1, 3, 2]
-    assert search(titles, "film", 0, np.zeros(5, np.int32)) == []
+    assert TitleIndex(titles).find("film", 3, np.array([1, 5, 3, 5, 0], np.int32)) == [1, 3, 2]
+    assert TitleIndex(titles).find("film", 0, np.zeros(5, np.int32)) == []
 
 
 def test_every_title_of_the_sample_is_found_by_itself() -> None:

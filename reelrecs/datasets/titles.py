@@ -135,13 +135,6 @@ class TitleIndex:
         return np.array(kept, np.int64)
 
 
-def search(
-    titles: Sequence[str], text: str, limit: int, popularity: NDArray[np.integer]
-) -> list[int]:
-    """TitleIndex.find for a single query."""
-    return TitleIndex(titles).find(text, limit, popularity)
-
-
 def _query(text: str) -> tuple[str, int]:
     """What is searched for and the year it must have (0 = any)."""
     year = release_year(text)

@@ -19,11 +19,9 @@ def test_co_likes_are_the_cosine_of_like_vectors(made: Sequence[Triple]) -> None
     everything = np.arange(store.movie_count_total, dtype=np.int32)
     recommended, liked = everything[::2].copy(), everything[1::2].copy()
     found = co_like_cosine(
-        store.by_movie.indptr,
-        store.by_movie.users,
-        store.by_movie.ratings,
+        store.likes.movie_indptr,
+        store.likes.users,
         store.user_count,
-        4.0,
         recommended,
         liked,
     )
