@@ -33,6 +33,30 @@ def states(movies, starts, lengths, vectors, decays, damping, kept, out):  # typ
 
 
 @kernel
+def chain_scores(history, inputs, outputs, mix, bias, decays, out):  # type: ignore[no-untyped-def]
+    """Out [movies] = outputs' (mix' state) + bias after the whole history; outputs [d, movies]."""
+    size = inputs.shape[1]
+    current = np.zeros((len(decays), size), np.float32)
+    weight = np.zeros(len(decays), np.float32)
+    for movie in history:
+        for mode in range(len(decays)):
+            weight[mode] = decays[mode] * weight[mode] + np.float32(1.0)
+            for at in range(size):
+                current[mode, at] = decays[mode] * current[mode, at] + inputs[movie, at]
+    hidden = np.zeros(size, np.float32)
+    for mode in range(len(decays)):
+        damping = np.float32(1.0) / np.sqrt(max(weight[mode], np.float32(1.0)))
+        for part in range(size):
+            value = damping * current[mode, part]
+            for at in range(size):
+                hidden[at] += value * mix[mode * size + part, at]
+    out[:] = bias
+    for part in range(size):
+        for movie in range(len(out)):
+            out[movie] += hidden[part] * outputs[part, movie]
+
+
+@kernel
 def states_backward(movies, starts, lengths, decays, damping, kept, slope, gradient):  # type: ignore[no-untyped-def]
     """Add to gradient [movies, d] what `slope` [rows, modes d] says of the states."""
     size = gradient.shape[1]

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+import numpy as np
+from numpy.typing import NDArray
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,3 +23,14 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a small helper into every kernel that calls it; it has no cache file of its own."""
     return numba.njit(nogil=True, forceinline=True)(function)  # type: ignore[no-any-return]
+
+
+def frozen(*arrays: NDArray[Any]) -> list[NDArray[Any]]:
+    """Show arrays as contiguous and read-only, so that a kernel compiles once for all callers.
+
+    To numba a writable and a read-only array (a mapped store's) are different types.
+    """
+    views = [np.ascontiguousarray(values).view() for values in arrays]
+    for view in views:
+        view.flags.writeable = False
+    return views

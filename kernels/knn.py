@@ -7,13 +7,13 @@ own row and in float64: the same bits for any number of threads, and exact for s
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels import pool, topk
-from reelrecs.kernels.jit import kernel
+from reelrecs.kernels.jit import frozen, kernel
 
 CHUNKS_PER_THREAD = 16
 """Pieces each thread's queries are cut into: a row costs 0.01 to 2 ms, so few would be uneven."""
@@ -97,17 +97,6 @@ def predict(
         CHUNKS_PER_THREAD,
     )
     return stars
-
-
-def frozen(*arrays: NDArray[Any]) -> list[NDArray[Any]]:
-    """Show arrays as contiguous and read-only, so that a kernel compiles once for all callers.
-
-    To numba a writable and a read-only array (a mapped store's) are different types.
-    """
-    views = [np.ascontiguousarray(values).view() for values in arrays]
-    for view in views:
-        view.flags.writeable = False
-    return views
 
 
 def _require_offsets(indptr: NDArray[np.int64], entries: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from reelrecs.kernels.jit import kernel
 
 
@@ -47,11 +49,16 @@ def ordered_pairs(indptr, movies, powers, pairs):  # type: ignore[no-untyped-def
 
 
 @kernel
-def row_sum(matrix, rows, weights, out):  # type: ignore[no-untyped-def]
-    """Add to out the sum of weights[i] matrix[rows[i]]; a row of -1 stands for nothing."""
-    for at in range(len(rows)):
-        if rows[at] >= 0:
-            row = matrix[rows[at]]
-            weight = weights[at]
+def row_sum(matrix, places, history, decay, most, out):  # type: ignore[no-untyped-def]
+    """Add to out the rows of the last `most` movies, each step back weighing `decay`.
+
+    places[movie] is a movie's row, -1 where it has none.
+    """
+    weight = np.float32(1.0)
+    for back in range(min(most, len(history))):
+        place = places[history[len(history) - 1 - back]]
+        if place >= 0:
+            row = matrix[place]
             for column in range(len(row)):
                 out[column] += weight * row[column]
+        weight *= np.float32(decay)

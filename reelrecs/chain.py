@@ -53,21 +53,10 @@ class Chain:
 
     def scores(self, history: Rows) -> Floats:
         """[movies] log-odds, up to a constant, of each to be watched next."""
-        if len(history) == 0:
-            return self.bias
-        state = np.empty((len(history), len(self.mix)), np.float32)
-        length = np.array([len(history)])
-        kernels.states(
-            history,
-            np.zeros(1, np.int64),
-            length,
-            self.inputs,
-            DECAYS,
-            damping(len(history)),
-            np.ones(len(history), np.float32),
-            state,
-        )
-        return np.asarray(self.outputs @ (state[-1] @ self.mix) + self.bias)
+        found = np.empty(len(self.bias), np.float32)
+        outputs = np.ascontiguousarray(self.outputs.T)
+        kernels.chain_scores(history, self.inputs, outputs, self.mix, self.bias, DECAYS, found)
+        return found
 
 
 def damping(longest: int) -> Floats:

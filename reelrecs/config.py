@@ -165,9 +165,6 @@ EASE_RIDGE = 400.0
 PAIR_DECAY, PAIR_REACH = 0.9, 40
 """Decay a step and reach of plain ordered co-occurrence."""
 
-TASTE_NEIGHBOURS = 200
-"""People of like taste who vote."""
-
 STEP_ROWS, EASE_ROWS, PAIR_ROWS = 31, 300, 60
 """Last movies whose matrix rows are summed: what is older weighs under .001, or costs more time
 than it brings."""
@@ -181,14 +178,14 @@ POPULARITY_DISCOUNT = 0.12
 BEFORE_SHARE = 0.3
 """What a movie watched before an anchor weighs beside one watched after it."""
 
-SEQUENCE_CANDIDATES = (200, 150, 50)
-"""Candidates drawn by sequence kNN, by the chain and by people of like taste."""
+SEQUENCE_CANDIDATES = (200, 150)
+"""Candidates drawn by sequence kNN and by the chain."""
+
+TASTE_MOVIES = 120
+"""Last movies by which people of like taste are told; older ones change no list on ml-1m."""
 
 RECENT_USERS = 600
 """Users about this one in closing order among whom a movie's recency is told."""
-
-STREAK_MOVIES, STREAK_GENRE_DECAY, STREAK_YEAR_DECAY = 12, 0.85, 0.7
-"""Last movies that tell a streak of a genre or an era, and their decays."""
 
 # -- the learned profile: the blend --------------------------------------------------------------
 TRAIN_SEED = 7

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.errors import InvalidRequest
 from reelrecs.kernels import genres, peers
-from reelrecs.stages import Floats, Peers, Query, Rows
+from reelrecs.kernels.jit import frozen
+from reelrecs.stages import Floats, Peers, Query, Rows, Taste
 from reelrecs.store import Store
 
 
@@ -16,7 +17,7 @@ def build_query(store: Store, user_row: int, limit: int) -> Query:
     """The query of a stored user; they are never among their own peers."""
     rated = store.by_user
     history = slice(int(rated.indptr[user_row]), int(rated.indptr[user_row + 1]))
-    return query_of_history(
+    return _query(
         store, rated.movies[history], rated.ratings[history], rated.times[history], limit, user_row
     )
 
@@ -41,6 +42,32 @@ def query_of_history(
     movies = np.asarray(movies, np.int32)[order]
     ratings = np.asarray(ratings, np.float32)[order]
     _check(store, movies, ratings)
+    return _query(store, movies, ratings, np.asarray(times, np.int64)[order], limit, user_row)
+
+
+def _query(
+    store: Store,
+    movies: Rows,
+    ratings: Floats,
+    times: NDArray[np.int64],
+    limit: int,
+    user_row: int,
+) -> Query:
+    movies, ratings, times = frozen(movies, ratings, times)
+    liked = movies[ratings >= config.LIKED_FROM]
+    return Query(
+        limit=limit,
+        user_row=user_row,
+        movies=movies,
+        ratings=ratings,
+        times=times,
+        liked=liked,
+        find_taste=lambda: _taste(store, movies, ratings, liked),
+        find_peers=lambda: _peers(store, liked, user_row),
+    )
+
+
+def _taste(store: Store, movies: Rows, ratings: Floats, liked: Rows) -> Taste:
     mean, preference, rated = genres.taste(
         store.movie_genres,
         movies,
@@ -51,21 +78,8 @@ def query_of_history(
     )
     known = np.flatnonzero(rated)
     top = known[np.argsort(-preference[known], kind="stable")[: config.TOP_GENRES]]
-    liked = movies[ratings >= config.LIKED_FROM]
-    return Query(
-        limit=limit,
-        user_row=user_row,
-        movies=movies,
-        ratings=ratings,
-        times=np.asarray(times, np.int64)[order],
-        liked=liked,
-        mean_rating=mean,
-        genre_preference=preference,
-        top_genres=top,
-        top_genre_mask=sum(1 << int(genre) for genre in top),
-        era=_median_year(store.movie_years[liked]),
-        find_peers=lambda: _peers(store, liked, user_row),
-    )
+    mask = sum(1 << int(genre) for genre in top)
+    return Taste(mean, preference, top, mask, _median_year(store.movie_years[liked]))
 
 
 def _peers(store: Store, liked: Rows, user_row: int) -> Peers:

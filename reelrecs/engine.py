@@ -131,13 +131,13 @@ class Engine:
             user_id=user_id,
             dataset=self.store.name,
             rating_count=len(query.movies),
-            mean_rating=query.mean_rating,
+            mean_rating=query.taste.mean_rating,
             liked_count=len(query.liked),
             peer_count=len(query.peers.users),
-            preferred_era=query.era or None,
+            preferred_era=query.taste.era or None,
             top_genres={
-                self.store.genres[code]: float(query.genre_preference[code])
-                for code in query.top_genres
+                self.store.genres[code]: float(query.taste.genre_preference[code])
+                for code in query.taste.top_genres
             },
             recent=[movie_of(self.store, row) for row in query.movies[::-1][:recent]],
         )

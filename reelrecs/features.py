@@ -49,9 +49,9 @@ class CatalogueFeatures:
             self._age,
             query.peers.likes,
             query.peers.weight,
-            query.top_genre_mask,
+            query.taste.top_genre_mask,
             int(query.peers.overlap.sum()),
-            query.era,
+            query.taste.era,
             config.ERA_SPAN,
             config.YEAR_PREFERENCE_UNKNOWN,
         )

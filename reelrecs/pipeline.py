@@ -150,7 +150,7 @@ class Pipeline:
                 keep = _all(masks, len(candidates))
         trace.relaxed = tuple(relaxed)
         trace.removed = {name: candidates.movies[~mask] for name, mask in masks.items()}
-        return candidates.take(keep)
+        return candidates if keep.all() else candidates.take(keep)
 
 
 def merge(batches: Sequence[Candidates]) -> Candidates:
@@ -163,7 +163,9 @@ def merge(batches: Sequence[Candidates]) -> Candidates:
     if not found:
         return Candidates(np.zeros(0, np.int32))
     if len(found) == 1:
-        return found[0].take(np.argsort(found[0].movies))
+        alone = found[0]
+        ascending = bool((alone.movies[1:] > alone.movies[:-1]).all())
+        return alone if ascending else alone.take(np.argsort(alone.movies))
     movies = np.unique(np.concatenate([batch.movies for batch in found]))
     strength = np.zeros((len(movies), len(channels)), np.float32)
     column = 0

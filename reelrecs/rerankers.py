@@ -42,13 +42,30 @@ class DiversityReranker:
             return np.lexsort((candidates.movies, -scores))[: query.limit]
         lowest = scores.min()
         spread = scores.max() - lowest
-        return marginal_relevance(
-            (scores - lowest) / spread if spread > 0 else np.zeros(len(scores)),
-            candidates.movies,
-            self._genres[candidates.movies],
-            self._years[candidates.movies],
+        relevance = (scores - lowest) / spread if spread > 0 else np.zeros(len(scores))
+        near = _within_reach(relevance, strength, query.limit)
+        movies = candidates.movies[near]
+        order = marginal_relevance(
+            relevance[near],
+            movies,
+            self._genres[movies],
+            self._years[movies],
             strength,
             config.ERA_SPAN,
             config.DIVERSITY_ERA_SHARE,
             query.limit,
         )
+        return near[order]
+
+
+def _within_reach(relevance: NDArray[np.float64], strength: float, limit: int) -> NDArray[np.int64]:
+    """Positions of those that variety can lift into the list at all.
+
+    One of the `limit` most relevant is always left to take, and loses `strength` at worst; who is
+    farther behind it than that never comes first.
+    """
+    if limit >= len(relevance) or strength == 1.0:
+        return np.arange(len(relevance))
+    last = np.partition(relevance, len(relevance) - limit)[len(relevance) - limit]
+    reach = strength / (1.0 - strength) + 1e-9
+    return np.flatnonzero(relevance >= last - reach)

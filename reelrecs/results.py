@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import compress
 from typing import Any
 
 from reelrecs.datasets.titles import shown_title
@@ -81,25 +82,21 @@ def recommendations_of(
         return []
     if ranked.scores is None:
         raise ValueError("only scored candidates make a list")
+    explained: Sequence[Reason | None] = reasons or [None] * len(ranked)
+    sources = [channel.partition(".")[0] for channel in ranked.channels]
+    rows = zip(
+        ranked.movies.tolist(),
+        ranked.scores.tolist(),
+        (ranked.strength > 0).tolist(),
+        explained,
+        strict=True,
+    )
     return [
         Recommendation(
-            rank=place + 1,
-            movie=movie_of(store, row),
-            score=float(ranked.scores[place]),
-            sources=_sources(ranked, place),
-            explanation=reasons[place] if reasons is not None else None,
+            rank, movie_of(store, row), score, list(dict.fromkeys(compress(sources, found))), reason
         )
-        for place, row in enumerate(ranked.movies.tolist())
+        for rank, (row, score, found, reason) in enumerate(rows, start=1)
     ]
-
-
-def _sources(ranked: Candidates, place: int) -> list[str]:
-    found = [
-        channel.partition(".")[0]
-        for channel, strength in zip(ranked.channels, ranked.strength[place], strict=True)
-        if strength > 0
-    ]
-    return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,61 +8,62 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs import config
-from reelrecs.chain import Chain
-from reelrecs.kernels import crowd, linear, pool
+from reelrecs.chain import DECAYS, Chain
+from reelrecs.kernels import evidence as kernels
+from reelrecs.kernels import pool
+from reelrecs.kernels.jit import frozen
 from reelrecs.kernels.sequence import (
     CHANNELS,
     SequenceSettings,
     sequence_votes,
     taste_similarity,
-    taste_votes,
 )
-from reelrecs.stages import Candidates, FeatureMatrix, Floats, Mask, Query
+from reelrecs.stages import Candidates, FeatureMatrix, Floats, Mask, Query, Rows
 from reelrecs.store import Store
-
-SECONDS_A_DAY = 86_400
 
 MATRICES = ("step", "ease", "pairs")
 """Item-to-item models; see `reelrecs.linear`."""
 
-EVIDENCE_COLUMNS = (
-    *(f"sequence.{channel}" for channel in CHANNELS),  # log(votes + 1e-4)
-    "people.taste",  # log(votes of people of like taste + 1e-3)
-    "model.chain",  # log-odds by the factorised Markov chain
-    "model.step",  # log(sequential ridge regression + .003)
-    "model.ease",
-    "model.pairs",  # log(ordered co-occurrence with the last movies + 1e-3)
-    "crowd.popularity",  # log(ratings + 1)
-    "crowd.popularity_by_length",  # the same times log(length of the history)
-    "crowd.recent",  # log share of raters who closed about when this user did
-    "fit.genre",
-    "fit.era",
-)
+_UNITS = {
+    **{f"sequence.{channel}": 1.0 for channel in CHANNELS},  # log(votes + 1e-4)
+    "model.step": 2.0,  # log(sequential ridge regression + .003)
+    "model.pairs": 1.0,  # log(ordered co-occurrence with the last movies + 1e-3)
+    "crowd.popularity": 0.125,  # log(ratings + 1)
+    "crowd.recent": 2.0,  # log share of raters who closed about when this user did
+    "model.chain": 0.5,  # log-odds by the factorised Markov chain
+    "model.ease": 8.0,
+}
+"""What each column is multiplied by, so that one unit behind the list's best is about e times less
+of a leader: see the transform "lead" in `reelrecs.scorer.blend`."""
 
-LEAD_SCALE = np.array([1.0] * len(CHANNELS) + [2, 2, 0.5, 0.125, 1, 1, 8, 0.5, 4, 4], np.float32)
-"""[EVIDENCE_COLUMNS] how far behind the list's best a candidate is e times less a leader."""
+COLUMNS = tuple(_UNITS)
+UNITS = np.array(list(_UNITS.values()), np.float32)
 
-COLUMNS = (*EVIDENCE_COLUMNS, *(f"{column}.lead" for column in EVIDENCE_COLUMNS))
-"""Each column twice: as it is, and as exp((it - the list's best) / scale). For log votes the second
-is the share of the best candidate's votes: being far ahead of the rest counts beyond its log."""
+
+class Reach(NamedTuple):
+    """How far back the item-to-item models look, and what each step back weighs."""
+
+    step_decay: float = config.STEP_DECAY
+    step_rows: int = config.STEP_ROWS
+    ease_rows: int = config.EASE_ROWS
+    pair_decay: float = config.PAIR_ANCHOR_DECAY
+    pair_rows: int = config.PAIR_ROWS
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Dense scores over all movies for one history."""
+    """Scores for one history: over all movies, or over those kept in the matrices."""
 
     votes: Floats  # [movies, CHANNELS]
-    taste: Floats  # [movies]
-    chain: Floats
-    step: Floats
-    ease: Floats
-    pairs: Floats
+    chain: Floats  # [movies]
+    summed: Floats  # [MATRICES, kept]
+    seen: Mask  # [movies] in the history
     own_rank: int  # place in closing order
 
 
@@ -71,19 +72,17 @@ class SequenceModel:
 
     def __init__(self, store: Store, named: Mapping[str, Any]) -> None:
         self.store = store
-        self.chain = Chain(*(named[part] for part in ("inputs", "outputs", "mix", "bias")))
+        parts = frozen(*(named[part] for part in ("inputs", "outputs", "mix", "bias")))
+        self.chain = Chain(*parts)
+        self._outputs = frozen(parts[1].T)[0]  # a column a movie: the kernel adds up whole rows
         self.kept: NDArray[np.int32] = named["kept"]
-        self.matrices = {name: named[name] for name in MATRICES}
+        self.matrices = dict(
+            zip(MATRICES, frozen(*(named[name] for name in MATRICES)), strict=True)
+        )
         self.settings = SequenceSettings()
-        self._place = np.full(store.movie_count_total, -1, np.int32)
-        self._place[self.kept] = np.arange(len(self.kept), dtype=np.int32)
-        last = store.by_user.times[store.by_user.indptr[1:] - 1]
-        self._closing_day = (last / SECONDS_A_DAY).astype(np.float32)
-        self._closings = np.sort(last)
-        codes = np.arange(max(len(store.genres), 1), dtype=np.uint64)
-        bits = (store.movie_genres[:, None] >> codes) & np.uint64(1)
-        share = (store.movie_count @ bits.astype(np.float64)) / max(store.rating_count, 1)
-        self.genre_share = np.clip(share, 1e-4, 1 - 1e-4)
+        self.place = np.full(store.movie_count_total, -1, np.int32)
+        self.place[self.kept] = np.arange(len(self.kept), dtype=np.int32)
+        self._closings = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
         self.rarity = ((store.movie_count + 1.0) ** -config.POPULARITY_DISCOUNT).astype(np.float32)
 
     def evidence(self, query: Query) -> Evidence:
@@ -96,46 +95,50 @@ class SequenceModel:
     def _evidence(self, query: Query) -> Evidence:
         store, history = self.store, query.movies
         by_user, by_movie = store.by_user, store.by_movie
-        similarity = taste_similarity(
-            by_user.indptr, by_movie.indptr, by_movie.users, history, query.user_row
+        chained = np.empty(store.movie_count_total, np.float32)
+        summed = np.zeros((len(MATRICES), len(self.kept)), np.float32)
+        summing = pool.beside(
+            kernels.base_scores,
+            history,
+            self.chain.inputs,
+            self._outputs,
+            self.chain.mix,
+            self.chain.bias,
+            DECAYS,
+            self.place,
+            *(self.matrices[name] for name in MATRICES),
+            Reach(),
+            chained,
+            summed,
         )
-        rank, day = self._closing(query)
+        similarity = taste_similarity(
+            by_user.indptr,
+            by_movie.indptr,
+            by_movie.users,
+            history[-config.TASTE_MOVIES :],
+            query.user_row,
+        )
+        rank = self._closing_rank(query)
         seen = np.zeros(store.movie_count_total, np.bool_)
         seen[history] = True
         votes = np.zeros((store.movie_count_total, len(CHANNELS)), np.float32)
-        voting = pool.beside(
-            sequence_votes,
+        sequence_votes(
             by_user.indptr,
             by_user.movies,
-            by_user.ratings,
             by_movie.indptr,
             by_movie.users,
             by_movie.positions,
             store.user_closing,
-            self._closing_day,
             similarity,
             history,
-            query.ratings,
             query.user_row,
             rank,
-            day,
             self.settings,
             seen,
             votes,
         )
-        taste = taste_votes(
-            by_user.indptr,
-            by_user.movies,
-            similarity,
-            config.TASTE_NEIGHBOURS,
-            store.movie_count_total,
-        )
-        chain = self.chain.scores(history)
-        step = self._rows("step", query, config.STEP_DECAY, config.STEP_ROWS)
-        ease = self._rows("ease", query, 1.0, config.EASE_ROWS)
-        pairs = self._rows("pairs", query, config.PAIR_ANCHOR_DECAY, config.PAIR_ROWS)
-        voting.result()
-        return Evidence(votes, taste, chain, step, ease, pairs, rank)
+        summing.result()
+        return Evidence(votes, chained, summed, seen, rank)
 
     def just_watched(
         self, query: Query, movies: NDArray[np.int32]
@@ -143,35 +146,24 @@ class SequenceModel:
         """The last movies, newest first, and [movies, last] how often each leads to a movie."""
         last = query.movies[: -self.settings.anchors - 1 : -1]
         weights = (config.PAIR_ANCHOR_DECAY ** np.arange(len(last))).astype(np.float32)
-        rows, columns = self._place[last], self._place[movies]
+        rows, columns = self.place[last], self.place[movies]
         leads = self.matrices["pairs"][np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
         known = (rows >= 0)[:, None] & (columns >= 0)
         return last, np.where(known, leads * weights[:, None], 0.0).T.astype(np.float32)
 
-    def _rows(self, name: str, query: Query, decay: float, most: int) -> Floats:
-        """Sum of the matrix's rows of the last `most` movies, each step back weighing `decay`."""
-        rows = self._place[query.movies[: -most - 1 : -1]]
-        weights = (decay ** np.arange(len(rows))).astype(np.float32)
-        found = np.zeros(len(self.kept), np.float32)
-        linear.row_sum(self.matrices[name], rows, weights, found)
-        everywhere = np.zeros(self.store.movie_count_total, np.float32)
-        everywhere[self.kept] = found
-        return everywhere
-
-    def _closing(self, query: Query) -> tuple[int, np.float32]:
-        """Where the user stands in closing order, and the day; the data's end without a history."""
+    def _closing_rank(self, query: Query) -> int:
+        """Where the user stands in closing order; at the data's end without a history."""
         if query.user_row >= 0:
-            rank = int(self.store.user_closing[query.user_row])
-            return rank, self._closing_day[query.user_row]
+            return int(self.store.user_closing[query.user_row])
         last = int(query.times[-1]) if len(query.times) else self.store.clock
-        return int(np.searchsorted(self._closings, last)), np.float32(last / SECONDS_A_DAY)
+        return int(np.searchsorted(self._closings, last))
 
 
 class SequenceSource:
-    """What comes next: by sequence kNN, by the chain, and by people of like taste."""
+    """What comes next, by sequence kNN and by the chain."""
 
     name = "sequence"
-    channels = ("sequence.next", "sequence.chain", "sequence.taste")
+    channels = ("sequence.next", "sequence.chain")
 
     def __init__(self, model: SequenceModel) -> None:
         self._model = model
@@ -179,19 +171,17 @@ class SequenceSource:
     def find(self, query: Query) -> Candidates:
         """The best unwatched movies of each channel, together, by ascending row."""
         found = self._model.evidence(query)
-        votes = found.votes
-        blended = votes[:, _NEXT] + np.float32(config.BEFORE_SHARE) * votes[:, _BEFORE]
-        chain = np.exp(found.chain - found.chain.max())
-        taste = found.taste.copy()
-        for strength in (blended, chain, taste):
-            strength[query.movies] = 0.0
-        ranked = (blended * self._model.rarity, chain, taste)
-        chosen = np.zeros(len(blended), np.bool_)
-        for strength, most in zip(ranked, config.SEQUENCE_CANDIDATES, strict=True):
-            chosen |= _highest(strength, most)
+        votes = found.votes[:, _NEXT] + np.float32(config.BEFORE_SHARE) * found.votes[:, _BEFORE]
+        votes *= self._model.rarity
+        chain = np.where(found.seen, -np.inf, found.chain)
+        by_votes, by_chain = config.SEQUENCE_CANDIDATES
+        chosen = _highest(votes, by_votes) & (votes > 0)
+        chosen |= _highest(chain, by_chain) & ~found.seen
         movies = np.flatnonzero(chosen).astype(np.int32)
-        strengths = np.stack([part[movies] for part in (blended, chain, taste)], axis=1)
-        return Candidates(movies, self.channels, strengths)
+        strength = np.empty((len(movies), 2), np.float32)
+        strength[:, 0] = votes[movies]
+        strength[:, 1] = np.exp(chain[movies] - chain.max())
+        return Candidates(movies, self.channels, strength)
 
 
 class SequenceFeatures:
@@ -199,70 +189,48 @@ class SequenceFeatures:
 
     def __init__(self, model: SequenceModel) -> None:
         self._model = model
+        self._nothing = np.zeros(model.store.movie_count_total, np.bool_)
 
     def features(self, query: Query, candidates: Candidates) -> FeatureMatrix:
         """One row per candidate, in the same order; all values finite."""
         return FeatureMatrix(COLUMNS, self.describe(query, candidates.movies))
 
-    def describe(
-        self, query: Query, movies: NDArray[np.int32], future: Mask | None = None
-    ) -> Floats:
-        """[movies, COLUMNS] of a whole list, for the leads depend on its best.
-
-        `future` [movies of the store] marks the user's own later movies.
+    def describe(self, query: Query, movies: Rows, future: Mask | None = None) -> Floats:
+        """[movies, COLUMNS]; `future` [movies of the store] marks the user's own later movies.
 
         Those stand in the store but beyond the query's history, and must not count as the crowd's.
         """
         model, store = self._model, self._model.store
         found = model.evidence(query)
-        recent = np.empty(len(movies), np.int32)
-        crowd.raters_between(
+        values = np.empty((len(movies), len(COLUMNS)), np.float32)
+        kernels.describe(
+            movies,
+            found.votes,
+            found.chain,
+            model.place,
+            found.summed,
             store.by_movie.indptr,
             store.by_movie.users,
             store.user_closing,
-            movies,
             found.own_rank - config.RECENT_USERS // 2,
             found.own_rank + config.RECENT_USERS // 2,
-            recent,
+            self._nothing if future is None else future,
+            values,
         )
-        own = 0 if future is None else future[movies].astype(np.int32)
-        count = (store.movie_count[movies] - own).astype(np.float32)
-        whole = np.empty((len(movies), len(COLUMNS)), np.float32)
-        out = whole[:, : len(EVIDENCE_COLUMNS)]
-        width = len(CHANNELS)
-        np.log(found.votes[movies] + np.float32(1e-4), out=out[:, :width])
-        genre, era = out[:, width + 8], out[:, width + 9]
-        crowd.genre_and_era(
-            store.movie_genres,
-            store.movie_years,
-            model.genre_share,
-            query.movies[: -config.STREAK_MOVIES - 1 : -1],
-            config.STREAK_GENRE_DECAY,
-            config.STREAK_YEAR_DECAY,
-            movies,
-            genre,
-            era,
-        )
-        out[:, width] = np.log(found.taste[movies] + np.float32(1e-3))
-        out[:, width + 1] = found.chain[movies]
-        out[:, width + 2] = np.log(np.maximum(found.step[movies], 0) + np.float32(3e-3))
-        out[:, width + 3] = found.ease[movies]
-        out[:, width + 4] = np.log(found.pairs[movies] + np.float32(1e-3))
-        popularity = np.log(count + 1)
-        out[:, width + 5] = popularity
-        out[:, width + 6] = popularity * np.float32(np.log(max(len(query.movies), 1)))
-        out[:, width + 7] = np.log((recent - own + 2) / (count + 2))
-        if len(movies):
-            behind = (out - out.max(axis=0)) / LEAD_SCALE
-            np.exp(behind, out=whole[:, len(EVIDENCE_COLUMNS) :])
-        return whole
+        logs = values[:, :-_NO_LOGS]
+        np.log(logs, out=logs)
+        values *= UNITS
+        return values
 
+
+_NO_LOGS = 2
+"""How many columns, the last ones, are no logarithms."""
 
 _NEXT, _BEFORE = CHANNELS.index("next_alike"), CHANNELS.index("before")
 
 
 def _highest(strength: Floats, most: int) -> Mask:
-    """True for the `most` highest positive values, and for those tied with the last of them."""
+    """True for the `most` highest values, and for those tied with the last of them."""
     most = min(most, len(strength))
     last = np.partition(strength, len(strength) - most)[len(strength) - most]
-    return np.asarray((strength >= last) & (strength > 0))
+    return np.asarray(strength >= last)

@@ -75,8 +75,8 @@ class PhoenixSource:
             self._popularity,
             self._standing,
             watched[self._pool],
-            query.top_genre_mask,
-            query.era,
+            query.taste.top_genre_mask,
+            query.taste.era,
             config.ERA_SPAN,
         )
         found, strength = discovery.take_turns(values, self._most)

@@ -6,7 +6,7 @@ Everything here is arrays over *rows* (positions in the store); ids appear only 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -28,6 +28,17 @@ class Peers:
 
 
 @dataclass(frozen=True, slots=True)
+class Taste:
+    """What one user's stars say of genres and eras."""
+
+    mean_rating: float  # stars; the data's mean for an empty history
+    genre_preference: Floats  # [genres] shrunken mean stars of each genre
+    top_genres: NDArray[np.int64]  # genre codes, the best liked first
+    top_genre_mask: int  # the same as a bit mask
+    era: int  # median year of the liked movies; 0 = unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One user as the pipeline sees them: a history in time order and what was read out of it.
 
@@ -41,18 +52,22 @@ class Query:
     ratings: Floats  # [h] stars
     times: NDArray[np.int64]  # [h] seconds since 1970, ascending
     liked: Rows  # movies rated LIKED_FROM stars or more, oldest first
-    mean_rating: float  # stars; the data's mean for an empty history
-    genre_preference: Floats  # [genres] shrunken mean stars of each genre
-    top_genres: NDArray[np.int64]  # genre codes, the best liked first
-    top_genre_mask: int  # the same as a bit mask
-    era: int  # median year of the liked movies; 0 = unknown
+    find_taste: Callable[[], Taste] = field(repr=False, compare=False)
     find_peers: Callable[[], Peers] = field(repr=False, compare=False)
     scratch: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     """What one stage worked out for this query and another may use, under the owner's name."""
 
     @property
+    def taste(self) -> Taste:
+        """The user's taste, worked out when first asked for: not every list needs it."""
+        known = self.scratch.get("taste")
+        if not isinstance(known, Taste):
+            known = self.scratch["taste"] = self.find_taste()
+        return known
+
+    @property
     def peers(self) -> Peers:
-        """The user's peers, worked out when first asked for: not every list needs them."""
+        """The user's peers, worked out when first asked for, as their taste is."""
         known = self.scratch.get("peers")
         if not isinstance(known, Peers):
             known = self.scratch["peers"] = self.find_peers()
@@ -69,6 +84,10 @@ class FeatureMatrix:
     def column(self, name: str) -> Floats:
         """One column, as a view of length rows."""
         return self.values[:, self.columns.index(name)]
+
+    def take(self, index: NDArray[Any]) -> FeatureMatrix:
+        """The rows at these positions (or under this mask), in this order."""
+        return FeatureMatrix(self.columns, self.values[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +110,14 @@ class Candidates:
 
     def take(self, index: NDArray[Any]) -> Candidates:
         """The candidates at these positions (or under this mask), in this order."""
-        cut: dict[str, Any] = {}
-        for part in fields(self):
-            value = getattr(self, part.name)
-            if isinstance(value, np.ndarray):
-                cut[part.name] = value[index]
-            elif isinstance(value, FeatureMatrix):
-                cut[part.name] = FeatureMatrix(value.columns, value.values[index])
-        return replace(self, **cut)
+        return Candidates(
+            self.movies[index],
+            self.channels,
+            self.strength[index],
+            self.features and self.features.take(index),
+            None if self.scores is None else self.scores[index],
+            self.terms and self.terms.take(index),
+        )
 
 
 class Source(Protocol):

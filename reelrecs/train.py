@@ -21,7 +21,7 @@ from reelrecs.errors import DataError
 from reelrecs.kernels import pool
 from reelrecs.linear import fit_ease, fit_pairs, fit_step, paired_movies
 from reelrecs.logit import Choices, fit_logit
-from reelrecs.scorer.blend import Blend
+from reelrecs.scorer.blend import Blend, leads_of
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.sequence import COLUMNS, SequenceFeatures, SequenceModel, SequenceSource
 from reelrecs.stages import Floats
@@ -45,9 +45,9 @@ def train(store: Store, report: Callable[[str], None] = lambda _: None) -> Scori
         logit = fit_logit(choices)
     blend = Blend(
         PROFILE,
-        COLUMNS,
-        COLUMNS,
-        ("identity",) * len(COLUMNS),
+        (*COLUMNS, *(f"{column}.lead" for column in COLUMNS)),
+        COLUMNS * 2,
+        ("identity",) * len(COLUMNS) + ("lead",) * len(COLUMNS),
         logit.center,
         logit.scale,
         logit.weights,
@@ -115,8 +115,8 @@ def collect_choices(store: Store, model: SequenceModel, teachers: NDArray[np.int
         future = np.zeros(store.movie_count_total, np.bool_)
         future[store.by_user.movies[cut:stop]] = True
         described = features.describe(query, rivals, future)
-        votes = model.evidence(query).votes[rivals, _LEADING]
-        order = np.argsort(-votes, kind="stable")
+        leads = leads_of(described, np.array([0, len(described)]))
+        order = np.argsort(-described[:, _LEADING], kind="stable")
         order = order[rivals[order] != target]
         best, rest = order[: config.BEST_RIVALS], order[config.BEST_RIVALS :]
         rng = np.random.default_rng((config.TRAIN_SEED, user, back))
@@ -125,7 +125,7 @@ def collect_choices(store: Store, model: SequenceModel, teachers: NDArray[np.int
         offset = np.zeros(len(group), np.float32)
         if len(drawn):
             offset[1 + len(best) :] = np.log(len(rest) / len(drawn))
-        return described[group], offset
+        return np.concatenate([described[group], leads[group]], axis=1), offset
 
     with ThreadPoolExecutor(pool.threads()) as workers:
         groups = [group for group in workers.map(describe, tasks) if group is not None]

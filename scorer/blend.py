@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
 from reelrecs.kernels.blend import blend_terms
-from reelrecs.kernels.knn import frozen
+from reelrecs.kernels.jit import frozen
 from reelrecs.stages import FeatureMatrix, Floats
 
 CF = "cf"
 """The one column no request carries: the service adds the neighbours' prediction itself."""
 
-TRANSFORMS = ("identity", "log1p")
+TRANSFORMS = ("identity", "log1p", "lead")
+"""What a term does with its column first. A lead is e to the distance from the best of the person's
+candidates: of log votes it is the share of the best one's votes, and being far ahead of all others
+counts beyond the logarithm."""
 
 HANDSET_COLUMNS = {
     "cf": CF,
@@ -30,7 +33,7 @@ HANDSET_COLUMNS = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blend:
-    """Term j is weight * (f(column) - center) / scale, taken in float64 and rounded to float32.
+    """Term j is weight / scale * (f(column) - center), taken in float64 and rounded to float32.
 
     A score is the float32 sum of its terms from left to right and nothing else, so terms that are
     shown add up to the score to the last bit. With `unit_inputs` every column must be on [0, 1]:
@@ -82,9 +85,12 @@ class Blend:
         """What a request must bring: the columns without the one the service adds."""
         return tuple(column for column in self.columns if column != CF)
 
-    def apply(self, features: FeatureMatrix, cf: Floats | None) -> tuple[Floats, FeatureMatrix]:
+    def apply(
+        self, features: FeatureMatrix, cf: Floats | None, indptr: NDArray[np.int64]
+    ) -> tuple[Floats, FeatureMatrix]:
         """Scores [rows] and terms [rows, terms]; `cf` is needed where `CF` is a column.
 
+        Rows indptr[p] .. indptr[p+1] - 1 are one person's candidates, among whom leads are told.
         Raises ScorerError, naming the column, for one that is missing, not finite, or off [0, 1]
         where the blend asks for that.
         """
@@ -100,6 +106,11 @@ class Blend:
                     f"{', '.join(features.columns) or 'none'}: send it too"
                 )
         columns = np.array([places[column] for column in self.columns], np.int64)
+        leads = np.array([transform == "lead" for transform in self.transforms])
+        if leads.any():
+            led = leads_of(values[:, columns[leads]], indptr)
+            columns[leads] = values.shape[1] + np.arange(led.shape[1])
+            values = np.concatenate([values, led], axis=1)
         if self.unit_inputs:
             inputs = values[:, columns]
             self._require((inputs >= 0.0) & (inputs <= 1.0), inputs, "must be on [0, 1]")
@@ -118,3 +129,11 @@ class Blend:
                 f"column {self.columns[at]} {what}; row {row} gives {values[row, at]:g}: "
                 "mend the features"
             )
+
+
+def leads_of(values: Floats, indptr: NDArray[np.int64]) -> Floats:
+    """[rows, columns] of e to the distance from the highest of the same person, in (0, 1]."""
+    counts = np.diff(indptr)
+    highest = np.maximum.reduceat(values, indptr[:-1][counts > 0])
+    leads: Floats = np.exp(values - np.repeat(highest, counts[counts > 0], axis=0))
+    return leads

@@ -20,7 +20,7 @@ from reelrecs.scorer.neighbours import KnnSettings, People, UserKnn
 from reelrecs.stages import FeatureMatrix, Floats, Rows
 from reelrecs.store import Store
 
-FORMAT = "reelrecs.model/1"
+FORMAT = "reelrecs.model/2"
 
 _EVIDENCE = "evidence."
 """Stands before the names of base model arrays in a file."""
@@ -74,7 +74,7 @@ class ScoringModel:
                 f"movies and {len(features.values)} rows of features: make them agree"
             )
         cf = self._knn.scores(people, indptr, movies) if CF in self.blend.columns else None
-        return self.blend.apply(features, cf)
+        return self.blend.apply(features, cf, indptr)
 
     def save(self, path: Path) -> None:
         """Write the model, whole or not at all; raises StorageError."""

@@ -55,9 +55,9 @@ def test_a_query_equals_its_naive_twin(world):
         assert query.times.tolist() == sorted(when for _, _, when in history)
         assert query.liked.tolist() == [movie for movie, stars, _ in history if stars >= 4]
         mean = sum(stars for _, stars, _ in history) / len(history)
-        assert query.mean_rating == pytest.approx(mean)
+        assert query.taste.mean_rating == pytest.approx(mean)
         years = [int(store.movie_years[movie]) for movie in query.liked]
-        assert query.era == (int(np.median(years)) if years else 0)
+        assert query.taste.era == (int(np.median(years)) if years else 0)
         shared = {
             other: len(likes[user] & likes[other])
             for other in range(store.user_count)
@@ -94,10 +94,10 @@ def test_a_history_may_come_in_any_order(user, seed):
 
 def test_an_empty_history_is_valid():
     query = query_of_history(STORE, NOTHING, np.zeros(0, np.float32), np.zeros(0, np.int64), 20)
-    assert query.mean_rating == STORE.mean_rating
-    assert query.genre_preference == pytest.approx(STORE.mean_rating)
-    assert query.era == query.top_genre_mask == 0
-    assert len(query.top_genres) == len(query.peers.users) == len(query.liked) == 0
+    assert query.taste.mean_rating == STORE.mean_rating
+    assert query.taste.genre_preference == pytest.approx(STORE.mean_rating)
+    assert query.taste.era == query.taste.top_genre_mask == 0
+    assert len(query.taste.top_genres) == len(query.peers.users) == len(query.liked) == 0
     assert not query.peers.likes.any()
     assert len(query.peers.likes) == len(query.peers.weight) == STORE.movie_count_total
 
@@ -106,8 +106,8 @@ def test_a_genre_seen_twice_is_no_preference():
     # movies 1 and 3 share no genre with 10, 15, 20, 35; every movie of the latter is half Action
     query = query_of_history(STORE, *rated([3, 18, 10, 15, 20, 35], [5, 5, 3, 3, 3, 3]), 20)
     horror = GENRES.index("Horror")
-    moved = query.genre_preference[horror] - query.mean_rating
-    assert 0 < moved < (5 - query.mean_rating) / 3
+    moved = query.taste.genre_preference[horror] - query.taste.mean_rating
+    assert 0 < moved < (5 - query.taste.mean_rating) / 3
 
 
 def test_top_genres_are_the_best_liked_rated_ones():
@@ -115,21 +115,21 @@ def test_top_genres_are_the_best_liked_rated_ones():
     both = [(GENRES[movie % 5], GENRES[movie // 5 % 5]) for movie in (6, 12, 18)]
     assert both == [("Comedy", "Comedy"), ("Drama", "Drama"), ("Horror", "Horror")]
     query = query_of_history(STORE, *rated([6, 12, 18], [2, 5, 4]), 20)
-    assert [STORE.genres[code] for code in query.top_genres] == ["Drama", "Horror", "Comedy"]
-    assert query.top_genre_mask == sum(1 << code for code in query.top_genres.tolist())
+    assert [STORE.genres[code] for code in query.taste.top_genres] == ["Drama", "Horror", "Comedy"]
+    assert query.taste.top_genre_mask == sum(1 << code for code in query.taste.top_genres.tolist())
 
 
 def test_tied_genres_stand_in_order_of_their_code():
     query = query_of_history(STORE, *rated([24, 18, 12, 6], [4, 4, 4, 4]), 20)
-    assert query.top_genres.tolist() == sorted(query.top_genres.tolist())
-    assert len(query.top_genres) == config.TOP_GENRES
+    assert query.taste.top_genres.tolist() == sorted(query.taste.top_genres.tolist())
+    assert len(query.taste.top_genres) == config.TOP_GENRES
 
 
 def test_the_era_is_the_median_year_of_liked_movies_only():
     query = query_of_history(STORE, *rated([2, 8, 30, 59], [5, 4, 4.5, 1]), 20)
-    assert query.era == 1958
-    assert query_of_history(STORE, *rated([2, 8], [5, 4]), 20).era == 1955
-    assert query_of_history(STORE, *rated([2], [3]), 20).era == 0
+    assert query.taste.era == 1958
+    assert query_of_history(STORE, *rated([2, 8], [5, 4]), 20).taste.era == 1955
+    assert query_of_history(STORE, *rated([2], [3]), 20).taste.era == 0
 
 
 def test_a_history_that_makes_no_sense_is_refused():

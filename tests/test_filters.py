@@ -45,9 +45,9 @@ def allowed(name, query, row):
     if name == "minimum_rating":
         return STORE.movie_mean[row] >= 3.5 and STORE.movie_count[row] >= 10
     if name == "genre_preference":
-        top = {STORE.genres[code] for code in query.top_genres}
+        top = {STORE.genres[code] for code in query.taste.top_genres}
         return not top.isdisjoint(STORE.genres_of(row))
-    return query.era == 0 or abs(int(STORE.movie_years[row]) - query.era) <= 10
+    return query.taste.era == 0 or abs(int(STORE.movie_years[row]) - query.taste.era) <= 10
 
 
 @given(USERS, ROWS)
@@ -81,7 +81,8 @@ def test_somebody_without_a_history_loses_nothing_for_it():
 
 def test_what_is_not_known_is_not_held_against_a_movie():
     """A movie without year or genres passes the filters that ask for them."""
-    query = replace(build_query(STORE, 0, 20), era=1700, top_genre_mask=1 << 40)
+    query = build_query(STORE, 0, 20)
+    query.scratch["taste"] = replace(query.taste, era=1700, top_genre_mask=1 << 40)
     everything = batch(range(STORE.movie_count_total))
     for stage, known in (
         (GenrePreferenceFilter(STORE), "_genres"),

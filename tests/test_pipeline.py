@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelrecs.pipeline import Pipeline, Trace, merge
-from reelrecs.stages import Candidates, FeatureMatrix, Peers, Query
+from reelrecs.stages import Candidates, FeatureMatrix, Peers, Query, Taste
 
 
 def query_for(limit: int) -> Query:
@@ -20,11 +20,7 @@ def query_for(limit: int) -> Query:
         ratings=np.zeros(0, np.float32),
         times=np.zeros(0, np.int64),
         liked=nothing,
-        mean_rating=3.5,
-        genre_preference=np.zeros(0, np.float32),
-        top_genres=np.zeros(0, np.int64),
-        top_genre_mask=0,
-        era=0,
+        find_taste=lambda: Taste(3.5, np.zeros(0, np.float32), np.zeros(0, np.int64), 0, 0),
         find_peers=lambda: Peers(nothing, nothing, nothing, nothing),
     )
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelrecs import config
 from reelrecs.context import build_query
 from reelrecs.errors import InvalidRequest, ScorerError
+from reelrecs.kernels.rerank import marginal_relevance
 from reelrecs.rerankers import DiversityReranker
 from reelrecs.stages import Candidates
 from tests.worlds import random_triples, store_of
@@ -76,6 +78,25 @@ def test_the_order_of_arrival_does_not_matter(levels, strength, random):
     mixed = {row: levels[row] for row in rows}
     one, other = stage.rerank(QUERY, scored(levels)), stage.rerank(QUERY, scored(mixed))
     assert [list(levels)[at] for at in one] == [rows[at] for at in other]
+
+
+@given(SCORED.filter(bool), st.sampled_from([0.02, 0.1, 0.5, 0.9, 1.0]), st.integers(1, 8))
+def test_who_is_out_of_reach_is_left_out_without_a_change(levels, strength, limit):
+    """The list is that of the kernel over all candidates."""
+    batch = scored(levels)
+    relevance = batch.scores.astype(np.float64) - batch.scores.min()
+    order = marginal_relevance(
+        relevance / (relevance.max() or 1.0),
+        batch.movies,
+        STORE.movie_genres[batch.movies],
+        STORE.movie_years[batch.movies],
+        strength,
+        config.ERA_SPAN,
+        config.DIVERSITY_ERA_SHARE,
+        limit,
+    )
+    found = DiversityReranker(STORE, strength).rerank(replace(QUERY, limit=limit), batch)
+    assert found.tolist() == order.tolist()
 
 
 def test_variety_displaces_more_of_the_same():

@@ -18,6 +18,11 @@ def features(values, columns=HANDSET.required_columns):
     return FeatureMatrix(columns, np.asarray(values, np.float32).reshape(-1, len(columns)))
 
 
+def apply(blend, matrix, cf, indptr=None):
+    everybody = [0, len(matrix.values)] if indptr is None else indptr
+    return blend.apply(matrix, cf, np.array(everybody, np.int64))
+
+
 def blend_of(**changes):
     parts = {
         "profile": "test",
@@ -33,7 +38,7 @@ def blend_of(**changes):
 
 @given(arrays.arrays(np.float32, (7, 5), elements=st.floats(0, 1, width=32)))
 def test_scores_are_the_sums_of_their_terms_to_the_last_bit(values):
-    scores, terms = HANDSET.apply(features(values[:, 1:]), values[:, 0])
+    scores, terms = apply(HANDSET, features(values[:, 1:]), values[:, 0])
     assert terms.columns == tuple(config.HANDSET_WEIGHTS)
     assert scores.dtype == terms.values.dtype == np.float32
     for row in range(7):
@@ -48,7 +53,7 @@ def test_scores_are_the_sums_of_their_terms_to_the_last_bit(values):
 
 
 def test_each_term_reads_its_own_column():
-    scores, terms = HANDSET.apply(features([[0.5, 0.25, 1.0, 0.0]]), np.array([1.0], np.float32))
+    scores, terms = apply(HANDSET, features([[0.5, 0.25, 1.0, 0.0]]), np.array([1.0], np.float32))
     assert dict(zip(terms.columns, terms.values[0].tolist(), strict=True)) == pytest.approx(
         {"cf": 0.40, "genre_overlap": 0.125, "collaborative": 0.05, "popularity": 0.10, "year": 0.0}
     )
@@ -60,7 +65,7 @@ def test_columns_are_found_by_name_among_others():
     matrix = features([[9.0, 0.1, 0.2, 0.3, 0.4]], columns)
     other = features([[0.4, 0.3, 0.2, 0.1]])
     cf = np.array([0.5], np.float32)
-    assert HANDSET.apply(matrix, cf)[0] == HANDSET.apply(other, cf)[0]
+    assert apply(HANDSET, matrix, cf)[0] == apply(HANDSET, other, cf)[0]
 
 
 @pytest.mark.parametrize("column", HANDSET.required_columns)
@@ -69,20 +74,30 @@ def test_what_is_off_the_unit_scale_is_refused_by_name(column, value):
     matrix = features(np.full((3, 4), 0.5))
     matrix.column(column)[2] = value
     with pytest.raises(ScorerError, match=rf"column {column} must be on \[0, 1\]; row 2 gives"):
-        HANDSET.apply(matrix, np.full(3, 0.5, np.float32))
+        apply(HANDSET, matrix, np.full(3, 0.5, np.float32))
 
 
 def test_a_missing_column_is_named():
     nothing = FeatureMatrix((), np.zeros((1, 0), np.float32))
     with pytest.raises(ScorerError, match=r"needs the column genre_overlap_score, .* none"):
-        HANDSET.apply(nothing, np.zeros(1, np.float32))
+        apply(HANDSET, nothing, np.zeros(1, np.float32))
 
 
 def test_a_learned_blend_transforms_centres_and_scales():
     matrix = features([[5.0, np.expm1(2.5)], [1.0, np.expm1(0.5)]], ("a", "b"))
-    scores, terms = blend_of().apply(matrix, None)
+    scores, terms = apply(blend_of(), matrix, None)
     assert terms.values == pytest.approx(np.array([[6.0, -4.0], [0.0, 0.0]]), abs=1e-6)
     assert scores == pytest.approx(np.array([2.0, 0.0]), abs=1e-6)
+
+
+@given(arrays.arrays(np.float32, (6, 2), elements=st.floats(-20, 20, width=32)))
+def test_a_lead_is_told_among_the_candidates_of_one_person(values):
+    blend = blend_of(transforms=("lead", "identity"), center=np.array([0.25, 0.0]))
+    _, terms = apply(blend, features(values, ("a", "b")), None, [0, 4, 4, 6])
+    lead = np.concatenate(
+        [np.exp(part.astype(np.float64) - part.max()) for part in (values[:4, 0], values[4:, 0])]
+    )
+    np.testing.assert_allclose(terms.values[:, 0], 3.0 * (lead - 0.25) / 2.0, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize(("column", "value"), [("a", np.inf), ("b", -1.0), ("b", -2.0)])
@@ -90,11 +105,11 @@ def test_a_term_that_is_no_number_is_refused(column, value):
     matrix = features([[1.0, 1.0]], ("a", "b"))
     matrix.column(column)[0] = value
     with pytest.raises(ScorerError, match=f"column {column} must be finite"):
-        blend_of().apply(matrix, None)
+        apply(blend_of(), matrix, None)
 
 
 def test_no_candidates_give_no_scores():
-    scores, terms = HANDSET.apply(features(np.zeros((0, 4))), np.zeros(0, np.float32))
+    scores, terms = apply(HANDSET, features(np.zeros((0, 4))), np.zeros(0, np.float32))
     assert scores.shape == (0,)
     assert terms.values.shape == (0, 5)
 

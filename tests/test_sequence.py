@@ -67,7 +67,7 @@ def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
     seeing = SequenceModel(store, {**world.matrices, **_named(blind)})
     ours = SequenceFeatures(seeing).describe(past, everything, future)
     theirs = SequenceFeatures(blind).describe(build_query(blind.store, user, 5), everything)
-    closing = {"crowd.recent", "sequence.next_same_time", "fit.genre"}
+    closing = {"crowd.recent"}
     for column, name in enumerate(COLUMNS):
         if name not in closing:
             np.testing.assert_allclose(
@@ -79,6 +79,40 @@ def _named(model: SequenceModel) -> dict[str, np.ndarray]:
     chain = model.chain
     parts = {"inputs": chain.inputs, "outputs": chain.outputs, "mix": chain.mix, "bias": chain.bias}
     return {**parts, **model.matrices, "kept": model.kept}
+
+
+def test_columns_follow_their_definitions(world: SequenceModel) -> None:
+    store = world.store
+    query = build_query(store, 3, 5)
+    everything = np.arange(store.movie_count_total, dtype=np.int32)
+    votes = world.evidence(query).votes
+
+    def summed(name: str, decay: float, most: int) -> np.ndarray:
+        total = np.zeros(store.movie_count_total)
+        for back, movie in enumerate(query.movies[::-1][:most].tolist()):
+            if movie in world.kept:
+                row = world.matrices[name][world.kept.tolist().index(movie)]
+                total[world.kept] += decay**back * row
+        return total
+
+    rank = int(store.user_closing[3])
+    recent = np.zeros(store.movie_count_total)
+    for user in range(store.user_count):
+        if -300 <= store.user_closing[user] - rank < 300:
+            recent[store.by_user.movies[slice(*store.by_user.indptr[user : user + 2])]] += 1
+    expected = {
+        **{f"sequence.{name}": np.log(votes[:, at] + 1e-4) for at, name in enumerate(CHANNELS)},
+        "model.step": np.log(np.maximum(summed("step", 0.8, 31), 0) + 0.003) * 2,
+        "model.pairs": np.log(summed("pairs", 0.96, 60) + 1e-3),
+        "crowd.popularity": np.log(store.movie_count + 1) / 8,
+        "crowd.recent": np.log((recent + 2) / (store.movie_count + 2)) * 2,
+        "model.chain": world.chain.scores(query.movies) / 2,
+        "model.ease": summed("ease", 1.0, 300) * 8,
+    }
+    found = SequenceFeatures(world).describe(query, everything)
+    assert tuple(expected) == COLUMNS
+    for at, (name, values) in enumerate(expected.items()):
+        np.testing.assert_allclose(found[:, at], values, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
 def test_features_do_not_depend_on_the_order_of_candidates(world: SequenceModel) -> None:

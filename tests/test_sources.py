@@ -96,9 +96,9 @@ def test_phoenix_finds_unwatched_well_rated_movies(user):
     assert ((found.strength >= 0) & (found.strength <= 1)).all()
     assert found.strength.any(axis=1).all()
     genre, _, era = found.strength.T
-    shares = (LIKED.movie_genres[found.movies] & np.uint64(query.top_genre_mask)) != 0
+    shares = (LIKED.movie_genres[found.movies] & np.uint64(query.taste.top_genre_mask)) != 0
     assert shares[genre > 0].all()
-    away = np.abs(LIKED.movie_years[found.movies].astype(int) - query.era)
+    away = np.abs(LIKED.movie_years[found.movies].astype(int) - query.taste.era)
     assert (away[era > 0] <= config.ERA_SPAN).all()
 
 

@@ -46,15 +46,15 @@ def test_ordered_pairs_count_gaps(sequences: list[list[int]], reach: int) -> Non
     np.testing.assert_allclose(pairs, expected, rtol=1e-5)
 
 
-@given(st.lists(st.integers(-1, 5), max_size=10))
-def test_row_sum_is_a_weighted_sum_of_rows(rows: list[int]) -> None:
+@given(st.lists(st.integers(0, 7), max_size=10), st.integers(0, 12))
+def test_row_sum_is_a_decayed_sum_of_the_last_rows(history: list[int], most: int) -> None:
     rng = np.random.default_rng(0)
-    matrix = rng.random((COUNT, 4)).astype(np.float32)
-    weights = rng.random(len(rows)).astype(np.float32)
+    matrix = rng.random((6, 4)).astype(np.float32)
+    places = np.array([3, -1, 0, 1, 2, -1, 4, 5], np.int32)
     out = np.zeros(4, np.float32)
-    linear.row_sum(matrix, np.array(rows, np.int32), weights, out)
-    expected = sum(
-        (weight * matrix[row] for row, weight in zip(rows, weights, strict=True) if row >= 0),
-        np.zeros(4),
-    )
+    linear.row_sum(matrix, places, np.array(history, np.int32), 0.7, most, out)
+    expected = np.zeros(4)
+    for back, movie in enumerate(history[::-1][:most]):
+        if places[movie] >= 0:
+            expected += 0.7**back * matrix[places[movie]]
     np.testing.assert_allclose(out, expected, rtol=1e-5)

@@ -12,7 +12,6 @@ from reelrecs.kernels.sequence import (
     SequenceSettings,
     sequence_votes,
     taste_similarity,
-    taste_votes,
 )
 from reelrecs.store import Store
 from tests.worlds import Triple, random_triples, store_of, triples
@@ -21,13 +20,10 @@ SETTINGS = SequenceSettings(anchors=3, occurrences=4, context_movies=5, context_
 WORLDS = triples() | st.builds(random_triples, st.integers(0, 50), st.just(15), st.just(18))
 
 
-def sequence_of(store: Store, user: int) -> tuple[list[int], list[float]]:
-    span = slice(store.by_user.indptr[user], store.by_user.indptr[user + 1])
-    return store.by_user.movies[span].tolist(), store.by_user.ratings[span].tolist()
-
-
-def closing_days(store: Store) -> np.ndarray:
-    return (store.by_user.times[store.by_user.indptr[1:] - 1] / 86_400).astype(np.float32)
+def sequence_of(store: Store, user: int) -> list[int]:
+    return store.by_user.movies[
+        store.by_user.indptr[user] : store.by_user.indptr[user + 1]
+    ].tolist()
 
 
 def kernel_votes(store: Store, user: int, own_row: int) -> np.ndarray:
@@ -39,22 +35,17 @@ def kernel_votes(store: Store, user: int, own_row: int) -> np.ndarray:
     seen = np.zeros(store.movie_count_total, np.bool_)
     seen[history] = True
     votes = np.zeros((store.movie_count_total, len(CHANNELS)), np.float32)
-    days = closing_days(store)
     sequence_votes(
         store.by_user.indptr,
         store.by_user.movies,
-        store.by_user.ratings,
         store.by_movie.indptr,
         store.by_movie.users,
         store.by_movie.positions,
         store.user_closing,
-        days,
         similarity,
         history,
-        store.by_user.ratings[span],
         own_row,
         int(store.user_closing[user]),
-        days[user],
         SETTINGS,
         seen,
         votes,
@@ -64,18 +55,15 @@ def kernel_votes(store: Store, user: int, own_row: int) -> np.ndarray:
 
 def naive_votes(store: Store, user: int, own_row: int) -> np.ndarray:
     s = SETTINGS
-    history, stars = sequence_of(store, user)
-    days = closing_days(store)
+    history = sequence_of(store, user)
     order = np.argsort(store.user_closing).tolist()
     recency = {
         movie: s.context_decay**k for k, movie in enumerate(history[::-1][: s.context_movies])
     }
     votes = np.zeros((store.movie_count_total, len(CHANNELS)))
-    alike = naive_similarity(store, history, own_row)
-    for back, (anchor, own_stars) in enumerate(
-        list(zip(history[::-1], stars[::-1], strict=True))[: s.anchors]
-    ):
-        raters = [other for other in order if anchor in sequence_of(store, other)[0]]
+    similar = naive_similarity(store, history, own_row)
+    for back, anchor in enumerate(history[::-1][: s.anchors]):
+        raters = [other for other in order if anchor in sequence_of(store, other)]
         if len(raters) > s.occurrences:
             before = sum(store.user_closing[other] < store.user_closing[user] for other in raters)
             start = max(0, min(before - s.occurrences // 2, len(raters) - s.occurrences))
@@ -84,57 +72,47 @@ def naive_votes(store: Store, user: int, own_row: int) -> np.ndarray:
         for other in raters:
             if other == own_row:
                 continue
-            movies, other_stars = sequence_of(store, other)
+            movies = sequence_of(store, other)
             here = movies.index(anchor)
             c = 0.5 + sum(
                 recency.get(movies[place], 0) * s.distance_decay ** abs(place - here)
                 for place in range(here - s.context_reach, here + s.context_reach + 1)
                 if 0 <= place < len(movies) and place != here
             )
-            sim = alike[other]
-            gap = abs(float(days[other]) - float(days[user]))
-            agreement = s.rating_decay ** abs(other_stars[here] - own_stars)
-            weights[other] = [
-                c**2,
-                c**4,
-                1,
-                c**2 * sim,
-                c**2 * sim**2,
-                c**2 * sim * np.exp(-gap / s.same_time_days),
-                c**2 * sim * agreement,
-                c * sim,
-            ]
-        totals = [1e-3 + sum(row[kind] for row in weights.values()) for kind in range(8)]
+            sim = similar[other]
+            weights[other] = [c**2, c**4, c**2 * sim, c * sim]
+        totals = [1e-3 + sum(row[kind] for row in weights.values()) for kind in range(4)]
         for other, row in weights.items():
-            movies, _ = sequence_of(store, other)
+            movies = sequence_of(store, other)
             here = movies.index(anchor)
-            scale = [s.anchor_decay**back / totals[kind] for kind in range(7)]
-            scale.append(s.slow_anchor_decay**back / totals[7])
-            w = [value * factor for value, factor in zip(row, scale, strict=True)]
-            fresh = 0
+            scale = [s.anchor_decay**back / totals[kind] for kind in range(3)]
+            scale.append(s.slow_anchor_decay**back / totals[3])
+            plain, sharp, alike, broad = np.multiply(row, scale)
+            newest = alike if back == 0 else 0.0
             for place in range(here + 1, min(here + s.reach + 1, len(movies))):
                 movie, step = movies[place], place - here - 1
                 if movie in history:
                     continue
-                votes[movie, :8] += np.array(w) * 0.88**step
-                votes[movie, 8] += w[3] * 0.6**fresh
-                votes[movie, 9] += w[3] * 0.8**step if back == 0 else 0
-                votes[movie, 10] += w[7] * 0.95**step
-                fresh += 1
+                quick, late, slow = 0.88**step, 0.8**step, 0.95**step
+                votes[movie, :5] += [
+                    plain * quick,
+                    sharp * quick,
+                    alike * quick,
+                    newest * late,
+                    broad * slow,
+                ]
             for place in range(max(here - s.reach, 0), here):
                 movie, step = movies[place], here - place - 1
                 if movie in history:
                     continue
-                votes[movie, 11] += w[3] * 0.88**step
-                votes[movie, 12] += w[3] * 0.8**step if back == 0 else 0
-                votes[movie, 13] += w[7] * 0.95**step
+                votes[movie, 5:] += [alike * 0.88**step, newest * 0.8**step, broad * 0.95**step]
     return votes
 
 
 def naive_similarity(store: Store, history: Sequence[int], own_row: int) -> list[float]:
     result = []
     for other in range(store.user_count):
-        movies, _ = sequence_of(store, other)
+        movies = sequence_of(store, other)
         common = set(movies) & set(history)
         total = sum(1 / np.sqrt(store.movie_count[movie] + 20) for movie in common)
         result.append(0.0 if other == own_row else total / np.sqrt(len(movies) + 30))
@@ -152,12 +130,10 @@ def test_votes_equal_their_naive_twin(world: Sequence[Triple], data: st.DataObje
 
 
 @given(WORLDS, st.data())
-def test_similarity_and_taste_votes_equal_their_twins(
-    world: Sequence[Triple], data: st.DataObject
-) -> None:
+def test_similarity_equals_its_twin(world: Sequence[Triple], data: st.DataObject) -> None:
     store = store_of(world, 20)
     user = data.draw(st.integers(0, store.user_count - 1))
-    history, _ = sequence_of(store, user)
+    history = sequence_of(store, user)
     similarity = taste_similarity(
         store.by_user.indptr,
         store.by_movie.indptr,
@@ -165,22 +141,7 @@ def test_similarity_and_taste_votes_equal_their_twins(
         np.array(history, np.int32),
         user,
     )
-    expected = naive_similarity(store, history, user)
-    np.testing.assert_allclose(similarity, expected, rtol=1e-5)
-    nearest = data.draw(st.integers(1, store.user_count + 3))
-    votes = taste_votes(
-        store.by_user.indptr,
-        store.by_user.movies,
-        similarity,
-        nearest,
-        store.movie_count_total,
-    )
-    last = np.sort(similarity)[-min(nearest, len(similarity))]
-    twin = np.zeros(store.movie_count_total)
-    for other, near in enumerate(similarity):
-        if near >= last and near > 0:
-            twin[sequence_of(store, other)[0]] += near**2
-    np.testing.assert_allclose(votes, twin, rtol=1e-4)
+    np.testing.assert_allclose(similarity, naive_similarity(store, history, user), rtol=1e-5)
 
 
 def test_what_always_follows_gets_the_most_votes() -> None:
@@ -192,6 +153,6 @@ def test_what_always_follows_gets_the_most_votes() -> None:
     store = store_of(world)
     row = store.user_row(99)
     votes = kernel_votes(store, row, row)
-    for channel in range(11):
+    for channel in range(5):
         assert int(votes[:, channel].argmax()) == store.movie_row(3)
     assert votes[store.movie_row(1)].sum() == pytest.approx(0), "watched movies get no votes"
