@@ -31,7 +31,7 @@ Tell = Callable[[str], None]
     "--protocol",
     default="last-out",
     show_default=True,
-    help="last-out, validation, temporal or random-out.",
+    help="last-out, validation, temporal, random-out or fold-in (people unknown to the model).",
 )
 @click.option("--systems", metavar="A,B,C", help="What to evaluate [default: all there are].")
 @click.option("--k", type=click.IntRange(min=1), default=10, show_default=True)

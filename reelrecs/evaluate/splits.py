@@ -42,6 +42,24 @@ def last_out(store: Store, cut: int = 0) -> Split:
     return _split(f"last-out, cut {cut}" if cut else "last-out", store, seen, held)
 
 
+def fold_in(store: Store, seed: int) -> Split:
+    """Leave-last-out of a tenth of the users, drawn at random, who can be asked about as strangers.
+
+    See `reelrecs.evaluate.fold_in`.
+    """
+    whole = last_out(store)
+    count = max(1, round(len(whole.users) * FOLD_IN_SHARE))
+    drawn = np.random.default_rng(seed).choice(len(whole.users), count, replace=False)
+    drawn.sort()
+    return Split(
+        f"fold-in, seed {seed}",
+        whole.train,
+        whole.users[drawn],
+        np.arange(count + 1),
+        whole.targets[drawn],
+    )
+
+
 def random_out(store: Store, seed: int) -> Split:
     """One random rating of each user is held out; what came after it stays visible."""
     lengths = np.diff(store.by_user.indptr)
@@ -69,7 +87,11 @@ PROTOCOLS: dict[str, Callable[[Store, int], Split]] = {
     "validation": lambda store, seed: last_out(store, cut=1),
     "temporal": lambda store, seed: temporal(store, TEST_SHARE),
     "random-out": random_out,
+    "fold-in": fold_in,
 }
+
+FOLD_IN_SHARE = 0.1
+"""Share of the users who are asked about as strangers: a tenth leaves the models nearly whole."""
 
 TEST_SHARE = 0.1
 """Share of ratings behind the global temporal cut: the customary tenth."""

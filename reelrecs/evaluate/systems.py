@@ -44,24 +44,28 @@ class EngineSystem(System):
 
         Where the list is in the order of scores, the scores themselves: ties then count against us.
         """
-        scores = np.full((len(users), self.engine.store.movie_count_total), -np.inf)
-        for row, (query, scored) in enumerate(self.scored(users)):
+        return self.scores_of([self.query(int(user)) for user in users])
+
+    def scores_of(self, queries: Sequence[Query]) -> Scores:
+        """The same for anybody's queries."""
+        scores = np.full((len(queries), self.engine.store.movie_count_total), -np.inf)
+        for row, scored in enumerate(self.scored(queries)):
             if len(scored):
-                scores[row, scored.movies] = self._as_shown(query, scored)
+                scores[row, scored.movies] = self._as_shown(queries[row], scored)
         return scores
 
-    def scored(self, users: NDArray[np.int32]) -> list[tuple[Query, Candidates]]:
-        """Each user's query and filtered candidates with scores, before any re-ranking."""
+    def scored(self, queries: Sequence[Query]) -> list[Candidates]:
+        """Each query's filtered candidates with scores, before any re-ranking."""
         pipeline = self.engine.pipeline
-        queries = [self.query(int(user)) for user in users]
         batches = [pipeline.candidates(query, Trace()) for query in queries]
-        for start in range(0, len(users), CALL_USERS):
-            call = [at for at in range(len(users))[start : start + CALL_USERS] if len(batches[at])]
+        for start in range(0, len(queries), CALL_USERS):
+            places = range(len(queries))[start : start + CALL_USERS]
+            call = [at for at in places if len(batches[at])]
             described = [pipeline.described(queries[at], batches[at], Trace()) for at in call]
             answers = self._score([queries[at] for at in call], described)
             for at, answer in zip(call, answers, strict=True):
                 batches[at] = answer
-        return list(zip(queries, batches, strict=True))
+        return batches
 
     def query(self, user: int) -> Query:
         """The query of a user row for a list of the default length."""

@@ -59,9 +59,9 @@ def diversity_tradeoff(
     try:
         for block in blocks(split):
             report(f"{system.name}: user {block.start:,} of {len(split.users):,}")
-            scored = [
-                (replace(query, limit=k), one) for query, one in system.scored(split.users[block])
-            ]
+            queries = [system.query(int(user)) for user in split.users[block]]
+            short = [replace(query, limit=k) for query in queries]
+            scored = list(zip(short, system.scored(queries), strict=True))
             for at, reranker in enumerate(rerankers):
                 for place, (query, one) in enumerate(scored, block.start):
                     if len(one):
