@@ -174,7 +174,7 @@ class SequenceSource:
         votes = found.votes[:, _NEXT] + np.float32(config.BEFORE_SHARE) * found.votes[:, _BEFORE]
         votes *= self._model.rarity
         chain = np.where(found.seen, -np.inf, found.chain)
-        by_votes, by_chain = config.SEQUENCE_CANDIDATES
+        by_votes, by_chain = (max(most, 2 * query.limit) for most in config.SEQUENCE_CANDIDATES)
         chosen = _highest(votes, by_votes) & (votes > 0)
         chosen |= _highest(chain, by_chain) & ~found.seen
         movies = np.flatnonzero(chosen).astype(np.int32)

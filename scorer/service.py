@@ -142,8 +142,8 @@ class RunningServer:
         """Return when the server has stopped."""
         self._server.wait_for_termination()
 
-    def stop(self, grace: float | None = None) -> None:
-        """Refuse new requests at once and end running ones after `grace` seconds."""
+    def stop(self, grace: float = config.CLOSING_GRACE) -> None:
+        """Refuse new requests at once, wait for running ones and end them after `grace` seconds."""
         self._health.enter_graceful_shutdown()
         self._server.stop(grace).wait()
 
