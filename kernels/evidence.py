@@ -37,26 +37,28 @@ def describe(  # type: ignore[no-untyped-def]
     first_rank,
     last_rank,
     future,
-    out,
+    logged,
+    plain,
 ):
-    """Fill out [candidates, channels + 6]: votes, step, pairs, popularity, recency; chain, ease.
+    """Fill `logged`: votes, step, pairs, popularity, recency; and `plain`: chain, ease.
 
-    All but the last two are to be taken as logarithms; what may be 0 is raised by a little. Raters
-    who closed at first_rank .. last_rank - 1 are recent; the user's own rating of a movie that
-    `future` marks counts neither as one of them nor as one of all.
+    Both are [candidates, columns], with room for others after those. Logarithms are left to the
+    caller, and what may be 0 is raised by a little. Raters who closed at first_rank .. last_rank -
+    1 are recent; the user's own rating of a movie that `future` marks counts neither as one of them
+    nor as one of all.
     """
     channels = votes.shape[1]
     for row in range(len(movies)):
         movie = movies[row]
         for channel in range(channels):
-            out[row, channel] = votes[movie, channel] + np.float32(1e-4)
+            logged[row, channel] = votes[movie, channel] + np.float32(1e-4)
         step = ease = pairs = np.float32(0.0)
         place = places[movie]
         if place >= 0:
             step = max(summed[0, place], np.float32(0.0))
             ease, pairs = summed[1, place], summed[2, place]
-        out[row, channels] = step + np.float32(3e-3)
-        out[row, channels + 1] = pairs + np.float32(1e-3)
+        logged[row, channels] = step + np.float32(3e-3)
+        logged[row, channels + 1] = pairs + np.float32(1e-3)
         start, stop = movie_indptr[movie], movie_indptr[movie + 1]
         low = first_in_order(movie_users, closing, start, stop, first_rank)
         high = first_in_order(movie_users, closing, low, stop, last_rank)
@@ -64,7 +66,7 @@ def describe(  # type: ignore[no-untyped-def]
         if future[movie]:
             raters -= 1
             recent -= 1
-        out[row, channels + 2] = raters + 1
-        out[row, channels + 3] = np.float32(recent + 2) / np.float32(raters + 2)
-        out[row, channels + 4] = chained[movie]
-        out[row, channels + 5] = ease
+        logged[row, channels + 2] = raters + 1
+        logged[row, channels + 3] = np.float32(recent + 2) / np.float32(raters + 2)
+        plain[row, 0] = chained[movie]
+        plain[row, 1] = ease

@@ -193,13 +193,16 @@ TASTE_MOVIES = 120
 RECENT_USERS = 600
 """Users about this one in closing order among whom a movie's recency is told."""
 
+STREAK_MOVIES, STREAK_GENRE_DECAY, STREAK_YEAR_DECAY = 12, 0.85, 0.7
+"""Last movies that tell a streak of a genre or an era, and their decays."""
+
 # -- the learned profile: the blend --------------------------------------------------------------
 TRAIN_SEED = 7
 """Seeds everything in training."""
 
-TEACHERS, TARGETS_A_USER = 1_200, 5
-"""Users whose last movies teach the blend, and how many of them: 900 users cost .004 NDCG on ml-1m,
-more would take training beyond a minute."""
+TEACHERS, TARGETS_A_USER = 2_400, 5
+"""Users whose last movies teach the blend, and how many of them: half as many are enough for its
+weights, but not for the trees."""
 
 BEST_RIVALS, DRAWN_RIVALS = 40, 60
 """Rivals of the movie watched: the best by sequence kNN, and a random sample of the others."""

@@ -45,6 +45,13 @@ class Logit:
     weights: NDArray[np.float64]
     loss: float  # mean negative log-likelihood on its own data
 
+    def scores(self, features: Floats) -> Floats:
+        """[rows] weighted sums."""
+        gain = self.weights / self.scale
+        return (features @ gain.astype(np.float32) - np.float32(self.center @ gain)).astype(
+            np.float32
+        )
+
 
 def fit_logit(choices: Choices) -> Logit:
     """Maximum penalised likelihood by L-BFGS on standardised columns."""

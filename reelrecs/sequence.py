@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.chain import DECAYS, Chain
 from reelrecs.kernels import evidence as kernels
-from reelrecs.kernels import pool
+from reelrecs.kernels import pool, streak
 from reelrecs.kernels.jit import frozen
 from reelrecs.kernels.sequence import (
     CHANNELS,
@@ -36,8 +36,11 @@ _UNITS = {
     "model.pairs": 1.0,  # log(ordered co-occurrence with the last movies + 1e-3)
     "crowd.popularity": 0.125,  # log(ratings + 1)
     "crowd.recent": 2.0,  # log share of raters who closed about when this user did
+    "fit.genre": 0.25,  # log of how much likelier its genres are on the streak the user is on
     "model.chain": 0.5,  # log-odds by the factorised Markov chain
     "model.ease": 8.0,
+    "fit.era": 0.25,  # squared distance from the last movies' years, over their variance
+    "crowd.popularity_by_length": 2.0,  # log(ratings + 1) x log(length of the history)
 }
 """What each column is multiplied by, so that one unit behind the list's best is about e times less
 of a leader: see the transform "lead" in `reelrecs.scorer.blend`."""
@@ -83,6 +86,10 @@ class SequenceModel:
         self.place = np.full(store.movie_count_total, -1, np.int32)
         self.place[self.kept] = np.arange(len(self.kept), dtype=np.int32)
         self._closings = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
+        codes = np.arange(max(len(store.genres), 1), dtype=np.uint64)
+        bits = (store.movie_genres[:, None] >> codes) & np.uint64(1)
+        share = (store.movie_count @ bits.astype(np.float64)) / max(store.rating_count, 1)
+        self.genre_share = np.clip(share, 1e-4, 1 - 1e-4)
         self.rarity = ((store.movie_count + 1.0) ** -config.POPULARITY_DISCOUNT).astype(np.float32)
 
     def evidence(self, query: Query) -> Evidence:
@@ -203,6 +210,7 @@ class SequenceFeatures:
         model, store = self._model, self._model.store
         found = model.evidence(query)
         values = np.empty((len(movies), len(COLUMNS)), np.float32)
+        logged, plain = values[:, :_LOGGED], values[:, _LOGGED:]
         kernels.describe(
             movies,
             found.votes,
@@ -215,16 +223,30 @@ class SequenceFeatures:
             found.own_rank - config.RECENT_USERS // 2,
             found.own_rank + config.RECENT_USERS // 2,
             self._nothing if future is None else future,
-            values,
+            logged,
+            plain,
         )
-        logs = values[:, :-_NO_LOGS]
-        np.log(logs, out=logs)
+        streak.genre_and_era(
+            store.movie_genres,
+            store.movie_years,
+            model.genre_share,
+            query.movies[: -config.STREAK_MOVIES - 1 : -1],
+            config.STREAK_GENRE_DECAY,
+            config.STREAK_YEAR_DECAY,
+            movies,
+            logged[:, -1],
+            plain[:, 2],
+        )
+        np.log(logged, out=logged)
+        plain[:, 3] = logged[:, _POPULARITY] * np.log(max(len(query.movies), 1))
         values *= UNITS
         return values
 
 
-_NO_LOGS = 2
-"""How many columns, the last ones, are no logarithms."""
+_LOGGED = COLUMNS.index("model.chain")
+"""How many columns, the first ones, are logarithms."""
+
+_POPULARITY = COLUMNS.index("crowd.popularity")
 
 _NEXT, _BEFORE = CHANNELS.index("next_alike"), CHANNELS.index("before")
 

@@ -26,6 +26,7 @@ from reelrecs.scorer.model import ScoringModel
 from reelrecs.sequence import COLUMNS, SequenceFeatures, SequenceModel, SequenceSource
 from reelrecs.stages import Floats
 from reelrecs.store import Store
+from reelrecs.trees import fit_trees
 
 PROFILE = "learned"
 
@@ -43,6 +44,8 @@ def train(store: Store, report: Callable[[str], None] = lambda _: None) -> Scori
     report(f"learning the blend from {len(choices.starts):,} choices")
     with threadpool_limits(1):
         logit = fit_logit(choices)
+    report("growing trees on top of it")
+    trees = fit_trees(choices, logit.scores(choices.features) + choices.offset, config.TRAIN_SEED)
     blend = Blend(
         PROFILE,
         (*COLUMNS, *(f"{column}.lead" for column in COLUMNS)),
@@ -51,6 +54,7 @@ def train(store: Store, report: Callable[[str], None] = lambda _: None) -> Scori
         logit.center,
         logit.scale,
         logit.weights,
+        trees=trees,
     )
     return ScoringModel.learned(store, blend, named)
 

@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
-from reelrecs.kernels.blend import blend_terms
+from reelrecs.kernels.blend import add_up, blend_terms
 from reelrecs.kernels.jit import frozen
+from reelrecs.kernels.trees import Trees, add_trees
 from reelrecs.stages import FeatureMatrix, Floats
 
 CF = "cf"
 """The one column no request carries: the service adds the neighbours' prediction itself."""
+
+TREES = "trees"
+"""The term of the forest, where a blend has one."""
 
 TRANSFORMS = ("identity", "log1p", "lead")
 """What a term does with its column first. A lead is e to the distance from the best of the person's
@@ -35,10 +39,11 @@ HANDSET_COLUMNS = {
 class Blend:
     """Term j is weight / scale * (f(column) - center), taken in float64 and rounded to float32.
 
-    A score is the float32 sum of its terms from left to right and nothing else, so terms that are
-    shown add up to the score to the last bit. With `unit_inputs` every column must be on [0, 1]:
-    what lies outside is refused, never cut, for a count blended as a share ruins the order in
-    silence. Raises ModelError for parameters that cannot be.
+    A forest adds one more term, made of the same f(column). A score is the float32 sum of its terms
+    from left to right and nothing else, so terms that are shown add up to the score to the last
+    bit. With `unit_inputs` every column must be on [0, 1]: what lies outside is refused, never cut,
+    for a count blended as a share ruins the order in silence. Raises ModelError for parameters that
+    cannot be.
     """
 
     profile: str
@@ -49,6 +54,7 @@ class Blend:
     scale: NDArray[np.float64]
     weights: NDArray[np.float64]
     unit_inputs: bool = False
+    trees: Trees | None = None  # over the terms' inputs: f(column) of each, as one more term
 
     def __post_init__(self) -> None:
         parameters = (self.center, self.scale, self.weights)
@@ -59,7 +65,8 @@ class Blend:
             or not sound
             or not self.scale.all()
             or not set(self.transforms) <= set(TRANSFORMS)
-            or len(set(self.names)) < len(self.names)
+            or len({*self.names, TREES}) <= len(self.names)
+            or not (self.trees is None or _whole(self.trees, len(self.names)))
         ):
             raise ModelError(
                 f"blend {self.profile!r} has parameters that cannot be: run train again"
@@ -79,6 +86,11 @@ class Blend:
             np.array(list(config.HANDSET_WEIGHTS.values())),
             unit_inputs=True,
         )
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """All terms of a score, in the order in which they add up."""
+        return self.names if self.trees is None else (*self.names, TREES)
 
     @property
     def required_columns(self) -> tuple[str, ...]:
@@ -105,22 +117,27 @@ class Blend:
                     f"the blend needs the column {column}, the features have "
                     f"{', '.join(features.columns) or 'none'}: send it too"
                 )
-        columns = np.array([places[column] for column in self.columns], np.int64)
-        leads = np.array([transform == "lead" for transform in self.transforms])
-        if leads.any():
-            led = leads_of(values[:, columns[leads]], indptr)
-            columns[leads] = values.shape[1] + np.arange(led.shape[1])
-            values = np.concatenate([values, led], axis=1)
+        inputs = values[:, [places[column] for column in self.columns]]
         if self.unit_inputs:
-            inputs = values[:, columns]
             self._require((inputs >= 0.0) & (inputs <= 1.0), inputs, "must be on [0, 1]")
-        terms = np.empty((len(values), len(columns)), np.float32)
+        leads = [transform == "lead" for transform in self.transforms]
+        if any(leads):
+            inputs[:, leads] = leads_of(inputs[:, leads], indptr)
+        logged = [transform == "log1p" for transform in self.transforms]
+        if any(logged):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                inputs[:, logged] = np.log1p(inputs[:, logged])
+        terms = np.zeros((len(values), len(self.term_names)), np.float32)
         scores = np.empty(len(values), np.float32)
-        logged = np.array([transform == "log1p" for transform in self.transforms])
-        values, center, scale, weights = frozen(values, self.center, self.scale, self.weights)
-        blend_terms(values, columns, logged, center, scale, weights, terms, scores)
+        inputs, center, scale, weights = frozen(inputs, self.center, self.scale, self.weights)
+        blend_terms(inputs, center, scale, weights, terms)
+        if self.trees is not None:
+            grown = np.zeros(len(values), np.float32)
+            add_trees(*frozen(inputs.T, *self.trees), grown)
+            terms[:, -1] = grown
+        add_up(terms, scores)
         self._require(np.isfinite(terms), terms, "must be finite, and above -1 under log1p")
-        return scores, FeatureMatrix(self.names, terms)
+        return scores, FeatureMatrix(self.term_names, terms)
 
     def _require(self, good: NDArray[np.bool_], values: NDArray[np.floating], what: str) -> None:
         if not good.all():
@@ -137,3 +154,16 @@ def leads_of(values: Floats, indptr: NDArray[np.int64]) -> Floats:
     highest = np.maximum.reduceat(values, indptr[:-1][counts > 0])
     leads: Floats = np.exp(values - np.repeat(highest, counts[counts > 0], axis=0))
     return leads
+
+
+def _whole(trees: Trees, inputs: int) -> bool:
+    """Whether every question is about an input and every answer leads to a leaf."""
+    columns, thresholds, leaves = trees
+    return bool(
+        columns.ndim == 2
+        and columns.shape == thresholds.shape
+        and leaves.shape == (len(columns), 1 << columns.shape[1])
+        and ((columns >= 0) & (columns < inputs)).all()
+        and np.isfinite(thresholds).all()
+        and np.isfinite(leaves).all()
+    )

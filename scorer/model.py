@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 
 from reelrecs import arrays
 from reelrecs.errors import ModelError, ScorerError
+from reelrecs.kernels.trees import Trees
 from reelrecs.scorer.blend import CF, Blend
 from reelrecs.scorer.neighbours import KnnSettings, People, UserKnn
 from reelrecs.stages import FeatureMatrix, Floats, Rows
 from reelrecs.store import Store
 
 FORMAT = "reelrecs.model/2"
+
+_TREES = "trees."
+"""Stands before the names of the forest's arrays in a file."""
 
 _EVIDENCE = "evidence."
 """Stands before the names of base model arrays in a file."""
@@ -87,6 +91,8 @@ class ScoringModel:
             "scale": blend.scale,
             "weight": blend.weights,
         }
+        if blend.trees is not None:
+            named |= {f"{_TREES}{name}": part for name, part in blend.trees._asdict().items()}
         named |= {f"{_EVIDENCE}{name}": values for name, values in self.evidence.items()}
         metadata = {
             "format": FORMAT,
@@ -137,5 +143,12 @@ def _parts(named: dict[str, Any], metadata: dict[str, str]) -> tuple[Blend, KnnS
         np.array(named["scale"], np.float64),
         np.array(named["weight"], np.float64),
         bool(parameters["unit_inputs"]),
+        _trees(named),
     )
     return blend, KnnSettings(**parameters["neighbours"])
+
+
+def _trees(named: dict[str, Any]) -> Trees | None:
+    if f"{_TREES}leaves" not in named:
+        return None
+    return Trees(*(named[f"{_TREES}{part}"] for part in Trees._fields))

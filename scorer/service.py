@@ -27,6 +27,7 @@ from reelrecs.proto import (
 )
 from reelrecs.scorer import address as addresses
 from reelrecs.scorer import wire
+from reelrecs.scorer.blend import TREES
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.neighbours import People, stored_person
 
@@ -97,6 +98,9 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
             strict=True,
         )
         names = ("name", "column", "transform", "center", "scale", "weight")
+        terms = [scorer_pb2.Term(**dict(zip(names, term, strict=True))) for term in parameters]
+        if blend.trees is not None:
+            terms.append(scorer_pb2.Term(name=TREES, transform=TREES, scale=1.0, weight=1.0))
         return scorer_pb2.DescribeResponse(
             dataset=store.name,
             dataset_digest=store.digest,
@@ -105,7 +109,7 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
             ratings=store.rating_count,
             profile=blend.profile,
             required_columns=blend.required_columns,
-            terms=[scorer_pb2.Term(**dict(zip(names, term, strict=True))) for term in parameters],
+            terms=terms,
             version=self._version,
         )
 

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as arrays
 
 from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
+from reelrecs.kernels.trees import Trees
 from reelrecs.scorer.blend import Blend
 from reelrecs.stages import FeatureMatrix
 
@@ -100,6 +101,36 @@ def test_a_lead_is_told_among_the_candidates_of_one_person(values):
     np.testing.assert_allclose(terms.values[:, 0], 3.0 * (lead - 0.25) / 2.0, rtol=1e-6, atol=1e-7)
 
 
+def test_a_forest_is_one_more_term_over_the_same_inputs():
+    matrix = features([[5.0, np.expm1(2.5)], [1.0, np.expm1(0.5)]], ("a", "b"))
+    trees = Trees(
+        np.array([[1, 0]], np.int32),
+        np.array([[2.0, 0.0]], np.float32),
+        np.array([[0.5, 1.5, 2.5, 3.5]], np.float32),
+    )
+    scores, terms = apply(blend_of(trees=trees), matrix, None)
+    assert terms.columns == ("one", "two", "trees")
+    assert terms.values[:, 2].tolist() == [3.5, 2.5], "log1p(b) > 2 is bit 0, a > 0 is bit 1"
+    assert scores.tolist() == terms.values.sum(axis=1, dtype=np.float32).tolist()
+
+
+@pytest.mark.parametrize(
+    "trees",
+    [
+        Trees(np.array([[2]]), np.array([[0.0]]), np.array([[0.0, 1.0]])),
+        Trees(np.array([[-1]]), np.array([[0.0]]), np.array([[0.0, 1.0]])),
+        Trees(np.array([[0]]), np.array([[np.nan]]), np.array([[0.0, 1.0]])),
+        Trees(np.array([[0]]), np.array([[0.0]]), np.array([[0.0, np.inf]])),
+        Trees(np.array([[0]]), np.array([[0.0, 1.0]]), np.array([[0.0, 1.0]])),
+        Trees(np.array([[0, 1]]), np.array([[0.0, 1.0]]), np.array([[0.0, 1.0]])),
+        Trees(np.array([0]), np.array([0.0]), np.array([0.0, 1.0])),
+    ],
+)
+def test_trees_that_cannot_be_are_refused(trees):
+    with pytest.raises(ModelError, match="run train again"):
+        blend_of(trees=trees)
+
+
 @pytest.mark.parametrize(("column", "value"), [("a", np.inf), ("b", -1.0), ("b", -2.0)])
 def test_a_term_that_is_no_number_is_refused(column, value):
     matrix = features([[1.0, 1.0]], ("a", "b"))
@@ -122,6 +153,7 @@ def test_no_candidates_give_no_scores():
         {"center": np.array([1.0])},
         {"transforms": ("identity", "cube")},
         {"names": ("one", "one")},
+        {"names": ("one", "trees")},
     ],
 )
 def test_parameters_that_cannot_be_are_refused(changes):

@@ -9,6 +9,7 @@ from hypothesis import given
 
 from reelrecs.context import build_query, query_of_history
 from reelrecs.kernels.sequence import CHANNELS
+from reelrecs.kernels.streak import genre_and_era
 from reelrecs.load import restrict
 from reelrecs.sequence import COLUMNS, SequenceFeatures, SequenceModel, SequenceSource
 from reelrecs.store import Store
@@ -67,7 +68,7 @@ def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
     seeing = SequenceModel(store, {**world.matrices, **_named(blind)})
     ours = SequenceFeatures(seeing).describe(past, everything, future)
     theirs = SequenceFeatures(blind).describe(build_query(blind.store, user, 5), everything)
-    closing = {"crowd.recent"}
+    closing = {"crowd.recent", "fit.genre"}
     for column, name in enumerate(COLUMNS):
         if name not in closing:
             np.testing.assert_allclose(
@@ -100,14 +101,30 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     for user in range(store.user_count):
         if -300 <= store.user_closing[user] - rank < 300:
             recent[store.by_user.movies[slice(*store.by_user.indptr[user : user + 2])]] += 1
+    genre, era = (np.empty(len(everything), np.float32) for _ in range(2))
+    last = query.movies[::-1][:12]
+    genre_and_era(
+        store.movie_genres,
+        store.movie_years,
+        world.genre_share,
+        last,
+        0.85,
+        0.7,
+        everything,
+        genre,
+        era,
+    )
     expected = {
         **{f"sequence.{name}": np.log(votes[:, at] + 1e-4) for at, name in enumerate(CHANNELS)},
         "model.step": np.log(np.maximum(summed("step", 0.8, 31), 0) + 0.003) * 2,
         "model.pairs": np.log(summed("pairs", 0.96, 60) + 1e-3),
         "crowd.popularity": np.log(store.movie_count + 1) / 8,
         "crowd.recent": np.log((recent + 2) / (store.movie_count + 2)) * 2,
+        "fit.genre": np.log(genre) / 4,
         "model.chain": world.chain.scores(query.movies) / 2,
         "model.ease": summed("ease", 1.0, 300) * 8,
+        "fit.era": era / 4,
+        "crowd.popularity_by_length": np.log(store.movie_count + 1) * np.log(len(query.movies)) * 2,
     }
     found = SequenceFeatures(world).describe(query, everything)
     assert tuple(expected) == COLUMNS

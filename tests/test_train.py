@@ -46,6 +46,10 @@ def test_threads_do_not_change_a_bit(store: Store, model: ScoringModel) -> None:
     finally:
         pool.set_threads(before)
     np.testing.assert_array_equal(again.blend.weights, model.blend.weights)
+    assert again.blend.trees is not None
+    assert model.blend.trees is not None
+    for part, same in zip(again.blend.trees, model.blend.trees, strict=True):
+        np.testing.assert_array_equal(part, same)
     for name, values in model.evidence.items():
         np.testing.assert_array_equal(again.evidence[name], values, err_msg=name)
 

@@ -51,11 +51,13 @@ def list_(settings: Settings, format_: str) -> None:
 def show(settings: Settings, format_: str) -> None:
     """Print the blend that scores this data set, term by term.
 
-    A score adds up weight * (transform(column) - center) / scale.
+    A score adds up weight * (transform(column) - center) / scale, and what the trees say of the
+    transformed columns together.
     """
     with progress_line() as report:
         store = _store(settings, report)
         from reelrecs.engine import load_model, model_path
+        from reelrecs.scorer.blend import TREES
 
         blend = load_model(store, Path(settings.models_dir), settings.profile).blend
         trained = model_path(store, Path(settings.models_dir)).exists()
@@ -68,6 +70,10 @@ def show(settings: Settings, format_: str) -> None:
         blend.weights.tolist(),
     )
     rows = [list(term) for term in zip(*parameters, strict=True)]
+    if blend.trees is not None:
+        rows.append(
+            [TREES, "", f"{len(blend.trees.leaves)} trees over all of these", 0.0, 1.0, 1.0]
+        )
     columns = ("term", "column", "transform", "center", "scale", "weight")
     note(
         f"profile {blend.profile}, {len(rows)} terms, for {store.name}"
@@ -97,8 +103,8 @@ def verify(settings: Settings) -> None:
         path = model_path(store, Path(settings.models_dir))
         model = ScoringModel.load(path, store)
     click.echo(
-        f"{path}: good, profile {model.blend.profile} with {len(model.blend.names)} terms, trained "
-        f"on {store.name} ({store.digest[:SHOWN_DIGEST]})"
+        f"{path}: good, profile {model.blend.profile} with {len(model.blend.term_names)} terms, "
+        f"trained on {store.name} ({store.digest[:SHOWN_DIGEST]})"
     )
 
 

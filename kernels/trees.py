@@ -1,0 +1,145 @@
+"""Oblivious trees: grown by boosting over choices, and added up for candidates.
+
+An oblivious tree asks the same question at every node of a level (Dorogush et al. 2018, CatBoost),
+so a leaf is a number of `depth` bits and a tree costs `depth` comparisons.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs.kernels.jit import kernel
+
+BINS = 64
+
+
+class Trees(NamedTuple):
+    """A forest; bit d of a leaf's number says that the input is above the threshold of level d."""
+
+    columns: NDArray[np.int32]  # [trees, depth] which input is asked about
+    thresholds: NDArray[np.float32]  # [trees, depth]
+    leaves: NDArray[np.float32]  # [trees, 2^depth]
+
+
+@kernel
+def add_trees(inputs, columns, thresholds, leaves, out):  # type: ignore[no-untyped-def]
+    """Add to out [rows] the leaves that each row falls into; inputs [inputs, rows].
+
+    Tree by tree over all rows, so that comparisons are done several rows at a time.
+    """
+    leaf = np.empty(inputs.shape[1], np.uint32)
+    for tree in range(len(columns)):
+        leaf[:] = 0
+        for level in range(columns.shape[1]):
+            column, threshold = inputs[columns[tree, level]], thresholds[tree, level]
+            for row in range(len(leaf)):
+                leaf[row] |= np.uint32(column[row] > threshold) << np.uint32(level)
+        values = leaves[tree]
+        for row in range(len(leaf)):
+            out[row] += values[leaf[row]]
+
+
+@kernel
+def binned(inputs, edges, out):  # type: ignore[no-untyped-def]
+    """out[column, row] = how many of the ascending edges[column] are below inputs[row, column]."""
+    for column in range(len(edges)):
+        for row in range(len(inputs)):
+            low, high = 0, edges.shape[1]
+            while low < high:
+                middle = (low + high) >> 1
+                if edges[column, middle] < inputs[row, column]:
+                    low = middle + 1
+                else:
+                    high = middle
+            out[column, row] = low
+
+
+@kernel
+def grow(  # type: ignore[no-untyped-def]
+    bins, starts, score, groups_drawn, columns_drawn, rate, ridge, least, columns, cuts, leaves
+):
+    """Fill columns, cuts [trees, depth] and leaves [trees, 2^depth] by boosting the softmax loss.
+
+    Group q is rows starts[q] .. starts[q+1] - 1, the first of them chosen; `score` [rows] is where
+    the boosting starts and is moved along. Tree t learns from groups_drawn[t] and may ask, at level
+    d, about columns_drawn[t, d]; a cut c asks for a bin above c. Newton steps, leaf values shrunk
+    by `ridge` and `rate`; a rival whose odds to its group's best are below `least` is passed over.
+    """
+    rows = bins.shape[1]
+    depth = columns.shape[1]
+    slope = np.empty(rows, np.float32)
+    curve = np.empty(rows, np.float32)
+    taken = np.empty(rows, np.int32)
+    leaf = np.empty(rows, np.uint8)
+    sums = np.empty((BINS << depth, 2))  # slope and curve of every bin of every leaf
+    gain = np.empty(BINS)
+    for tree in range(len(columns)):
+        count = 0
+        for group in range(len(starts) - 1):
+            if not groups_drawn[tree, group]:
+                continue
+            start, stop, first = starts[group], starts[group + 1], count
+            best = score[start]
+            for row in range(start, stop):
+                best = max(best, score[row])
+            total = np.float32(0.0)
+            for row in range(start, stop):
+                odds = np.exp(score[row] - best)
+                total += odds
+                if odds > least or row == start:
+                    taken[count] = row
+                    slope[count] = odds
+                    count += 1
+            for at in range(first, count):
+                chance = slope[at] / total
+                slope[at] = chance
+                curve[at] = chance * (np.float32(1.0) - chance)
+            slope[first] -= np.float32(1.0)
+        leaf[:count] = 0
+        for level in range(depth):
+            most = -1.0
+            for column in range(len(bins)):
+                if not columns_drawn[tree, level, column]:
+                    continue
+                bin_of = bins[column]
+                sums[: BINS << level] = 0.0
+                for at in range(count):
+                    place = np.uint32(leaf[at]) * np.uint32(BINS) + np.uint32(bin_of[taken[at]])
+                    sums[place, 0] += slope[at]
+                    sums[place, 1] += curve[at]
+                gain[:] = 0.0
+                for part in range(1 << level):
+                    bins_of = sums[part * BINS : (part + 1) * BINS]
+                    slope_all, curve_all = bins_of[:, 0].sum(), bins_of[:, 1].sum()
+                    slope_low = 0.0
+                    curve_low = 0.0
+                    for cut in range(BINS - 1):
+                        slope_low += bins_of[cut, 0]
+                        curve_low += bins_of[cut, 1]
+                        slope_high = slope_all - slope_low
+                        gain[cut] += slope_low * slope_low / (curve_low + ridge)
+                        gain[cut] += slope_high * slope_high / (curve_all - curve_low + ridge)
+                for cut in range(BINS - 1):
+                    if gain[cut] > most:
+                        most = gain[cut]
+                        columns[tree, level] = column
+                        cuts[tree, level] = cut
+            for at in range(count):
+                if bins[columns[tree, level], taken[at]] > cuts[tree, level]:
+                    leaf[at] |= 1 << level
+        slope_of = np.zeros(1 << depth)
+        curve_of = np.zeros(1 << depth)
+        for at in range(count):
+            slope_of[leaf[at]] += slope[at]
+            curve_of[leaf[at]] += curve[at]
+        for part in range(1 << depth):
+            leaves[tree, part] = -rate * slope_of[part] / (curve_of[part] + ridge)
+        for row in range(rows):
+            part = 0
+            for level in range(depth):
+                if bins[columns[tree, level], row] > cuts[tree, level]:
+                    part |= 1 << level
+            score[row] += leaves[tree, part]

@@ -1,0 +1,48 @@
+"""The streak kernel against its definition."""
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reelrecs.kernels import streak
+from tests.worlds import random_triples, store_of
+
+
+@given(st.integers(0, 30), st.integers(0, 12))
+def test_genre_and_era_equal_their_naive_twin(seed: int, length: int) -> None:
+    store = store_of(random_triples(seed, users=8, movies=20, most=12), 25)
+    rng = np.random.default_rng(seed)
+    last = rng.choice(store.movie_count_total, length, replace=False).astype(np.int32)
+    share = np.linspace(0.1, 0.5, len(store.genres))
+    movies = np.arange(store.movie_count_total, dtype=np.int32)
+    genre, era = np.empty(len(movies), np.float32), np.empty(len(movies), np.float32)
+    streak.genre_and_era(
+        store.movie_genres, store.movie_years, share, last, 0.85, 0.7, movies, genre, era
+    )
+    kinds = [set(store.genres_of(movie)) for movie in movies]
+    odds = []
+    for code, name in enumerate(store.genres):
+        log_odds = sum(
+            0.85**back
+            * math.log(0.9 / share[code] if name in kinds[movie] else 0.1 / (1 - share[code]))
+            for back, movie in enumerate(last)
+        )
+        odds.append(math.exp(min(log_odds, 12)))
+    weights = 0.7 ** np.arange(length)
+    years = store.movie_years[last].astype(float)
+    for movie in movies:
+        fit = 1 + sum(
+            odds[code] / share[code]
+            for code, name in enumerate(store.genres)
+            if name in kinds[movie]
+        )
+        assert math.isclose(genre[movie], fit / (1 + sum(odds)), rel_tol=1e-4, abs_tol=1e-5)
+        if length == 0:
+            assert era[movie] == 0
+        else:
+            mean = np.average(years, weights=weights)
+            variance = np.average((years - mean) ** 2, weights=weights) + 4
+            expected = min((store.movie_years[movie] - mean) ** 2 / variance, 16)
+            assert math.isclose(era[movie], expected, rel_tol=1e-3, abs_tol=1e-3)
