@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
 _beside = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="reelrecs-beside")
+_local = threading.local()
 _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -61,13 +62,18 @@ def beside(task: Callable[..., object], *arguments: object) -> Future[object]:
     """Start one kernel on a thread of its own and go on; ask the future before using its output.
 
     The threads are not those of `over_ranges`, so a task of theirs may start one too. With one
-    thread the kernel has run when this returns.
+    thread, and on a thread that is `one_of_many`, the kernel has run when this returns.
     """
-    if _threads == 1:
+    if _threads == 1 or getattr(_local, "one_of_many", False):
         done: Future[object] = Future()
         done.set_result(task(*arguments))
         return done
     return _beside.submit(task, *arguments)
+
+
+def one_of_many() -> None:
+    """Let the current thread do all its work itself: enough others keep the cores busy."""
+    _local.one_of_many = True
 
 
 def _executor() -> ThreadPoolExecutor:

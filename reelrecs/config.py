@@ -182,7 +182,7 @@ POPULARITY_DISCOUNT = 0.12
 BEFORE_SHARE = 0.3
 """What a movie watched before an anchor weighs beside one watched after it."""
 
-SEQUENCE_CANDIDATES = (120, 80)
+SEQUENCE_CANDIDATES = (160, 120)
 """Candidates drawn by sequence kNN and by the chain, and at least twice as many as the list is
 long. From (80, 50) to (200, 150) NDCG@10 on ml-1m stays within its error, for who is among the ten
 best by all evidence is seldom beyond the hundredth by one."""
@@ -200,11 +200,11 @@ STREAK_MOVIES, STREAK_GENRE_DECAY, STREAK_YEAR_DECAY = 12, 0.85, 0.7
 TRAIN_SEED = 7
 """Seeds everything in training."""
 
-TEACHERS, TARGETS_A_USER = 2_400, 5
+TEACHERS, TARGETS_A_USER = 2_000, 5
 """Users whose last movies teach the blend, and how many of them: half as many are enough for its
 weights, but not for the trees."""
 
-BEST_RIVALS, DRAWN_RIVALS = 40, 60
+BEST_RIVALS, DRAWN_RIVALS = 40, 40
 """Rivals of the movie watched: the best by sequence kNN, and a random sample of the others."""
 
 LEAST_CHOICES = 100

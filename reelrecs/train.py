@@ -131,7 +131,7 @@ def collect_choices(store: Store, model: SequenceModel, teachers: NDArray[np.int
             offset[1 + len(best) :] = np.log(len(rest) / len(drawn))
         return np.concatenate([described[group], leads[group]], axis=1), offset
 
-    with ThreadPoolExecutor(pool.threads()) as workers:
+    with ThreadPoolExecutor(pool.threads(), initializer=pool.one_of_many) as workers:
         groups = [group for group in workers.map(describe, tasks) if group is not None]
     if len(groups) < config.LEAST_CHOICES:
         raise DataError(

@@ -1,5 +1,8 @@
 """The thread pool: ranges cover everything once, errors come out."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -40,3 +43,19 @@ def test_over_ranges_runs_every_row_once(threads: int) -> None:
 def test_no_threads_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         pool.set_threads(0)
+
+
+@pytest.mark.parametrize(("threads", "elsewhere"), [(1, False), (2, True)])
+def test_beside_is_another_thread_unless_there_are_enough(threads: int, elsewhere: bool) -> None:
+    before = pool.threads()
+    pool.set_threads(threads)
+    try:
+        ran = pool.beside(threading.get_ident).result()
+        assert (ran != threading.get_ident()) == elsewhere
+        with ThreadPoolExecutor(1, initializer=pool.one_of_many) as workers:
+            here, there = workers.submit(
+                lambda: (threading.get_ident(), pool.beside(threading.get_ident).result())
+            ).result()
+        assert here == there
+    finally:
+        pool.set_threads(before)
