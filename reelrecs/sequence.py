@@ -59,6 +59,9 @@ class Reach(NamedTuple):
     pair_rows: int = config.PAIR_ROWS
 
 
+REACH = Reach()
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Scores for one history: over all movies, or over those kept in the matrices."""
@@ -114,7 +117,7 @@ class SequenceModel:
             DECAYS,
             self.place,
             *(self.matrices[name] for name in MATRICES),
-            Reach(),
+            REACH,
             chained,
             summed,
         )
@@ -182,12 +185,12 @@ class SequenceSource:
         votes *= self._model.rarity
         chain = np.where(found.seen, -np.inf, found.chain)
         by_votes, by_chain = (max(most, 2 * query.limit) for most in config.SEQUENCE_CANDIDATES)
-        chosen = _highest(votes, by_votes) & (votes > 0)
-        chosen |= _highest(chain, by_chain) & ~found.seen
-        movies = np.flatnonzero(chosen).astype(np.int32)
+        voted = _highest(votes, by_votes) & (votes > 0)
+        chained = _highest(chain, by_chain) & ~found.seen
+        movies = np.flatnonzero(voted | chained).astype(np.int32)
         strength = np.empty((len(movies), 2), np.float32)
-        strength[:, 0] = votes[movies]
-        strength[:, 1] = np.exp(chain[movies] - chain.max())
+        strength[:, 0] = votes[movies] * voted[movies]
+        strength[:, 1] = np.exp(chain[movies] - chain.max()) * chained[movies]
         return Candidates(movies, self.channels, strength)
 
 

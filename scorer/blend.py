@@ -94,8 +94,8 @@ class Blend:
 
     @property
     def required_columns(self) -> tuple[str, ...]:
-        """What a request must bring: the columns without the one the service adds."""
-        return tuple(column for column in self.columns if column != CF)
+        """What a request must bring: each column once, without the one the service adds."""
+        return tuple(dict.fromkeys(column for column in self.columns if column != CF))
 
     def apply(
         self, features: FeatureMatrix, cf: Floats | None, indptr: NDArray[np.int64]

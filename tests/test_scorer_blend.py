@@ -139,6 +139,13 @@ def test_a_term_that_is_no_number_is_refused(column, value):
         apply(blend_of(), matrix, None)
 
 
+def test_a_column_that_several_terms_read_is_required_once():
+    blend = blend_of(columns=("a", "a"))
+    assert blend.required_columns == ("a",)
+    _, terms = apply(blend, features([[3.0]], ("a",)), None)
+    assert terms.values[0] == pytest.approx([3.0, -8.0 * (np.log1p(3.0) - 0.5) / 4.0])
+
+
 def test_no_candidates_give_no_scores():
     scores, terms = apply(HANDSET, features(np.zeros((0, 4))), np.zeros(0, np.float32))
     assert scores.shape == (0,)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from reelrecs import config
 from reelrecs.context import build_query, query_of_history
 from reelrecs.kernels.sequence import CHANNELS
 from reelrecs.kernels.streak import genre_and_era
