@@ -155,11 +155,14 @@ def test_the_source_finds_unwatched_movies_that_the_evidence_names(world: Sequen
 def test_a_long_list_finds_enough_candidates() -> None:
     store = store_of(random_triples(4, users=40, movies=400, most=30), 405)
     model = model_of(store)
-    found = [
-        len(SequenceSource(model).find(build_query(store, 3, limit))) for limit in (1, 20, 150)
-    ]
-    assert found[0] == found[1] >= 80
-    assert found[2] >= 300, "twice as many as the list is long"
+    one, usual, long = (
+        SequenceSource(model).find(build_query(store, 3, limit)) for limit in (1, 20, 150)
+    )
+    np.testing.assert_array_equal(one.movies, usual.movies)
+    for channel, most in enumerate(config.SEQUENCE_CANDIDATES):
+        assert 0 < np.count_nonzero(usual.strength[:, channel]) <= most
+    assert (usual.strength == 0).any(), "what a channel did not find has no strength there"
+    assert len(long) >= 300, "twice as many as the list is long"
 
 
 def test_evidence_is_worked_out_once_per_query(world: SequenceModel) -> None:
