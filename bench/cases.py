@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ from reelrecs.kernels.knn import SparseRows
 from reelrecs.load import open_store
 from reelrecs.pipeline import Trace
 from reelrecs.profiles import LEARNED
+from reelrecs.scorer import wire
 from reelrecs.stages import Candidates, Query
 from reelrecs.store import Store
 
@@ -149,6 +152,23 @@ def _score(engine: Engine, world: World) -> Callable[[], object]:
     return lambda: engine.pipeline.scorer.score(query, candidates)
 
 
+def _bare_call(world: World) -> Callable[[], object]:
+    """A gRPC call of the scorer's very bytes with nothing behind it: the floor of the machine."""
+    query, candidates = world.described(world.learned)
+    scored = world.learned.pipeline.scorer.score(query, candidates)
+    request = wire.score_request(world.store, [query], [candidates]).SerializeToString()
+    answer = np.asarray(scored.terms.values if scored.terms else ()).tobytes()
+    handler = grpc.unary_unary_rpc_method_handler(lambda request, context: answer)
+    server = grpc.server(ThreadPoolExecutor(config.SERVICE_WORKERS))
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("bare.Bare", {"Call": handler}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    call = grpc.insecure_channel(f"127.0.0.1:{port}").unary_unary("/bare.Bare/Call", None, None)
+    return lambda: (server, call(request))
+
+
 def _rerank(engine: Engine, world: World) -> Callable[[], object]:
     query, candidates = world.described(engine)
     scored = engine.pipeline.scorer.score(query, candidates)
@@ -172,6 +192,7 @@ CASES = (
     Case("handset: score, kNN, gRPC", lambda w: _score(w.handset, w)),
     Case("handset: re-rank", lambda w: _rerank(w.handset, w)),
     Case("handset: recommend", lambda w: _requests(w.handset, w.users), rounds=600),
+    Case("bare gRPC call, same bytes", _bare_call, rounds=600, needs_model=True),
     Case("learned: context", lambda w: w.query, needs_model=True),
     Case(
         "learned: sequence evidence",

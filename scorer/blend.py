@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
-from reelrecs.kernels.blend import add_up, blend_terms
 from reelrecs.kernels.jit import frozen
 from reelrecs.kernels.trees import Trees, add_trees
 from reelrecs.stages import FeatureMatrix, Floats
@@ -127,17 +126,14 @@ class Blend:
         if any(logged):
             with np.errstate(invalid="ignore", divide="ignore"):
                 inputs[:, logged] = np.log1p(inputs[:, logged])
-        terms = np.zeros((len(values), len(self.term_names)), np.float32)
-        scores = np.empty(len(values), np.float32)
-        inputs, center, scale, weights = frozen(inputs, self.center, self.scale, self.weights)
-        blend_terms(inputs, center, scale, weights, terms)
+        terms = np.empty((len(values), len(self.term_names)), np.float32)
+        terms[:, : len(self.names)] = self.weights / self.scale * (inputs - self.center)
         if self.trees is not None:
             grown = np.zeros(len(values), np.float32)
             add_trees(*frozen(inputs.T, *self.trees), grown)
             terms[:, -1] = grown
-        add_up(terms, scores)
         self._require(np.isfinite(terms), terms, "must be finite, and above -1 under log1p")
-        return scores, FeatureMatrix(self.term_names, terms)
+        return terms.cumsum(axis=1)[:, -1], FeatureMatrix(self.term_names, terms)
 
     def _require(self, good: NDArray[np.bool_], values: NDArray[np.floating], what: str) -> None:
         if not good.all():
