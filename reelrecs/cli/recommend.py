@@ -133,7 +133,9 @@ def explained_lines(result: RecommendationList) -> Iterator[str]:
         parts = " + ".join(f"{term} {part:.4f}" for term, part in grouped(reason.contributions))
         yield f"     score   {parts}"
         channels = ", ".join(channel.replace(".", " by ") for channel in reason.found_by)
-        yield f"     found   {channels}; {reason.similar_users} similar users liked it"
+        peers = reason.similar_users
+        liked_it = f"; {peers} similar user{'s' * (peers != 1)} liked it" if peers else ""
+        yield f"     found   {channels}{liked_it}"
         if reason.because_you_watched:
             watched = ", ".join(movie.title for movie in reason.because_you_watched)
             yield f"     because you just watched {watched}"
