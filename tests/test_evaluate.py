@@ -1,89 +1,18 @@
 """The harness against naive twins and scikit-learn: a wrong ruler spoils every figure."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics.pairwise import cosine_similarity
 
-from reelrecs.errors import DataError, InvalidRequest
+from reelrecs.errors import InvalidRequest
 from reelrecs.evaluate import baselines, metrics, run, splits
 from reelrecs.evaluate.compare import bootstrap, bootstrap_all, paired_difference
-from reelrecs.evaluate.interactions import interactions, keep_largest, largest
+from reelrecs.evaluate.interactions import largest
 from reelrecs.evaluate.system import System
-from reelrecs.store import Store
-from tests.worlds import Triple, random_triples, store_of, triples
-
-
-def history(store: Store, row: int) -> list[int]:
-    start, stop = store.by_user.indptr[row], store.by_user.indptr[row + 1]
-    return store.movie_ids[store.by_user.movies[start:stop]].tolist()
-
-
-@given(triples(), st.integers(0, 2))
-def test_last_out_holds_out_the_right_rating(made: Sequence[Triple], cut: int) -> None:
-    store = store_of(made)
-    watched: dict[int, list[int]] = {}
-    for user, movie, _ in made:
-        watched.setdefault(user, []).append(movie)
-    expected = {user: movies for user, movies in watched.items() if len(movies) > cut + 1}
-    if not expected:
-        with pytest.raises(DataError, match="too small"):
-            splits.last_out(store, cut)
-        return
-    split = splits.last_out(store, cut)
-    assert split.train.user_ids[split.users].tolist() == sorted(expected)
-    for place, user in enumerate(split.users):
-        whole = expected[int(split.train.user_ids[user])]
-        targets = split.targets[split.indptr[place] : split.indptr[place + 1]]
-        assert store.movie_ids[targets].tolist() == [whole[-1 - cut]]
-        assert history(split.train, user) == whole[: len(whole) - 1 - cut]
-
-
-@given(triples())
-def test_a_temporal_split_never_trains_on_the_future(made: Sequence[Triple]) -> None:
-    store = store_of(made)
-    try:
-        split = splits.temporal(store, 0.3)
-    except DataError:
-        return
-    held = set(store.by_user.times) - set(split.train.by_user.times)
-    assert max(split.train.by_user.times) < min(held)
-    for place, user in enumerate(split.users):
-        targets = split.targets[split.indptr[place] : split.indptr[place + 1]]
-        assert not set(store.movie_ids[targets]) & set(history(split.train, user))
-
-
-def test_a_temporal_split_of_people_who_never_return_is_refused() -> None:
-    store = store_of([(user, movie, 4.0) for user in range(1, 11) for movie in (1, 2, 3)])
-    with pytest.raises(DataError, match="both sides of the cut"):
-        splits.temporal(store, 0.1)
-
-
-@given(triples(), st.integers(0, 5))
-def test_random_out_takes_one_rating_and_the_seed_decides(
-    made: Sequence[Triple], seed: int
-) -> None:
-    store = store_of(made)
-    try:
-        split = splits.random_out(store, seed)
-    except DataError:
-        return
-    again = splits.random_out(store, seed)
-    np.testing.assert_array_equal(split.targets, again.targets)
-    for place, user in enumerate(split.users):
-        (target,) = split.targets[split.indptr[place] : split.indptr[place + 1]]
-        row = store.user_row(int(split.train.user_ids[user]))
-        left = [movie for movie in history(store, row) if movie != store.movie_ids[target]]
-        assert history(split.train, user) == left
-
-
-def test_unknown_protocols_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match="choose one of last-out"):
-        splits.split_by("lastout", store_of(random_triples(1)), 0)
+from tests.worlds import random_triples, store_of
 
 
 def test_ranks_count_ties_against_the_system() -> None:
@@ -172,49 +101,6 @@ def test_a_list_like_the_history_is_calibrated_and_popular_movies_are_no_news() 
         metrics.list_quality(store, users, one[None, :])["novelty"][0] for one in (common, rare)
     ]
     assert novelty[0] < novelty[1]
-
-
-@pytest.mark.parametrize(("users", "movies"), [(40, 60), (60, 25)])
-def test_ease_is_the_minimum_of_its_objective(users: int, movies: int) -> None:
-    store = store_of(random_triples(4, users, movies, most=20))
-    everybody = np.arange(store.user_count, dtype=np.int32)
-    x = interactions(store).toarray()
-    weights = np.linalg.inv(x.T @ x + 5.0 * np.eye(x.shape[1]))
-    weights /= -np.diag(weights)
-    np.fill_diagonal(weights, 0.0)
-    gradient = x.T @ (x @ weights - x) + 5.0 * weights
-    np.fill_diagonal(gradient, 0.0)
-    np.testing.assert_allclose(gradient, 0, atol=1e-8)
-    got = baselines.Ease(store, 5.0).scores(everybody)
-    assert np.isneginf(got[:, store.movie_count == 0]).all()
-    rated = store.movie_count > 0
-    np.testing.assert_allclose(got[:, rated], (x @ weights)[:, rated], atol=1e-10)
-
-
-def test_ease_of_the_most_rated_movies_leaves_the_others_out() -> None:
-    store = store_of(random_triples(4))
-    got = baselines.Ease(store, 5.0, movies=10).scores(np.arange(3, dtype=np.int32))
-    ranked = np.flatnonzero(np.isfinite(got[0]))
-    assert len(ranked) == 10
-    left_out = np.delete(store.movie_count, ranked)
-    assert store.movie_count[ranked].min() >= left_out.max()
-
-
-def test_neighbour_baselines_equal_scikit_learn() -> None:
-    store = store_of(random_triples(5))
-    x = baselines.interactions(store).toarray()
-    everybody = np.arange(store.user_count, dtype=np.int32)
-    by_item = cosine_similarity(x.T)
-    np.fill_diagonal(by_item, 0)
-    np.testing.assert_allclose(baselines.ItemKnn(store, 10**6).scores(everybody), x @ by_item)
-    by_user = cosine_similarity(x)
-    np.fill_diagonal(by_user, 0)
-    np.testing.assert_allclose(baselines.UserKnn(store, 10**6).scores(everybody), by_user @ x)
-    nearest = np.sort(by_user, axis=1)[:, -3:].sum(axis=1)
-    three = baselines.UserKnn(store, 3)
-    ones = keep_largest(by_user, 3)
-    np.testing.assert_allclose(np.asarray(ones.sum(axis=1)).ravel(), nearest)
-    np.testing.assert_allclose(three.scores(everybody), ones @ x)
 
 
 class Oracle(System):
