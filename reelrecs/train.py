@@ -149,7 +149,8 @@ def collect_choices(store: Store, model: SequenceModel, teachers: NDArray[np.int
 def _teachers(store: Store, rng: np.random.Generator) -> NDArray[np.int64]:
     """Users whose last movies are kept from the base models, drawn at random, ascending."""
     able = np.flatnonzero(np.diff(store.by_user.indptr) >= 2 * config.TARGETS_A_USER)
-    wanted = min(config.TEACHERS, len(able))
+    share = max(config.FEWEST_TEACHERS, round(len(able) * config.TEACHER_SHARE))
+    wanted = min(config.TEACHERS, share, len(able))
     return np.sort(rng.choice(able, wanted, replace=False))
 
 
