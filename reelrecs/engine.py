@@ -211,8 +211,8 @@ def load_model(store: Store, models_dir: Path, profile: str | None = None) -> Sc
 
 
 def model_path(store: Store, models_dir: Path) -> Path:
-    """Where a data set's model stands."""
-    return models_dir / f"{store.name}.arrow"
+    """Where a data set's model stands: beside a store of that name, if need be, and not over it."""
+    return models_dir / f"{store.name}.model.arrow"
 
 
 def train_model(

@@ -50,7 +50,7 @@ STATES = {
     "d-other.arrow": OTHER,
     "e-lacking.arrow": DAMAGED,
     "f-old.arrow": DAMAGED,
-    "ml-latest-small.arrow": GOOD,
+    "ml-latest-small.model.arrow": GOOD,
 }
 
 

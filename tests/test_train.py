@@ -5,15 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reelrecs.engine import Engine
+from reelrecs.engine import Engine, train_model
 from reelrecs.errors import DataError
 from reelrecs.evaluate import splits
 from reelrecs.kernels import pool
+from reelrecs.load import build_store
 from reelrecs.people import History
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.store import Store
 from reelrecs.train import train
-from tests.worlds import Triple, random_triples, store_of
+from tests.worlds import Triple, random_triples, store_of, tables_of
 
 
 def walks(users: int, movies: int, seed: int) -> list[Triple]:
@@ -63,6 +64,18 @@ def test_a_model_comes_back_from_its_file(
     with Engine(store, model=model) as ours, Engine(store, model=loaded) as theirs:
         for user_id in store.user_ids[:5].tolist():
             assert ours.recommend(user_id).to_dict() == theirs.recommend(user_id).to_dict()
+
+
+def test_a_model_beside_its_data_leaves_the_data_alone(tmp_path: Path) -> None:
+    """A store of one's own is NAME.arrow, too, and may lie in the folder of models."""
+    data = tmp_path / "walks.arrow"
+    build_store(data, "walks", tables_of(walks(60, 40, 3)))
+    before = data.read_bytes()
+    path, _ = train_model(data, tmp_path)
+    assert path != data
+    assert data.read_bytes() == before
+    with Engine.open(data, models_dir=tmp_path) as engine:
+        assert engine.profile.name == "learned"
 
 
 def test_it_learns_the_next_step_of_a_walk() -> None:
