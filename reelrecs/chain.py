@@ -44,19 +44,15 @@ class ChainSettings(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """score = outputs @ (mix' state) + bias, state = the damped, decayed sums of inputs."""
+    """score = outputs @ (mix' state) + bias, state = the damped, decayed sums of inputs.
+
+    `kernels.chain.chain_scores` works it out.
+    """
 
     inputs: Floats  # [movies, size]
     outputs: Floats  # [movies, size]
     mix: Floats  # [decays x size, size]
     bias: Floats  # [movies]
-
-    def scores(self, history: Rows) -> Floats:
-        """[movies] log-odds, up to a constant, of each to be watched next."""
-        found = np.empty(len(self.bias), np.float32)
-        outputs = np.ascontiguousarray(self.outputs.T)
-        kernels.chain_scores(history, self.inputs, outputs, self.mix, self.bias, DECAYS, found)
-        return found
 
 
 def damping(longest: int) -> Floats:

@@ -185,17 +185,6 @@ class Engine:
         self.close()
 
 
-def open_model(
-    data_dir: Path | str | None,
-    models_dir: Path | str,
-    threads: int | None = None,
-    report: Report = _silent,
-    profile: str | None = None,
-) -> ScoringModel:
-    """The model that a service of this data set scores with; raises as `Engine.open` does."""
-    return load_model(_open_store(data_dir, threads, report), Path(models_dir), profile)
-
-
 def load_model(store: Store, models_dir: Path, profile: str | None = None) -> ScoringModel:
     """The model of a profile; None: the trained one if it is there, else the hand-set one.
 

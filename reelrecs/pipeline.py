@@ -75,7 +75,14 @@ class Pipeline:
         return scored.take(order), trace
 
     def run_many(self, queries: Sequence[Query]) -> list[Candidates]:
-        """What `run` gives for each query, scored in one call where the scorer can.
+        """What `run` gives for each query, scored in one call where the scorer can."""
+        return [
+            batch.take(self.reranker.rerank(query, batch)) if len(batch) else batch
+            for query, batch in zip(queries, self.score_many(queries), strict=True)
+        ]
+
+    def score_many(self, queries: Sequence[Query]) -> list[Candidates]:
+        """Each query's filtered candidates with scores, before any re-ranking.
 
         Each query's scratch is cleared once its candidates are described: what stages keep there is
         as large as the catalogue.
@@ -90,7 +97,7 @@ class Pipeline:
         scored = self._scored([queries[at] for at in filled], [batches[at] for at in filled])
         for at, batch in zip(filled, scored, strict=True):
             _same_order("the scorer", batches[at], batch)
-            batches[at] = batch.take(self.reranker.rerank(queries[at], batch))
+            batches[at] = batch
         return batches
 
     def candidates(self, query: Query, trace: Trace) -> Candidates:

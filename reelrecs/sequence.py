@@ -97,10 +97,7 @@ class SequenceModel:
 
     def evidence(self, query: Query) -> Evidence:
         """Work out, or take from the query's scratch, all evidence for its history."""
-        known = query.scratch.get("sequence")
-        if not isinstance(known, Evidence):
-            known = query.scratch["sequence"] = self._evidence(query)
-        return known
+        return query.once("sequence", lambda: self._evidence(query))
 
     def _evidence(self, query: Query) -> Evidence:
         store, history = self.store, query.movies

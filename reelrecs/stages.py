@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 Rows: TypeAlias = NDArray[np.int32]
 Floats: TypeAlias = NDArray[np.float32]
@@ -60,18 +62,18 @@ class Query:
     @property
     def taste(self) -> Taste:
         """The user's taste, worked out when first asked for: not every list needs it."""
-        known = self.scratch.get("taste")
-        if not isinstance(known, Taste):
-            known = self.scratch["taste"] = self.find_taste()
-        return known
+        return self.once("taste", self.find_taste)
 
     @property
     def peers(self) -> Peers:
         """The user's peers, worked out when first asked for, as their taste is."""
-        known = self.scratch.get("peers")
-        if not isinstance(known, Peers):
-            known = self.scratch["peers"] = self.find_peers()
-        return known
+        return self.once("peers", self.find_peers)
+
+    def once(self, name: str, work: Callable[[], T]) -> T:
+        """What `work` gives, done when first asked for under this name and then kept."""
+        if name not in self.scratch:
+            self.scratch[name] = work()
+        return cast(T, self.scratch[name])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,17 @@ HANDSET_COLUMNS = {
     "year": "year_preference_score",
 }
 """Which column each term of `config.HANDSET_WEIGHTS` reads."""
+
+
+class Term(NamedTuple):
+    """One linear term, to be shown."""
+
+    name: str
+    column: str
+    transform: str
+    center: float
+    scale: float
+    weight: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +102,13 @@ class Blend:
     def term_names(self) -> tuple[str, ...]:
         """All terms of a score, in the order in which they add up."""
         return self.names if self.trees is None else (*self.names, TREES)
+
+    @property
+    def parameters(self) -> list[Term]:
+        """Every linear term, in order."""
+        numbers = (self.center.tolist(), self.scale.tolist(), self.weights.tolist())
+        terms = zip(self.names, self.columns, self.transforms, *numbers, strict=True)
+        return [Term(*term) for term in terms]
 
     @property
     def required_columns(self) -> tuple[str, ...]:

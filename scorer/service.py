@@ -88,17 +88,7 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
 
     def _describe(self) -> Any:
         store, blend = self._model.store, self._model.blend
-        parameters = zip(
-            blend.names,
-            blend.columns,
-            blend.transforms,
-            blend.center.tolist(),
-            blend.scale.tolist(),
-            blend.weights.tolist(),
-            strict=True,
-        )
-        names = ("name", "column", "transform", "center", "scale", "weight")
-        terms = [scorer_pb2.Term(**dict(zip(names, term, strict=True))) for term in parameters]
+        terms = [scorer_pb2.Term(**term._asdict()) for term in blend.parameters]
         if blend.trees is not None:
             terms.append(scorer_pb2.Term(name=TREES, transform=TREES, scale=1.0, weight=1.0))
         return scorer_pb2.DescribeResponse(

@@ -15,6 +15,7 @@ from reelrecs.load import restrict
 from reelrecs.sequence import COLUMNS, SequenceFeatures, SequenceModel, SequenceSource
 from reelrecs.store import Store
 from reelrecs.train import fit_base_models
+from tests.test_chain import scores_of
 from tests.worlds import Triple, random_triples, store_of, triples
 
 NOBODY = np.zeros(0, np.int64)
@@ -122,7 +123,7 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
         "crowd.popularity": np.log(store.movie_count + 1) / 8,
         "crowd.recent": np.log((recent + 2) / (store.movie_count + 2)) * 2,
         "fit.genre": np.log(genre) / 4,
-        "model.chain": world.chain.scores(query.movies) / 2,
+        "model.chain": scores_of(world.chain, query.movies) / 2,
         "model.ease": summed("ease", 1.0, 300) * 8,
         "fit.era": era / 4,
         "crowd.popularity_by_length": np.log(store.movie_count + 1) * np.log(len(query.movies)) * 2,

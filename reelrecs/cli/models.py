@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -61,15 +61,7 @@ def show(settings: Settings, format_: str) -> None:
 
         blend = load_model(store, Path(settings.models_dir), settings.profile).blend
         trained = model_path(store, Path(settings.models_dir)).exists()
-    parameters = (
-        blend.names,
-        blend.columns,
-        blend.transforms,
-        blend.center.tolist(),
-        blend.scale.tolist(),
-        blend.weights.tolist(),
-    )
-    rows = [list(term) for term in zip(*parameters, strict=True)]
+    rows: list[list[Any]] = [list(term) for term in blend.parameters]
     if blend.trees is not None:
         rows.append(
             [TREES, "", f"{len(blend.trees.leaves)} trees over all of these", 0.0, 1.0, 1.0]

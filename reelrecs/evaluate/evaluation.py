@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 from reelrecs.errors import InvalidRequest
 from reelrecs.evaluate.fold_in import with_strangers
 from reelrecs.evaluate.run import Report, Result, run
-from reelrecs.evaluate.splits import split_by
+from reelrecs.evaluate.splits import Split, split_by
 from reelrecs.evaluate.system import Factory
 from reelrecs.evaluate.systems import pipelines_by_name, systems_by_name
 from reelrecs.store import Store
 
+Systems: TypeAlias = Sequence[str] | Mapping[str, Factory] | None
+
+Choice: TypeAlias = Callable[[Split], Mapping[str, Factory]]
+
 
 def evaluate(
     store: Store,
-    systems: Sequence[str] | Mapping[str, Factory] | None = None,
+    systems: Systems = None,
     protocol: str = "last-out",
     k: int = 10,
     negatives: int | None = None,
@@ -32,23 +37,26 @@ def evaluate(
     stored, and with the same users unknown to store and model. Raises InvalidRequest, and DataError
     for data too small to be cut.
     """
-    factories: Mapping[str, Factory] = {}
-    pipelines = pipelines_by_name(_names(systems)) if protocol == "fold-in" else {}
-    if not pipelines:
-        factories = systems if isinstance(systems, Mapping) else systems_by_name(systems)
+    choose = _strangers_too(systems) if protocol == "fold-in" else _the_same(systems)
     report(f"cutting {store.name}")
     split = split_by(protocol, store, seed)
-    if pipelines:
-        factories = with_strangers(pipelines, split.users)
     results = []
-    for name, factory in factories.items():
+    for name, factory in choose(split).items():
         report(f"{name}: fitting")
         fit = partial(factory, split.train)
         results.append(replace(run(split, fit, k, negatives, seed, report), system=name))
     return results
 
 
-def _names(systems: Sequence[str] | Mapping[str, Factory] | None) -> Sequence[str] | None:
+def _the_same(systems: Systems) -> Choice:
+    """These systems, whoever is asked about."""
+    factories = systems if isinstance(systems, Mapping) else systems_by_name(systems)
+    return lambda split: factories
+
+
+def _strangers_too(systems: Systems) -> Choice:
+    """These pipelines, and the same again knowing nothing of the split's users."""
     if isinstance(systems, Mapping):
         raise InvalidRequest("fold-in asks the engine's own pipelines: name them")
-    return systems
+    builders = pipelines_by_name(systems)
+    return lambda split: with_strangers(builders, split.users)

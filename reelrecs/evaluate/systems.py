@@ -15,9 +15,6 @@ from reelrecs.errors import InvalidRequest
 from reelrecs.evaluate import implicit_models
 from reelrecs.evaluate.baselines import BASELINES
 from reelrecs.evaluate.system import Factory, Scores, System
-from reelrecs.pipeline import Trace
-from reelrecs.scorer.client import GrpcScorer
-from reelrecs.scorer.embedded import EmbeddedScorer
 from reelrecs.stages import Candidates, Query
 from reelrecs.store import Store
 from reelrecs.train import train
@@ -56,16 +53,10 @@ class EngineSystem(System):
 
     def scored(self, queries: Sequence[Query]) -> list[Candidates]:
         """Each query's filtered candidates with scores, before any re-ranking."""
-        pipeline = self.engine.pipeline
-        batches = [pipeline.candidates(query, Trace()) for query in queries]
+        scored: list[Candidates] = []
         for start in range(0, len(queries), CALL_USERS):
-            places = range(len(queries))[start : start + CALL_USERS]
-            call = [at for at in places if len(batches[at])]
-            described = [pipeline.described(queries[at], batches[at], Trace()) for at in call]
-            answers = self._score([queries[at] for at in call], described)
-            for at, answer in zip(call, answers, strict=True):
-                batches[at] = answer
-        return batches
+            scored += self.engine.pipeline.score_many(queries[start : start + CALL_USERS])
+        return scored
 
     def query(self, user: int) -> Query:
         """The query of a user row for a list of the default length."""
@@ -74,12 +65,6 @@ class EngineSystem(System):
     def close(self) -> None:
         """Stop the engine's scorer."""
         self.engine.close()
-
-    def _score(self, queries: Sequence[Query], batches: Sequence[Candidates]) -> list[Candidates]:
-        scorer = self.engine.pipeline.scorer
-        if isinstance(scorer, EmbeddedScorer | GrpcScorer):
-            return scorer.score_many(queries, batches)
-        return [scorer.score(query, batch) for query, batch in zip(queries, batches, strict=True)]
 
     def _as_shown(self, query: Query, scored: Candidates) -> Scores:
         """A number per candidate that orders them as shown: SHOWN places, then by score."""
