@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from reelrecs import config
-from reelrecs.context import build_query
 from reelrecs.datasets import Dataset, locate
 from reelrecs.datasets.files import open_files
 from reelrecs.datasets.ratings import HIGHEST_STARS, LOWEST_STARS
@@ -24,12 +23,13 @@ from reelrecs.datasets.text import read_bytes
 from reelrecs.engine import Engine, load_model, model_path
 from reelrecs.kernels import knn, parse
 from reelrecs.kernels.knn import SparseRows
-from reelrecs.load import open_store
-from reelrecs.pipeline import Trace
+from reelrecs.pipeline.protocols import Candidates, Query
+from reelrecs.pipeline.runner import Trace
 from reelrecs.profiles import LEARNED
 from reelrecs.scorer import wire
-from reelrecs.stages import Candidates, Query
-from reelrecs.store import Store
+from reelrecs.stages.user_context import build_query
+from reelrecs.store.build import open_store
+from reelrecs.store.store import Store
 
 RATINGS_FILES = {
     "ml-1m": ("ratings.dat", b"::", False),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels import pool
-from reelrecs.kernels.rating_lines import (
+from reelrecs.kernels.parse_lines import (
     BLANK,
     EXTRA_FIELD,
     GOOD,

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Engine": "reelrecs.engine",
-    "History": "reelrecs.people",
+    "History": "reelrecs.histories",
     "ReelRecsError": "reelrecs.errors",
     "Recommendation": "reelrecs.results",
     "RecommendationList": "reelrecs.results",
     "SimilarMovies": "reelrecs.similar",
-    "Candidates": "reelrecs.stages",
-    "FeatureMatrix": "reelrecs.stages",
-    "Query": "reelrecs.stages",
+    "Candidates": "reelrecs.pipeline.protocols",
+    "FeatureMatrix": "reelrecs.pipeline.protocols",
+    "Query": "reelrecs.pipeline.protocols",
 }
 
 __all__ = ["open", *_HOMES]

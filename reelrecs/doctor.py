@@ -13,7 +13,7 @@ from pathlib import Path
 from reelrecs.datasets import locate
 from reelrecs.engine import Engine, load_model
 from reelrecs.errors import ReelRecsError
-from reelrecs.load import cache_folder, content_digest, open_store
+from reelrecs.store.build import cache_folder, content_digest, open_store
 
 PACKAGES = ("numba", "numpy", "pyarrow", "scipy", "scikit-learn", "grpcio", "protobuf", "click")
 

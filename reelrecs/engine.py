@@ -9,24 +9,24 @@ from types import TracebackType
 from typing import Any, Self
 
 from reelrecs import config
-from reelrecs.context import build_query
 from reelrecs.datasets import locate
 from reelrecs.datasets.titles import TitleIndex
 from reelrecs.errors import InvalidRequest
-from reelrecs.explain import explain as explain_ranked
+from reelrecs.explanations import explain as explain_ranked
+from reelrecs.histories import History, query_of_person
 from reelrecs.kernels import pool
-from reelrecs.load import open_store, store_of
-from reelrecs.people import History, query_of_person
-from reelrecs.pipeline import Pipeline
+from reelrecs.pipeline.protocols import Filter, Query, Scorer, Source
+from reelrecs.pipeline.runner import Pipeline
 from reelrecs.profiles import HANDSET, PROFILES, filters_by_name, profile_of
-from reelrecs.rerankers import DiversityReranker
 from reelrecs.results import Movie, RecommendationList, UserProfile, movie_of, recommendations_of
 from reelrecs.scorer.client import GrpcScorer
 from reelrecs.scorer.embedded import EmbeddedScorer
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.similar import SimilarMovies, similar_movies
-from reelrecs.stages import Filter, Query, Scorer, Source
-from reelrecs.store import Store
+from reelrecs.stages.rerankers import DiversityReranker
+from reelrecs.stages.user_context import build_query
+from reelrecs.store.build import open_store, store_of
+from reelrecs.store.store import Store
 
 EMBEDDED = "embedded"
 """The scorer hosted by this process on a private address."""
@@ -211,7 +211,7 @@ def train_model(
     report: Report = _silent,
 ) -> tuple[Path, ScoringModel]:
     """Make a data set's model and write it, whole or not at all; raises StorageError too."""
-    from reelrecs.train import train  # with scipy's optimizers, which no list needs
+    from reelrecs.learning.train import train  # with scipy's optimizers, which no list needs
 
     store = _open_store(data_dir, threads, report)
     model = train(store, report)
@@ -224,7 +224,7 @@ def _open_store(data_dir: Path | str | Any, threads: int | None, report: Report)
     if threads is not None:
         pool.set_threads(threads)
     if data_dir is not None and not isinstance(data_dir, (str, Path)):
-        from reelrecs.datasets.frames import import_frames
+        from reelrecs.datasets.imports.tables import import_frames
 
         return store_of(import_frames(data_dir).tables, "table")
     return open_store(locate(None if data_dir is None else Path(data_dir)), report)

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 from reelrecs import config
 from reelrecs.errors import InvalidRequest
-from reelrecs.features import CatalogueFeatures
-from reelrecs.filters import (
+from reelrecs.pipeline.protocols import Featurizer, Filter, Source
+from reelrecs.scorer.model import ScoringModel
+from reelrecs.stages.catalogue_features import CatalogueFeatures
+from reelrecs.stages.filters import (
     AlreadyRatedFilter,
     GenrePreferenceFilter,
     MinimumRatingFilter,
     RecencyFilter,
 )
-from reelrecs.scorer.model import ScoringModel
-from reelrecs.sequence import SequenceFeatures, SequenceModel, SequenceSource
-from reelrecs.sources import PhoenixSource, ShortHistorySource, ThunderSource
-from reelrecs.stages import Featurizer, Filter, Source
-from reelrecs.store import Store
+from reelrecs.stages.sequence_model import SequenceFeatures, SequenceModel, SequenceSource
+from reelrecs.stages.sources import PhoenixSource, ShortHistorySource, ThunderSource
+from reelrecs.store.store import Store
 
 HANDSET, LEARNED = "handset", "learned"
 PROFILES = (LEARNED, HANDSET)

@@ -8,9 +8,9 @@ from itertools import compress
 from typing import Any
 
 from reelrecs.datasets.titles import shown_title
-from reelrecs.pipeline import Trace
-from reelrecs.stages import Candidates
-from reelrecs.store import Store
+from reelrecs.pipeline.protocols import Candidates
+from reelrecs.pipeline.runner import Trace
+from reelrecs.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

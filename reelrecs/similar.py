@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs import config
-from reelrecs.kernels import peers
+from reelrecs.kernels import co_likes
+from reelrecs.pipeline.protocols import Rows
 from reelrecs.results import Movie, movie_of
-from reelrecs.stages import Rows
-from reelrecs.store import Store
+from reelrecs.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def common_likers(store: Store, row: int) -> Rows:
     """
     likes = store.likes
     likers = likes.users[likes.movie_indptr[row] : likes.movie_indptr[row + 1]]
-    common, _ = peers.votes(
+    common, _ = co_likes.votes(
         likes.user_indptr,
         likes.movies,
         store.movie_count_total,

@@ -12,11 +12,11 @@ import grpc
 
 from reelrecs import config
 from reelrecs.errors import ScorerError
+from reelrecs.pipeline.protocols import Candidates, Query
 from reelrecs.proto import scorer_pb2_grpc
 from reelrecs.scorer import address as addresses
 from reelrecs.scorer import wire
-from reelrecs.stages import Candidates, Query
-from reelrecs.store import Store
+from reelrecs.store.store import Store
 
 _OPTIONS = [
     ("grpc.max_receive_message_length", config.MESSAGE_BYTES),

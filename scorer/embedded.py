@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from reelrecs import config
+from reelrecs.pipeline.protocols import Candidates, Query
 from reelrecs.scorer import address, service
 from reelrecs.scorer.client import GrpcScorer
 from reelrecs.scorer.model import ScoringModel
-from reelrecs.stages import Candidates, Query
 
 
 class EmbeddedScorer:

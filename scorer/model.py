@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from reelrecs import arrays
 from reelrecs.errors import ModelError, ScorerError
-from reelrecs.kernels.trees import Trees
-from reelrecs.scorer.blend import CF, Blend
-from reelrecs.scorer.neighbours import KnnSettings, People, UserKnn
-from reelrecs.stages import FeatureMatrix, Floats, Rows
-from reelrecs.store import Store
+from reelrecs.kernels.boosted_trees import Trees
+from reelrecs.pipeline.protocols import FeatureMatrix, Floats, Rows
+from reelrecs.scorer.ranker import CF, Blend
+from reelrecs.scorer.user_knn import KnnSettings, People, UserKnn
+from reelrecs.store import arrow_file
+from reelrecs.store.store import Store
 
 FORMAT = "reelrecs.model/2"
 
@@ -83,7 +83,7 @@ class ScoringModel:
     def save(self, path: Path) -> None:
         """Write the model, whole or not at all; raises StorageError."""
         blend = self.blend
-        named: dict[str, arrays.Array] = {
+        named: dict[str, arrow_file.Array] = {
             "name": pa.array(blend.names, pa.large_string()),
             "column": pa.array(blend.columns, pa.large_string()),
             "transform": pa.array(blend.transforms, pa.large_string()),
@@ -104,7 +104,7 @@ class ScoringModel:
             ),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        arrays.write(path, named, metadata)
+        arrow_file.write(path, named, metadata)
 
     @classmethod
     def load(cls, path: Path, store: Store) -> ScoringModel:
@@ -112,9 +112,9 @@ class ScoringModel:
         if not path.exists():
             raise ModelError(f"there is no model at {path}: run train first")
         try:
-            named, metadata = arrays.read(path)
+            named, metadata = arrow_file.read(path)
             if metadata.get("format") != FORMAT:
-                raise arrays.NotReadable(f"{path} is no {FORMAT} file")
+                raise arrow_file.NotReadable(f"{path} is no {FORMAT} file")
             blend, settings = _parts(named, metadata)
             evidence = {
                 name.removeprefix(_EVIDENCE): values
@@ -122,7 +122,7 @@ class ScoringModel:
                 if name.startswith(_EVIDENCE)
             }
             dataset, digest = metadata["dataset"], metadata["digest"]
-        except (arrays.NotReadable, KeyError, TypeError, ValueError) as error:
+        except (arrow_file.NotReadable, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{path} is no model or a damaged one: run train again") from error
         if digest != store.digest:
             raise ModelError(

@@ -27,9 +27,9 @@ from reelrecs.proto import (
 )
 from reelrecs.scorer import address as addresses
 from reelrecs.scorer import wire
-from reelrecs.scorer.blend import TREES
 from reelrecs.scorer.model import ScoringModel
-from reelrecs.scorer.neighbours import People, stored_person
+from reelrecs.scorer.ranker import TREES
+from reelrecs.scorer.user_knn import People, stored_person
 
 T = TypeVar("T")
 

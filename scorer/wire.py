@@ -13,10 +13,10 @@ import numpy as np
 
 from reelrecs import config
 from reelrecs.errors import ScorerError
+from reelrecs.pipeline.protocols import Candidates, FeatureMatrix, Floats, Query, Rows
 from reelrecs.proto import recommendations_pb2, scorer_pb2
-from reelrecs.scorer.neighbours import People, Person, stored_person
-from reelrecs.stages import Candidates, FeatureMatrix, Floats, Query, Rows
-from reelrecs.store import Store
+from reelrecs.scorer.user_knn import People, Person, stored_person
+from reelrecs.store.store import Store
 
 LITTLE = np.dtype("<f4")
 

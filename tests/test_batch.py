@@ -19,8 +19,8 @@ from reelrecs.cli import run
 from reelrecs.engine import Engine
 from reelrecs.errors import DataError, InvalidRequest, NotFound, ScorerError, StorageError
 from reelrecs.kernels import pool
-from reelrecs.pipeline import Pipeline
-from reelrecs.stages import Candidates, ManyScorer, Query
+from reelrecs.pipeline.protocols import Candidates, ManyScorer, Query
+from reelrecs.pipeline.runner import Pipeline
 from tests.worlds import random_triples, store_of
 
 

@@ -12,10 +12,10 @@ import pytest
 import reelrecs
 from reelrecs.engine import Engine, load_model, model_path, train_model
 from reelrecs.errors import InvalidRequest, ModelError, NotFound
-from reelrecs.filters import AlreadyRatedFilter
 from reelrecs.kernels import pool
+from reelrecs.pipeline.protocols import Candidates, Query
 from reelrecs.scorer.model import ScoringModel
-from reelrecs.stages import Candidates, Query
+from reelrecs.stages.filters import AlreadyRatedFilter
 from tests.worlds import random_triples, store_of
 
 

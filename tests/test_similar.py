@@ -15,7 +15,7 @@ from reelrecs.cli import run
 from reelrecs.engine import Engine
 from reelrecs.errors import InvalidRequest, NotFound
 from reelrecs.similar import common_likers, similar_movies
-from reelrecs.store import Store
+from reelrecs.store.store import Store
 from tests.worlds import Triple, random_triples, store_of, triples
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from reelrecs.datasets.tables import RELEASE_UNKNOWN, Movies, Ratings, Tables
-from reelrecs.load import build_store
-from reelrecs.store import Store
+from reelrecs.store.build import build_store
+from reelrecs.store.store import Store
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

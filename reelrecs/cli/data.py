@@ -14,7 +14,7 @@ from reelrecs.cli.output import note, print_rows, progress_line
 
 if TYPE_CHECKING:
     from reelrecs.datasets.rejects import Rejects
-    from reelrecs.store import Store
+    from reelrecs.store.store import Store
 
 BAR = 24
 """Characters of a progress bar."""
@@ -29,7 +29,7 @@ def data() -> None:
 @format_option
 def list_(format_: str) -> None:
     """Data sets that `data download` knows."""
-    from reelrecs.datasets.registry import ENTRIES
+    from reelrecs.datasets.fetch.registry import ENTRIES
 
     columns = ("name", "ratings", "zip_mb", "md5", "address", "licence")
     rows = [
@@ -49,8 +49,8 @@ def download(name: str, output: str, mirror: str | None) -> None:
 
     A download that was interrupted goes on where it stopped.
     """
-    from reelrecs.datasets.download import download as get
-    from reelrecs.datasets.registry import find
+    from reelrecs.datasets.fetch.download import download as get
+    from reelrecs.datasets.fetch.registry import find
 
     entry = find(name)
     with progress_line() as report:
@@ -66,7 +66,7 @@ def download(name: str, output: str, mirror: str | None) -> None:
 def info(settings: Settings, format_: str) -> None:
     """What the data set of --data-dir holds."""
     from reelrecs.datasets import locate
-    from reelrecs.load import open_store, store_path
+    from reelrecs.store.build import open_store, store_path
 
     with progress_line() as report:
         dataset = locate(None if settings.data_dir is None else Path(settings.data_dir))
@@ -160,9 +160,9 @@ def synthesize(
     Prints how its degrees compare with the source's; use it by --data-dir FILE.
     """
     from reelrecs.datasets import locate
-    from reelrecs.load import open_store
-    from reelrecs.synthesize import likeness
-    from reelrecs.synthesize import synthesize as make
+    from reelrecs.store.build import open_store
+    from reelrecs.store.synthetic import likeness
+    from reelrecs.store.synthetic import synthesize as make
 
     with progress_line() as report:
         source = open_store(
@@ -187,7 +187,7 @@ def synthesize(
 def _build_located(settings: Settings, rejects: Rejects) -> tuple[Store, Path]:
     from reelrecs.datasets import locate
     from reelrecs.errors import InvalidRequest
-    from reelrecs.load import build_store, store_path
+    from reelrecs.store.build import build_store, store_path
 
     dataset = locate(None if settings.data_dir is None else Path(settings.data_dir))
     if dataset.is_store:
@@ -198,9 +198,9 @@ def _build_located(settings: Settings, rejects: Rejects) -> tuple[Store, Path]:
 
 def _build_foreign(ratings: Path, movies: Path | None, path: Path, rejects: Rejects) -> Store:
     from reelrecs.datasets import STORE_SUFFIX
-    from reelrecs.datasets.foreign import import_files
+    from reelrecs.datasets.imports.files import import_files
     from reelrecs.errors import InvalidRequest
-    from reelrecs.load import build_store
+    from reelrecs.store.build import build_store
 
     if path.suffix != STORE_SUFFIX:
         raise InvalidRequest(f"--output {path}: give it a name that ends in {STORE_SUFFIX}")

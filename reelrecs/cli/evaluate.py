@@ -13,8 +13,8 @@ from reelrecs.cli.output import note, print_rows, progress_line
 from reelrecs.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from reelrecs.evaluate.report import Report
-    from reelrecs.store import Store
+    from reelrecs.evaluation.report import Report
+    from reelrecs.store.store import Store
 
 CAUTION = (
     "figures among sampled negatives are for comparison with papers that did the same: they "
@@ -88,15 +88,15 @@ def _work(
     settings: Settings, tell: Tell, chosen: dict[str, Any]
 ) -> tuple[Report, Callable[[], None]]:
     """Do what was asked; give the report, and what is left to write when that is printed."""
-    from reelrecs.evaluate import kept, plot, report
+    from reelrecs.evaluation import plots, report, saved_runs
 
     if chosen["compare"]:
-        return report.comparison_report(kept.compare_files(*chosen["compare"])), _nothing
+        return report.comparison_report(saved_runs.compare_files(*chosen["compare"])), _nothing
     if chosen["plot"] is not None:
-        plot.check_plottable(chosen["plot"])
+        plots.check_plottable(chosen["plot"])
     if chosen["recall"] or chosen["diversity"]:
         return _look_inside(settings, tell, chosen)
-    from reelrecs.evaluate.evaluation import evaluate as run_all
+    from reelrecs.evaluation.evaluate import evaluate as run_all
 
     names = _words(chosen["systems"])
     results = run_all(
@@ -111,9 +111,9 @@ def _work(
 
     def write() -> None:
         if chosen["per_user"] is not None:
-            kept.save(chosen["per_user"], results)
+            saved_runs.save(chosen["per_user"], results)
         if chosen["plot"] is not None:
-            plot.plot_evaluation(chosen["plot"], results)
+            plots.plot_evaluation(chosen["plot"], results)
 
     return report.evaluation_report(results, chosen["against"]), write
 
@@ -122,11 +122,11 @@ def _look_inside(
     settings: Settings, tell: Tell, chosen: dict[str, Any]
 ) -> tuple[Report, Callable[[], None]]:
     """Candidate recall or the re-ranking trade-off of each pipeline."""
-    from reelrecs.evaluate import plot, report
-    from reelrecs.evaluate.recall import candidate_recall
-    from reelrecs.evaluate.splits import split_by
-    from reelrecs.evaluate.systems import pipelines_by_name
-    from reelrecs.evaluate.tradeoff import diversity_tradeoff
+    from reelrecs.evaluation import plots, report
+    from reelrecs.evaluation.candidate_recall import candidate_recall
+    from reelrecs.evaluation.diversity_tradeoff import diversity_tradeoff
+    from reelrecs.evaluation.registry import pipelines_by_name
+    from reelrecs.evaluation.splits import split_by
 
     builders = pipelines_by_name(_words(chosen["systems"]))
     strengths = _numbers(chosen["diversity"] or "")
@@ -145,7 +145,7 @@ def _look_inside(
 
     def write() -> None:
         if chosen["plot"] is not None:
-            plot.plot_tradeoff(chosen["plot"], curves, k, heading)
+            plots.plot_tradeoff(chosen["plot"], curves, k, heading)
 
     return report.tradeoff_report(curves, k, heading), write
 
@@ -164,7 +164,7 @@ def _print(report: Report, format_: str) -> None:
 def _open(settings: Settings, tell: Tell) -> Store:
     from reelrecs.datasets import locate
     from reelrecs.kernels import pool
-    from reelrecs.load import open_store
+    from reelrecs.store.build import open_store
 
     if settings.threads is not None:
         pool.set_threads(settings.threads)

@@ -12,8 +12,8 @@ from reelrecs.cli.options import Settings, format_option
 from reelrecs.cli.output import note, print_rows, progress_line
 
 if TYPE_CHECKING:
-    from reelrecs.model_files import ModelFile
-    from reelrecs.store import Store
+    from reelrecs.learning.model_folder import ModelFile
+    from reelrecs.store.store import Store
 
 COLUMNS = ("file", "dataset", "profile", "created", "size", "digest", "state")
 
@@ -37,7 +37,7 @@ def list_(settings: Settings, format_: str) -> None:
     """
     with progress_line() as report:
         store = _store(settings, report)
-        from reelrecs.model_files import list_models
+        from reelrecs.learning.model_folder import list_models
 
         found = list_models(Path(settings.models_dir), store)
     if not found:
@@ -57,7 +57,7 @@ def show(settings: Settings, format_: str) -> None:
     with progress_line() as report:
         store = _store(settings, report)
         from reelrecs.engine import load_model, model_path
-        from reelrecs.scorer.blend import TREES
+        from reelrecs.scorer.ranker import TREES
 
         blend = load_model(store, Path(settings.models_dir), settings.profile).blend
         trained = model_path(store, Path(settings.models_dir)).exists()
@@ -111,7 +111,7 @@ def prune(settings: Settings, dry_run: bool, format_: str) -> None:
     """
     with progress_line() as report:
         store = _store(settings, report)
-        from reelrecs.model_files import prune_models
+        from reelrecs.learning.model_folder import prune_models
 
         gone = prune_models(Path(settings.models_dir), store, dry_run)
     note(f"{'would remove' if dry_run else 'removed'} {len(gone)} models")
@@ -121,7 +121,7 @@ def prune(settings: Settings, dry_run: bool, format_: str) -> None:
 def _store(settings: Settings, report: Callable[[str], None]) -> Store:
     report("starting")
     from reelrecs.datasets import locate
-    from reelrecs.load import open_store
+    from reelrecs.store.build import open_store
 
     named = settings.data_dir
     return open_store(locate(None if named is None else Path(named)), report)

@@ -20,8 +20,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 COMMANDS = {
     "recommend": ("recommend", "A user's list of movies, ranked and explained."),
-    "user": ("show", "What the engine knows of a user."),
-    "search": ("show", "Find movies by title."),
+    "user": ("user", "What the engine knows of a user."),
+    "search": ("user", "Find movies by title."),
     "similar": ("similar", "The movies nearest to one, and why."),
     "batch": ("batch", "Write everybody's lists to a Parquet file."),
     "train": ("train", "Make and keep the model of a data set."),
@@ -30,8 +30,8 @@ COMMANDS = {
     "benchmark": ("serve", "Send recommend requests and print latencies."),
     "evaluate": ("evaluate", "Measure the lists beside baselines."),
     "data": ("data", "List, download, examine, build and synthesize data sets."),
-    "warmup": ("care", "Compile all kernels and build the store ahead of time."),
-    "doctor": ("care", "Check this installation, the data and the model."),
+    "warmup": ("doctor", "Compile all kernels and build the store ahead of time."),
+    "doctor": ("doctor", "Check this installation, the data and the model."),
 }
 """Command to (module of reelrecs.cli, one line of help)."""
 

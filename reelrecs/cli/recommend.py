@@ -102,7 +102,7 @@ def _ask(
     engine: Engine, person: _Person, limit: int, explain: bool
 ) -> tuple[RecommendationList, list[str]]:
     """The list, and what there is to say of how the person was understood."""
-    from reelrecs.people import History, history_of_file, history_of_likes
+    from reelrecs.histories import History, history_of_file, history_of_likes
 
     notes: list[str] = []
     if person.user_id is not None:

@@ -26,8 +26,8 @@ def serve(settings: Settings, address: str, workers: int) -> None:
         with progress_line() as report:
             engine = running.enter_context(settings.open_engine(report))
             from reelrecs.engine import load_model
+            from reelrecs.recommendation_service import guest
             from reelrecs.scorer.service import start
-            from reelrecs.serving import guest
 
             model = load_model(engine.store, Path(settings.models_dir), settings.profile)
             server = running.enter_context(start(model, address, workers, [guest(engine)]))
@@ -56,7 +56,7 @@ def benchmark(
     Users are drawn with a fixed seed, so two runs ask for the same lists.
     """
     with progress_line() as report, settings.open_engine(report, scorer) as engine:
-        from reelrecs.bench.load import run_load
+        from reelrecs.bench.load_test import run_load
 
         report(COMPILING)
         engine.recommend(int(engine.store.user_ids[0]), limit)

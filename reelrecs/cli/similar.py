@@ -42,7 +42,7 @@ def similar(
     with progress_line() as report, settings.open_engine(report) as engine:
         report(COMPILING)
         if movie_id is None:
-            from reelrecs.people import TitleFinder
+            from reelrecs.histories import TitleFinder
 
             row = TitleFinder(engine.store).row(title or "", notes.append)
             movie_id = int(engine.store.movie_ids[row])

@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from reelrecs import data
-from reelrecs.datasets import ml_1m, ml_10m, ml_100k, ml_csv
 from reelrecs.datasets.files import Files, Folder, open_files
 from reelrecs.datasets.layout import Layout
+from reelrecs.datasets.movielens import ml_1m, ml_10m, ml_100k, ml_csv
 from reelrecs.datasets.rejects import OnError, Rejects
 from reelrecs.datasets.tables import Tables
 from reelrecs.errors import DataError

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelrecs.kernels import parse, pool
-from tests import slow_parse
+from tests.datasets import slow_parse
 
 SEPARATORS = (b",", b"\t", b"::")
 

@@ -1,0 +1,148 @@
+"""Forward and backward passes of the factorised Markov chain; `reelrecs.learning.markov_chain` says what it is.
+
+A batch is some whole sequences laid end to end: `starts` and `lengths` cut them out of `movies`,
+and a row is one position with the position after it as its target.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reelrecs.kernels.jit import kernel
+
+
+@kernel
+def states(movies, starts, lengths, vectors, decays, damping, kept, out):  # type: ignore[no-untyped-def]
+    """out[row, m d:(m+1) d] = damping[m, age] x sum of decays[m]^k vectors[movie k steps back].
+
+    `kept[row]` scales a row's own movie: 0 leaves it out of its own and all later states.
+    """
+    size = vectors.shape[1]
+    current = np.empty((len(decays), size), np.float32)
+    row = 0
+    for sequence in range(len(starts)):
+        current[:] = 0.0
+        for age in range(lengths[sequence]):
+            movie = movies[starts[sequence] + age]
+            for mode in range(len(decays)):
+                for at in range(size):
+                    value = decays[mode] * current[mode, at] + kept[row] * vectors[movie, at]
+                    current[mode, at] = value
+                    out[row, mode * size + at] = value * damping[mode, age]
+            row += 1
+
+
+@kernel
+def chain_scores(history, inputs, outputs, mix, bias, decays, out):  # type: ignore[no-untyped-def]
+    """Out [movies] = outputs' (mix' state) + bias after the whole history; outputs [d, movies]."""
+    size = inputs.shape[1]
+    current = np.zeros((len(decays), size), np.float32)
+    weight = np.zeros(len(decays), np.float32)
+    for movie in history:
+        for mode in range(len(decays)):
+            weight[mode] = decays[mode] * weight[mode] + np.float32(1.0)
+            for at in range(size):
+                current[mode, at] = decays[mode] * current[mode, at] + inputs[movie, at]
+    hidden = np.zeros(size, np.float32)
+    for mode in range(len(decays)):
+        damping = np.float32(1.0) / np.sqrt(max(weight[mode], np.float32(1.0)))
+        for part in range(size):
+            value = damping * current[mode, part]
+            for at in range(size):
+                hidden[at] += value * mix[mode * size + part, at]
+    out[:] = bias
+    for part in range(size):
+        for movie in range(len(out)):
+            out[movie] += hidden[part] * outputs[part, movie]
+
+
+@kernel
+def states_backward(movies, starts, lengths, decays, damping, kept, slope, gradient):  # type: ignore[no-untyped-def]
+    """Add to gradient [movies, d] what `slope` [rows, modes d] says of the states."""
+    size = gradient.shape[1]
+    current = np.empty((len(decays), size), np.float32)
+    row = slope.shape[0]
+    for sequence in range(len(starts) - 1, -1, -1):
+        current[:] = 0.0
+        for age in range(lengths[sequence] - 1, -1, -1):
+            row -= 1
+            movie = movies[starts[sequence] + age]
+            for mode in range(len(decays)):
+                for at in range(size):
+                    value = decays[mode] * current[mode, at]
+                    value += damping[mode, age] * slope[row, mode * size + at]
+                    current[mode, at] = value
+                    gradient[movie, at] += kept[row] * value
+
+
+@kernel
+def mask_seen(movies, starts, lengths, place_of, logits):  # type: ignore[no-untyped-def]
+    """Put out of reach (-1e4) each row's sampled movies that its user has watched or targets.
+
+    place_of[movie] is the column of a sampled movie in logits [rows, sampled], -1 of others.
+    """
+    barred = np.empty(logits.shape[1], np.int64)
+    row = 0
+    for sequence in range(len(starts)):
+        barred[:] = lengths[sequence] + 1
+        for age in range(lengths[sequence], -1, -1):
+            place = place_of[movies[starts[sequence] + age]]
+            if place >= 0:
+                barred[place] = age
+        for age in range(lengths[sequence]):
+            for place in range(logits.shape[1]):
+                if barred[place] <= age + 1:
+                    logits[row, place] = -1e4
+            row += 1
+
+
+@kernel
+def shift_to_highest(logits, target_logits):  # type: ignore[no-untyped-def]
+    """Subtract each row's highest logit, the target's included, so that exp cannot overflow."""
+    for row in range(logits.shape[0]):
+        highest = target_logits[row]
+        for place in range(logits.shape[1]):
+            highest = max(highest, logits[row, place])
+        target_logits[row] -= highest
+        for place in range(logits.shape[1]):
+            logits[row, place] -= highest
+
+
+@kernel
+def softmax_slopes(odds, target_odds, row_weights, target_slopes):  # type: ignore[no-untyped-def]
+    """Turn odds [rows, sampled] into slopes of the weighted softmax loss, in place."""
+    for row in range(odds.shape[0]):
+        total = target_odds[row]
+        for place in range(odds.shape[1]):
+            total += odds[row, place]
+        share = row_weights[row] / total
+        for place in range(odds.shape[1]):
+            odds[row, place] *= share
+        target_slopes[row] = share * target_odds[row] - row_weights[row]
+
+
+@kernel
+def target_backward(hidden, outputs, targets, slopes, d_hidden, d_outputs, d_bias):  # type: ignore[no-untyped-def]
+    """Add the targets' part of the gradient, row by row."""
+    for row in range(hidden.shape[0]):
+        movie, slope = targets[row], slopes[row]
+        d_bias[movie] += slope
+        for at in range(hidden.shape[1]):
+            d_hidden[row, at] += slope * outputs[movie, at]
+            d_outputs[movie, at] += slope * hidden[row, at]
+
+
+@kernel
+def adamw(values, gradient, first, second, rate, decay, beta1, beta2, step):  # type: ignore[no-untyped-def]
+    """One step of AdamW (Loshchilov & Hutter 2019) on flat arrays; leaves the gradient at 0."""
+    correct1 = np.float32(1.0 / (1.0 - beta1**step))
+    correct2 = np.float32(1.0 / (1.0 - beta2**step))
+    one = np.float32(1.0)
+    b1, b2 = np.float32(beta1), np.float32(beta2)
+    for at in range(len(values)):
+        slope = gradient[at]
+        first[at] = b1 * first[at] + (one - b1) * slope
+        second[at] = b2 * second[at] + (one - b2) * slope * slope
+        move = first[at] * correct1 / (np.sqrt(second[at] * correct2) + np.float32(1e-8))
+        values[at] -= np.float32(rate) * (move + np.float32(decay) * values[at])
+        gradient[at] = 0.0

@@ -1,0 +1,72 @@
+"""The trained evidence of one history over all movies, and candidates described by all of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reelrecs.kernels.item_item import row_sum
+from reelrecs.kernels.jit import kernel
+from reelrecs.kernels.markov_chain import chain_scores
+from reelrecs.kernels.sequence_knn import first_in_order
+
+
+@kernel
+def base_scores(  # type: ignore[no-untyped-def]
+    history, inputs, outputs, mix, bias, decays, places, step, ease, pairs, reach, chained, summed
+):
+    """Fill chained [movies] by the Markov chain, summed [3, kept] by step, ease and pairs.
+
+    `reach` says how much each step back weighs, and how many count, in each of the three.
+    """
+    chain_scores(history, inputs, outputs, mix, bias, decays, chained)
+    row_sum(step, places, history, reach.step_decay, reach.step_rows, summed[0])
+    row_sum(ease, places, history, 1.0, reach.ease_rows, summed[1])
+    row_sum(pairs, places, history, reach.pair_decay, reach.pair_rows, summed[2])
+
+
+@kernel
+def describe(  # type: ignore[no-untyped-def]
+    movies,
+    votes,
+    chained,
+    places,
+    summed,
+    movie_indptr,
+    movie_users,
+    closing,
+    first_rank,
+    last_rank,
+    future,
+    logged,
+    plain,
+):
+    """Fill `logged`: votes, step, pairs, popularity, recency; and `plain`: chain, ease.
+
+    Both are [candidates, columns], with room for others after those. Logarithms are left to the
+    caller, and what may be 0 is raised by a little. Raters who closed at first_rank .. last_rank -
+    1 are recent; the user's own rating of a movie that `future` marks counts neither as one of them
+    nor as one of all.
+    """
+    channels = votes.shape[1]
+    for row in range(len(movies)):
+        movie = movies[row]
+        for channel in range(channels):
+            logged[row, channel] = votes[movie, channel] + np.float32(1e-4)
+        step = ease = pairs = np.float32(0.0)
+        place = places[movie]
+        if place >= 0:
+            step = max(summed[0, place], np.float32(0.0))
+            ease, pairs = summed[1, place], summed[2, place]
+        logged[row, channels] = step + np.float32(3e-3)
+        logged[row, channels + 1] = pairs + np.float32(1e-3)
+        start, stop = movie_indptr[movie], movie_indptr[movie + 1]
+        low = first_in_order(movie_users, closing, start, stop, first_rank)
+        high = first_in_order(movie_users, closing, low, stop, last_rank)
+        raters, recent = stop - start, high - low
+        if future[movie]:
+            raters -= 1
+            recent -= 1
+        logged[row, channels + 2] = raters + 1
+        logged[row, channels + 3] = np.float32(recent + 2) / np.float32(raters + 2)
+        plain[row, 0] = chained[movie]
+        plain[row, 1] = ease

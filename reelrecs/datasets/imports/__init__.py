@@ -1,0 +1,1 @@
+"""Other people's files and tables: columns recognised, values converted."""

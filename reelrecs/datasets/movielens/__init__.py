@@ -1,0 +1,1 @@
+"""The published MovieLens layouts, one reader each."""

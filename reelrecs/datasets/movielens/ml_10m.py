@@ -1,0 +1,48 @@
+"""MovieLens 10M (folder ml-10M100K): ml-1m's `::` lines, but UTF-8, half stars and no users.
+
+tags.dat UserID::MovieID::Tag::Timestamp tells it from ml-1m and is not read.
+"""
+
+from __future__ import annotations
+
+from reelrecs.datasets.files import Files
+from reelrecs.datasets.layout import Layout
+from reelrecs.datasets.movielens.ml_1m import read_movies
+from reelrecs.datasets.ratings import known_and_single, read_ratings
+from reelrecs.datasets.rejects import Rejects
+from reelrecs.datasets.tables import Tables
+from reelrecs.datasets.text import is_utf8, read_bytes
+
+
+def read(files: Files, rejects: Rejects) -> Tables:
+    """Ratings and movies; raises DataError."""
+    return _read(files, "utf-8", rejects)
+
+
+def _read_bare(files: Files, rejects: Rejects) -> Tables:
+    """With neither users nor tags beside it, the movie file itself says which encoding it has."""
+    utf8 = is_utf8(read_bytes(files, "movies.dat").tobytes())
+    return _read(files, "utf-8" if utf8 else "latin-1", rejects)
+
+
+def _read(files: Files, encoding: str, rejects: Rejects) -> Tables:
+    movies = read_movies(files, encoding, rejects)
+    ratings = read_ratings(files, "ratings.dat", b"::", rejects)
+    return Tables(known_and_single(ratings, movies, rejects), movies)
+
+
+LAYOUT = Layout(
+    name="ml-10m",
+    needs=("ratings.dat", "movies.dat"),
+    marks=("tags.dat",),
+    also=(),
+    read=read,
+)
+
+BARE = Layout(
+    name="MovieLens dat",
+    needs=("ratings.dat", "movies.dat"),
+    marks=(),
+    also=(),
+    read=_read_bare,
+)

@@ -1,0 +1,117 @@
+"""The ceiling of everything behind it: how many of the movies people went on to watch are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.evaluation.bootstrap import Interval, bootstrap_all
+from reelrecs.evaluation.registry import EngineSystem
+from reelrecs.evaluation.runner import Report
+from reelrecs.evaluation.splits import Split
+from reelrecs.pipeline.protocols import Candidates, Filter, Mask, Query, Rows
+from reelrecs.pipeline.runner import Trace, merge
+from reelrecs.stages.filters import (
+    AlreadyRatedFilter,
+    GenrePreferenceFilter,
+    MinimumRatingFilter,
+    RecencyFilter,
+)
+from reelrecs.store.store import Store
+
+UNION = "all together"
+"""Stands for the union of the sources."""
+
+SERVED = "as served"
+"""Stands for the pipeline's own filters, relaxed where it relaxes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecall:
+    """What one source (or all together) finds, and what each choice of filters leaves of it."""
+
+    source: str
+    candidates: dict[str, float]  # filters to the mean number of candidates a user
+    recall: dict[str, Interval]  # filters to the share of held-out movies, mean over users
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "source": self.source,
+            "candidates": self.candidates,
+            "recall": {name: one.to_dict() for name, one in self.recall.items()},
+        }
+
+
+def filter_choices(store: Store) -> dict[str, tuple[Filter, ...]]:
+    """The built-in filters: the one nobody does without, each other beside it, and all at once."""
+    rated = AlreadyRatedFilter()
+    others: tuple[Filter, ...] = (
+        MinimumRatingFilter(store),
+        GenrePreferenceFilter(store),
+        RecencyFilter(store, config.ERA_SPAN),
+    )
+    choices: dict[str, tuple[Filter, ...]] = {rated.name: (rated,)}
+    choices |= {f"+ {other.name}": (rated, other) for other in others}
+    return choices | {"+ all": (rated, *others)}
+
+
+def candidate_recall(
+    split: Split,
+    build: Callable[[Store], EngineSystem],
+    seed: int = 0,
+    report: Report = lambda _: None,
+) -> list[SourceRecall]:
+    """Candidate recall of each source of a pipeline and of their union, filter by filter.
+
+    A user with several held-out movies counts by the share of them that is found. Filters are
+    applied to what the sources hand on; SERVED is what the pipeline then really scores.
+    """
+    choices = filter_choices(split.train)
+    system = build(split.train)
+    try:
+        sources = [source.name for source in system.engine.pipeline.sources]
+        columns = [*choices, SERVED]
+        shape = (len(split.users), len(sources) + 1, len(columns))
+        found, counts = np.empty(shape), np.empty(shape)
+        for place, user in enumerate(split.users):
+            if place % 256 == 0:
+                report(f"{system.name}: user {place:,} of {len(split.users):,}")
+            targets = split.targets[split.indptr[place] : split.indptr[place + 1]]
+            found[place], counts[place] = _of_user(system, int(user), targets, choices)
+    finally:
+        system.close()
+    rows = []
+    for at, source in enumerate([*sources, UNION]):
+        means = counts[:, at].mean(axis=0)
+        per_user = {name: found[:, at, column] for column, name in enumerate(columns)}
+        by_filter = dict(zip(columns, means.tolist(), strict=True))
+        rows.append(SourceRecall(source, by_filter, bootstrap_all(per_user, seed)))
+    return rows
+
+
+def _of_user(
+    system: EngineSystem, user: int, targets: Rows, choices: dict[str, tuple[Filter, ...]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Recall and number of candidates, both [sources + 1, choices + 1]."""
+    pipeline, query = system.engine.pipeline, system.query(user)
+    batches = [source.find(query) for source in pipeline.sources]
+    union = merge(batches)
+    members = [np.isin(union.movies, batch.movies) for batch in batches]
+    members.append(np.ones(len(union), np.bool_))
+    kept = [_kept(query, union, filters) for filters in choices.values()]
+    kept.append(np.isin(union.movies, pipeline.candidates(query, Trace()).movies))
+    wanted = np.isin(union.movies, targets)
+    stays = np.array(members)[:, None, :] & np.array(kept)[None, :, :]
+    return (stays & wanted).sum(axis=2) / len(targets), stays.sum(axis=2).astype(np.float64)
+
+
+def _kept(query: Query, candidates: Candidates, filters: tuple[Filter, ...]) -> Mask:
+    keep = np.ones(len(candidates), np.bool_)
+    for one in filters:
+        keep &= one.keep(query, candidates)
+    return keep

@@ -1,0 +1,89 @@
+"""What variety costs: the same scored candidates, re-ranked at several strengths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs.errors import InvalidRequest
+from reelrecs.evaluation import metrics
+from reelrecs.evaluation.bootstrap import Interval, bootstrap_all, paired_difference
+from reelrecs.evaluation.registry import EngineSystem
+from reelrecs.evaluation.runner import Report, blocks, setting_of, targets_of
+from reelrecs.evaluation.splits import Split
+from reelrecs.stages.rerankers import DiversityReranker
+from reelrecs.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class TradeoffPoint:
+    """One strength: its figures, and how far its NDCG is from that of the first strength."""
+
+    strength: float
+    intervals: dict[str, Interval]
+    catalogue: dict[str, float]
+    ndcg_difference: Interval  # paired by user
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "strength": self.strength,
+            "metrics": {name: one.to_dict() for name, one in self.intervals.items()},
+            "catalogue": self.catalogue,
+            "ndcg_difference": self.ndcg_difference.to_dict(),
+        }
+
+
+def diversity_tradeoff(
+    split: Split,
+    build: Callable[[Store], EngineSystem],
+    strengths: Sequence[float],
+    k: int,
+    seed: int = 0,
+    report: Report = lambda _: None,
+) -> list[TradeoffPoint]:
+    """Accuracy and variety of a pipeline's lists of length k at each strength of re-ranking.
+
+    Candidates are found and scored once. Raises InvalidRequest for a strength outside 0 to 1.
+    """
+    setting_of(split, k, None, seed)
+    if not strengths:
+        raise InvalidRequest("no strength of diversity given: name some, as in 0,0.1,0.2")
+    rerankers = [DiversityReranker(split.train, strength) for strength in strengths]
+    lists = np.full((len(strengths), len(split.users), k), -1, np.int32)
+    ranks: list[list[NDArray[np.int64]]] = [[] for _ in strengths]
+    system = build(split.train)
+    try:
+        for block in blocks(split):
+            report(f"{system.name}: user {block.start:,} of {len(split.users):,}")
+            queries = [system.query(int(user)) for user in split.users[block]]
+            short = [replace(query, limit=k) for query in queries]
+            scored = list(zip(short, system.scored(queries), strict=True))
+            for at, reranker in enumerate(rerankers):
+                for place, (query, one) in enumerate(scored, block.start):
+                    if len(one):
+                        movies = one.movies[reranker.rerank(query, one)]
+                        lists[at, place, : len(movies)] = movies
+                ranks[at].append(
+                    metrics.ranks_in_lists(lists[at, block], *targets_of(split, block))
+                )
+    finally:
+        system.close()
+    named = [
+        metrics.accuracy(split, np.concatenate(ranks[at]), k)
+        | metrics.list_quality(split.train, split.users, lists[at])
+        for at in range(len(strengths))
+    ]
+    ndcg = f"NDCG@{k}"
+    return [
+        TradeoffPoint(
+            strength,
+            bootstrap_all(per_user, seed),
+            metrics.catalogue_use(split.train, lists[at]),
+            paired_difference(per_user[ndcg], named[0][ndcg], seed),
+        )
+        for at, (strength, per_user) in enumerate(zip(strengths, named, strict=True))
+    ]

@@ -1,0 +1,123 @@
+"""Every system that can be evaluated by name: the engine's own pipelines, and the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.engine import Engine
+from reelrecs.errors import InvalidRequest
+from reelrecs.evaluation import implicit_baselines
+from reelrecs.evaluation.baselines import BASELINES
+from reelrecs.evaluation.system import Factory, Scores, System
+from reelrecs.learning.train import train
+from reelrecs.pipeline.protocols import Candidates, Query
+from reelrecs.store.store import Store
+
+T = TypeVar("T")
+
+SHOWN = 50
+"""Places of a list that are re-ranked as for a person; what comes after stands by score, for
+re-ranking all candidates takes ten times as long and nobody looks there."""
+
+CALL_USERS = 64
+"""Users scored in one call: well inside message size and deadline on large data too."""
+
+
+class EngineSystem(System):
+    """An engine as it serves people: its candidates, filters, scorer over gRPC, and re-ranking."""
+
+    def __init__(self, name: str, engine: Engine) -> None:
+        self.name = name
+        self.engine = engine
+
+    def scores(self, users: NDArray[np.int32]) -> Scores:
+        """Minus the place in the list as shown; what is no candidate is not ranked.
+
+        Where the list is in the order of scores, the scores themselves: ties then count against us.
+        """
+        return self.scores_of([self.query(int(user)) for user in users])
+
+    def scores_of(self, queries: Sequence[Query]) -> Scores:
+        """The same for anybody's queries."""
+        scores = np.full((len(queries), self.engine.store.movie_count_total), -np.inf)
+        for row, scored in enumerate(self.scored(queries)):
+            if len(scored):
+                scores[row, scored.movies] = self._as_shown(queries[row], scored)
+        return scores
+
+    def scored(self, queries: Sequence[Query]) -> list[Candidates]:
+        """Each query's filtered candidates with scores, before any re-ranking."""
+        scored: list[Candidates] = []
+        for start in range(0, len(queries), CALL_USERS):
+            scored += self.engine.pipeline.score_many(queries[start : start + CALL_USERS])
+        return scored
+
+    def query(self, user: int) -> Query:
+        """The query of a user row for a list of the default length."""
+        return self.engine.query(int(self.engine.store.user_ids[user]), config.DEFAULT_LIMIT)
+
+    def close(self) -> None:
+        """Stop the engine's scorer."""
+        self.engine.close()
+
+    def _as_shown(self, query: Query, scored: Candidates) -> Scores:
+        """A number per candidate that orders them as shown: SHOWN places, then by score."""
+        shown = self.engine.pipeline.reranker.rerank(replace(query, limit=SHOWN), scored)
+        by_score = np.lexsort((scored.movies, -np.asarray(scored.scores)))
+        if np.array_equal(shown, by_score[: len(shown)]):
+            return np.asarray(scored.scores, np.float64)
+        order = np.concatenate([shown, by_score[~np.isin(by_score, shown)]])
+        places = np.empty(len(order))
+        places[order] = -np.arange(len(order))
+        return places
+
+
+PIPELINES: dict[str, Callable[[Store], EngineSystem]] = {
+    "learned": lambda store: EngineSystem("learned", Engine(store, model=train(store))),
+    "handset": lambda store: EngineSystem("handset", Engine(store)),
+}
+"""Profiles of the engine: name to what builds one on a training store."""
+
+SYSTEMS: dict[str, Factory] = {**PIPELINES, **BASELINES}
+"""All of them, in the order in which they are evaluated; the first is what others differ from."""
+
+OPTIONAL = ("als", "bm25")
+"""Systems of the optional package implicit; they take part by default where it is installed."""
+
+
+def default_systems() -> list[str]:
+    """The names that take part where nobody chooses."""
+    return [name for name in SYSTEMS if name not in OPTIONAL or implicit_baselines.installed()]
+
+
+def systems_by_name(names: Sequence[str] | None = None) -> dict[str, Factory]:
+    """The factories of these names, in this order; raises InvalidRequest.
+
+    Raises for an optional system whose package is absent too: that is better known before an hour
+    of fitting others than after it.
+    """
+    return _chosen(SYSTEMS, default_systems() if names is None else names, "system")
+
+
+def pipelines_by_name(
+    names: Sequence[str] | None = None,
+) -> dict[str, Callable[[Store], EngineSystem]]:
+    """The same for the engine's profiles alone, whose stages can be looked into."""
+    return _chosen(PIPELINES, list(PIPELINES) if names is None else names, "pipeline")
+
+
+def _chosen(known: Mapping[str, T], names: Sequence[str], what: str) -> dict[str, T]:
+    for name in names:
+        if name not in known:
+            raise InvalidRequest(f"no {what} {name!r}: choose from {', '.join(known)}")
+        if name in OPTIONAL:
+            implicit_baselines.require(name)
+    if not names:
+        raise InvalidRequest(f"no {what} named: choose from {', '.join(known)}")
+    return {name: known[name] for name in names}

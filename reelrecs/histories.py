@@ -1,0 +1,161 @@
+"""People the store does not hold: by what they rated, by titles they like, or by nothing yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reelrecs import config
+from reelrecs.datasets.imports.personal_file import Rated, RatedMovies, read_rated
+from reelrecs.datasets.ratings import HIGHEST_STARS
+from reelrecs.datasets.titles import TitleIndex, folded, release_year, search_key
+from reelrecs.errors import InvalidRequest, NotFound
+from reelrecs.pipeline.protocols import Query
+from reelrecs.results import movie_of
+from reelrecs.stages.user_context import query_of_history
+from reelrecs.store.store import Store
+
+NAMESAKES = 3
+"""Other movies named where a title fits several."""
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What somebody rated, by movie id; without times the order given is the order of watching.
+
+    Empty is somebody new. No movie may occur twice.
+    """
+
+    movie_ids: Sequence[int] = ()
+    ratings: Sequence[float] = ()
+    times: Sequence[int] | None = None  # seconds since 1970
+
+
+def query_of_person(store: Store, history: History, limit: int) -> Query:
+    """The query of somebody with this history, by the code path of stored users.
+
+    Without times all is taken to be watched in one sitting at the data's own end. Raises NotFound
+    for a movie the data does not hold and InvalidRequest for a history that contradicts itself.
+    """
+    rows = np.array([store.movie_row(movie_id) for movie_id in history.movie_ids], np.int32)
+    stars = np.array(history.ratings, np.float32)
+    highest = max(store.highest, HIGHEST_STARS)
+    wrong = ~((stars > 0.0) & (stars <= highest))
+    if wrong.any():
+        raise InvalidRequest(
+            f"a history holds the rating {stars[wrong][0]:g}: give stars above 0, up to {highest:g}"
+        )
+    if history.times is None:
+        times = np.full(len(rows), store.clock, np.int64)
+    else:
+        times = np.array(history.times, np.int64)
+    return query_of_history(store, rows, stars, times, limit)
+
+
+class TitleFinder:
+    """Movies by what people call them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._index = TitleIndex(store.all_titles)
+
+    def row(self, text: str, report: Report) -> int:
+        """The movie that fits best, the better known of namesakes; `report` hears of a choice.
+
+        Raises NotFound, naming the text.
+        """
+        rows = self._index.find(text, NAMESAKES + 1, self._store.movie_count)
+        if not rows:
+            raise NotFound(
+                f"no title in {self._store.name} holds {text!r}: look for it with search --title"
+            )
+        exact = [row for row in rows if self._named(text, row)]
+        if len(rows) > 1 and exact != rows[:1]:
+            others = ", ".join(self._shown(row) for row in rows[1:])
+            report(f"{text!r} is taken as {self._shown(rows[0])}; it could be {others}")
+        return rows[0]
+
+    def _named(self, text: str, row: int) -> bool:
+        """Whether the text is this very title, with or without its year."""
+        title = self._store.raw_title(row)
+        wanted = {search_key(text), folded(text)}
+        same_year = release_year(text) in (0, int(self._store.movie_years[row]))
+        forms = {search_key(title), f"{search_key(title)} {self._store.movie_years[row]}"}
+        return same_year and bool(wanted & forms)
+
+    def _shown(self, row: int) -> str:
+        movie = movie_of(self._store, row)
+        return f"{movie.title}{f' ({movie.year})' if movie.year else ''}, movie {movie.movie_id}"
+
+
+def history_of_likes(store: Store, titles: Sequence[str], report: Report) -> History:
+    """The history of somebody who likes these, in this order; raises NotFound for any."""
+    finder = TitleFinder(store)
+    rows = dict.fromkeys(finder.row(title, report) for title in titles)
+    stars = min(config.LIKED_TITLE_STARS, store.highest)
+    return History([int(store.movie_ids[row]) for row in rows], [stars] * len(rows))
+
+
+def history_of_file(store: Store, path: Path, report: Report) -> History:
+    """The history in a person's file; what the data does not hold is left out and reported.
+
+    Of several ratings of a movie the latest counts, of equal times the later line. Raises DataError
+    for a file that cannot be read and NotFound where the data holds none of its movies.
+    """
+    rated = read_rated(path)
+    found, missing = _resolved(store, rated, report)
+    if not found:
+        raise NotFound(
+            f"{store.name} holds none of the {len(missing)} movies of {rated.name}: check that the "
+            "ids are of this data, or give titles"
+        )
+    if missing:
+        some = ", ".join(f"{row.movie} (line {row.line})" for row in missing[:NAMESAKES])
+        report(
+            f"{len(missing)} of {len(rated.rows)} movies of {rated.name} are not in {store.name} "
+            f"and left out: {some}{' …' if len(missing) > NAMESAKES else ''}"
+        )
+    stamped = rated.rows[0].time is not None
+    if stamped:
+        found.sort(key=lambda pair: pair[1].time or 0)
+    latest: dict[int, Rated] = {}
+    for row, line in found:
+        latest.pop(row, None)
+        latest[row] = line
+    if len(latest) < len(found):
+        report(f"{rated.name} rates {len(found) - len(latest)} movies again: the latest counts")
+    return History(
+        [int(store.movie_ids[row]) for row in latest],
+        [line.stars for line in latest.values()],
+        [line.time or 0 for line in latest.values()] if stamped else None,
+    )
+
+
+def _resolved(
+    store: Store, rated: RatedMovies, report: Report
+) -> tuple[list[tuple[int, Rated]], list[Rated]]:
+    """Movie rows with their lines, and the lines whose movies the data does not hold."""
+    finder = None if rated.by_id else TitleFinder(store)
+    choices: list[str] = []
+    found: list[tuple[int, Rated]] = []
+    missing: list[Rated] = []
+    for line in rated.rows:
+        try:
+            if finder is None:
+                row = store.movie_row(int(line.movie))
+            else:
+                row = finder.row(line.movie, choices.append)
+        except NotFound:
+            missing.append(line)
+        else:
+            found.append((row, line))
+    for choice in choices[:NAMESAKES]:
+        report(choice)
+    if len(choices) > NAMESAKES:
+        report(f"{len(choices) - NAMESAKES} more titles fit several movies: the best known counts")
+    return found, missing

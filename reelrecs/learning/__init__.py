@@ -1,0 +1,1 @@
+"""From the sequences of a store to a model file."""

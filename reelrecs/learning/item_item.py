@@ -1,0 +1,75 @@
+"""Item-to-item models in closed form: dense matrices whose rows, summed over a history, score.
+
+All three are limited to the most rated movies (`paired_movies`), for a dense matrix of a catalogue
+of 90,000 would take 30 GB; other movies get 0 and are found by other evidence.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.kernels import item_item as kernels
+from reelrecs.pipeline.protocols import Floats, Rows
+
+
+def paired_movies(movie_count: NDArray[np.int32]) -> tuple[Rows, Rows]:
+    """The movies of the matrices, by row, and for each movie its place among them or -1."""
+    rated = int((movie_count > 0).sum())
+    most = np.argsort(-movie_count, kind="stable")[: min(config.PAIRED_MOVIES, rated)]
+    kept: Rows = np.sort(most).astype(np.int32)
+    place = np.full(len(movie_count), -1, np.int32)
+    place[kept] = np.arange(len(kept), dtype=np.int32)
+    return kept, place
+
+
+def fit_step(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
+    """[count, count]: ridge regression of the next movie on the decayed history.
+
+    A sequential linear model in the line of SLIST (Choi et al. 2021), at every position at once:
+    (X'X + ridge)^-1 X'Y, the ridge heavier for popular movies.
+    """
+    decay = config.STEP_DECAY
+    gram = np.zeros((count, count), np.float32)
+    kernels.decayed_gram(indptr, places, decay, 1e-3, gram)
+    following = np.zeros((count, count), np.float32)
+    powers = (decay ** (np.arange(config.STEP_REACH + 1) - 1.0)).astype(np.float32)
+    kernels.ordered_pairs(indptr, places, powers, following)
+    popularity = np.bincount(places[places >= 0], minlength=count) + 1.0
+    ridge = config.STEP_RIDGE * (popularity / popularity.mean()) ** config.STEP_RIDGE_POWER
+    gram[np.diag_indices(count)] += ridge.astype(np.float32)
+    factor = scipy.linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
+    solved = scipy.linalg.cho_solve(factor, following, overwrite_b=True, check_finite=False)
+    return np.ascontiguousarray(solved, np.float32)
+
+
+def fit_ease(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
+    """[count, count]: the weights of EASE (Steck 2019), a linear autoencoder in closed form."""
+    users = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))[places >= 0]
+    watched = scipy.sparse.csr_matrix(
+        (np.ones(len(users), np.float32), (users, places[places >= 0])),
+        shape=(len(indptr) - 1, count),
+    )
+    gram = (watched.T @ watched).toarray()
+    gram[np.diag_indices(count)] += np.float32(config.EASE_RIDGE)
+    factor = scipy.linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
+    inverse = scipy.linalg.cho_solve(
+        factor, np.eye(count, dtype=np.float32), overwrite_b=True, check_finite=False
+    )
+    weights = inverse / -np.diag(inverse)
+    np.fill_diagonal(weights, 0.0)
+    return np.ascontiguousarray(weights, np.float32)
+
+
+def fit_pairs(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
+    """[count, count]: decayed ordered co-occurrence, half as much backwards, over popularity."""
+    pairs = np.zeros((count, count), np.float32)
+    powers = (config.PAIR_DECAY ** (np.arange(config.PAIR_REACH + 1) - 1.0)).astype(np.float32)
+    kernels.ordered_pairs(indptr, places, powers, pairs)
+    popularity = np.bincount(places[places >= 0], minlength=count)
+    pairs += 0.5 * pairs.T
+    pairs /= (popularity + 5.0)[:, None].astype(np.float32)
+    return pairs

@@ -1,0 +1,197 @@
+"""The one loop: sources, filters, features, scorer, re-ranker, with every step timed and kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from reelrecs.pipeline.protocols import (
+    Candidates,
+    FeatureMatrix,
+    Featurizer,
+    Filter,
+    ManyScorer,
+    Mask,
+    Query,
+    Reranker,
+    Rows,
+    Scorer,
+    Source,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happened on the way to a list."""
+
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage, in order
+    found: dict[str, int] = field(default_factory=dict)  # by source
+    removed: dict[str, Rows] = field(default_factory=dict)  # movie rows, by filter
+    relaxed: tuple[str, ...] = ()  # filters that were given up, in order
+
+    def why_removed(self, movie_row: int) -> list[str]:
+        """The filters that would not let this movie pass; empty if it stayed or was not found."""
+        return [name for name, rows in self.removed.items() if movie_row in rows]
+
+    def timed(self, stage: str, work: Callable[[], T]) -> T:
+        """Do the work and add its time to the stage's."""
+        start = time.perf_counter()
+        result = work()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Stages put together; holds no state of its own, so threads may share it.
+
+    `relax` names the filters that may be given up, first to last, when too few candidates pass;
+    a filter that is not named there always holds.
+    """
+
+    sources: Sequence[Source]
+    filters: Sequence[Filter]
+    featurizers: Sequence[Featurizer]
+    scorer: Scorer
+    reranker: Reranker
+    relax: tuple[str, ...] = ()
+
+    def run(self, query: Query) -> tuple[Candidates, Trace]:
+        """At most query.limit candidates, best first, with scores and terms, and what happened."""
+        trace = Trace()
+        candidates = self.candidates(query, trace)
+        if len(candidates) == 0:
+            return candidates, trace
+        candidates = self.described(query, candidates, trace)
+        scored = trace.timed("score", lambda: self.scorer.score(query, candidates))
+        _same_order("the scorer", candidates, scored)
+        order = trace.timed("rerank", lambda: self.reranker.rerank(query, scored))
+        return scored.take(order), trace
+
+    def run_many(self, queries: Sequence[Query]) -> list[Candidates]:
+        """What `run` gives for each query, scored in one call where the scorer can."""
+        return [
+            batch.take(self.reranker.rerank(query, batch)) if len(batch) else batch
+            for query, batch in zip(queries, self.score_many(queries), strict=True)
+        ]
+
+    def score_many(self, queries: Sequence[Query]) -> list[Candidates]:
+        """Each query's filtered candidates with scores, before any re-ranking.
+
+        Each query's scratch is cleared once its candidates are described: what stages keep there is
+        as large as the catalogue.
+        """
+        trace = Trace()
+        batches = []
+        for query in queries:
+            found = self.candidates(query, trace)
+            batches.append(self.described(query, found, trace) if len(found) else found)
+            query.scratch.clear()
+        filled = [at for at, batch in enumerate(batches) if len(batch)]
+        scored = self._scored([queries[at] for at in filled], [batches[at] for at in filled])
+        for at, batch in zip(filled, scored, strict=True):
+            _same_order("the scorer", batches[at], batch)
+            batches[at] = batch
+        return batches
+
+    def candidates(self, query: Query, trace: Trace) -> Candidates:
+        """What the sources find and the filters let pass."""
+        batches = []
+        for source in self.sources:
+            batch = trace.timed(source.name, lambda source=source: source.find(query))  # type: ignore[misc]
+            trace.found[source.name] = len(batch)
+            batches.append(batch)
+        merged = trace.timed("merge", lambda: merge(batches))
+        return trace.timed("filter", lambda: self._filtered(query, merged, trace))
+
+    def described(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
+        """The candidates with the columns of all featurizers side by side."""
+
+        def describe() -> FeatureMatrix:
+            parts = [featurizer.features(query, candidates) for featurizer in self.featurizers]
+            if len(parts) == 1:
+                return parts[0]
+            return FeatureMatrix(
+                tuple(column for part in parts for column in part.columns),
+                np.concatenate([part.values for part in parts], axis=1),
+            )
+
+        matrix = trace.timed("features", describe)
+        if len(matrix.values) != len(candidates):
+            raise RuntimeError(f"features have {len(matrix.values)} rows, not {len(candidates)}")
+        return Candidates(
+            candidates.movies, candidates.channels, candidates.strength, features=matrix
+        )
+
+    def _scored(
+        self, queries: Sequence[Query], batches: Sequence[Candidates]
+    ) -> Sequence[Candidates]:
+        if isinstance(self.scorer, ManyScorer):
+            return self.scorer.score_many(queries, batches)
+        pairs = zip(queries, batches, strict=True)
+        return [self.scorer.score(query, batch) for query, batch in pairs]
+
+    def _filtered(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
+        masks: dict[str, Mask] = {}
+        for stage in self.filters:
+            mask = stage.keep(query, candidates)
+            if mask.shape != candidates.movies.shape:
+                raise RuntimeError(
+                    f"filter {stage.name} answered {mask.shape} for {len(candidates)}"
+                )
+            masks[stage.name] = mask
+        relaxed: list[str] = []
+        keep = _all(masks, len(candidates))
+        for name in self.relax:
+            if int(keep.sum()) >= query.limit:
+                break
+            if name in masks and not masks[name].all():
+                masks.pop(name)
+                relaxed.append(name)
+                keep = _all(masks, len(candidates))
+        trace.relaxed = tuple(relaxed)
+        trace.removed = {name: candidates.movies[~mask] for name, mask in masks.items()}
+        return candidates if keep.all() else candidates.take(keep)
+
+
+def merge(batches: Sequence[Candidates]) -> Candidates:
+    """The union of several sources' candidates by ascending movie row, with every channel kept.
+
+    A movie that a channel did not find has strength 0 there.
+    """
+    found = [batch for batch in batches if batch.channels]
+    channels = tuple(channel for batch in found for channel in batch.channels)
+    if not found:
+        return Candidates(np.zeros(0, np.int32))
+    if len(found) == 1:
+        alone = found[0]
+        ascending = bool((alone.movies[1:] > alone.movies[:-1]).all())
+        return alone if ascending else alone.take(np.argsort(alone.movies))
+    movies = np.unique(np.concatenate([batch.movies for batch in found]))
+    strength = np.zeros((len(movies), len(channels)), np.float32)
+    column = 0
+    for batch in found:
+        rows = np.searchsorted(movies, batch.movies)
+        strength[rows, column : column + len(batch.channels)] = batch.strength
+        column += len(batch.channels)
+    return Candidates(movies, channels, strength)
+
+
+def _all(masks: dict[str, Mask], length: int) -> Mask:
+    keep = np.ones(length, np.bool_)
+    for mask in masks.values():
+        keep &= mask
+    return keep
+
+
+def _same_order(who: str, before: Candidates, after: Candidates) -> None:
+    if len(before) != len(after) or not np.array_equal(before.movies, after.movies):
+        raise RuntimeError(f"{who} changed which candidates there are or their order")
+    if after.scores is None or after.terms is None or len(after.scores) != len(after):
+        raise RuntimeError(f"{who} left candidates without scores")

@@ -1,0 +1,105 @@
+"""The whole engine as a gRPC service, for the server that hosts the scorer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+
+from reelrecs import config
+from reelrecs.engine import Engine
+from reelrecs.errors import InvalidRequest, ScorerError
+from reelrecs.histories import History
+from reelrecs.proto import recommendation_pb2, recommendation_pb2_grpc
+from reelrecs.results import Movie, Reason, Recommendation, RecommendationList
+from reelrecs.scorer.service import STATUSES, Guest, Statuses, answer
+
+SERVICE = recommendation_pb2.DESCRIPTOR.services_by_name["RecommendationService"].full_name
+
+_STATUSES: Statuses = ((ScorerError, grpc.StatusCode.UNAVAILABLE), *STATUSES)
+"""A scorer at fault is no fault of the person who wants a list."""
+
+
+class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServicer):
+    """`reelrecs.v1.RecommendationService` over one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def Recommend(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Give one person's list."""
+        return answer(context, lambda: self._recommend(request), _STATUSES)
+
+    def _recommend(self, request: Any) -> Any:
+        limit = request.limit if request.HasField("limit") else config.DEFAULT_LIMIT
+        person = request.WhichOneof("person")
+        if person == "user_id":
+            result = self._engine.recommend(request.user_id, limit, explain=request.explain)
+        elif person == "history":
+            history = _history(request.history)
+            result = self._engine.recommend_for(history, limit, explain=request.explain)
+        else:
+            raise InvalidRequest(
+                "a request names nobody: give a user_id, or a history, which may be empty"
+            )
+        return _response(result, self._engine.store.digest)
+
+
+def guest(engine: Engine) -> Guest:
+    """The service, to be hosted by `scorer.service.start`; the engine must outlive the server."""
+    servicer = RecommendationServicer(engine)
+    add: Any = recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server
+    return Guest(SERVICE, lambda server: add(servicer, server))
+
+
+def _history(message: Any) -> History:
+    if message.times and len(message.times) != len(message.movie_ids):
+        raise InvalidRequest(
+            f"a history of {len(message.movie_ids)} movies and {len(message.times)} times: give "
+            "a time for each movie or none"
+        )
+    return History(message.movie_ids, message.ratings, message.times or None)
+
+
+def _response(result: RecommendationList, digest: str) -> Any:
+    return recommendation_pb2.RecommendResponse(
+        dataset=result.dataset,
+        dataset_digest=digest,
+        recommendations=[_recommended(item) for item in result],
+        relaxed=result.trace.relaxed,
+    )
+
+
+def _recommended(item: Recommendation) -> Any:
+    return recommendation_pb2.RecommendedMovie(
+        rank=item.rank,
+        movie_id=item.movie.movie_id,
+        title=item.movie.title,
+        year=item.movie.year,
+        genres=item.movie.genres,
+        score=item.score,
+        sources=item.sources,
+        explanation=None if item.explanation is None else _explanation(item.explanation),
+    )
+
+
+def _explanation(reason: Reason) -> Any:
+    return recommendation_pb2.Explanation(
+        contributions=[
+            recommendation_pb2.Contribution(term=term, value=value)
+            for term, value in reason.contributions.items()
+        ],
+        found_by=[
+            recommendation_pb2.Finding(channel=channel, strength=strength)
+            for channel, strength in reason.found_by.items()
+        ],
+        similar_users=reason.similar_users,
+        because_you_liked=[_movie(movie) for movie in reason.because_you_liked],
+        because_you_watched=[_movie(movie) for movie in reason.because_you_watched],
+    )
+
+
+def _movie(movie: Movie) -> Any:
+    return recommendation_pb2.Movie(
+        movie_id=movie.movie_id, title=movie.title, year=movie.year, genres=movie.genres
+    )

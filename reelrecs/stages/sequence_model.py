@@ -1,0 +1,258 @@
+"""Sequence evidence: what the order in which people watch says of the next movie.
+
+One `Evidence` is worked out per request; the source draws candidates from it and the featurizer
+describes every candidate by it, whoever found it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.kernels import pool, streak
+from reelrecs.kernels import sequence_features as kernels
+from reelrecs.kernels.jit import frozen
+from reelrecs.kernels.sequence_knn import (
+    CHANNELS,
+    SequenceSettings,
+    sequence_votes,
+    taste_similarity,
+)
+from reelrecs.learning.markov_chain import DECAYS, Chain
+from reelrecs.pipeline.protocols import Candidates, FeatureMatrix, Floats, Mask, Query, Rows
+from reelrecs.store.store import Store
+
+MATRICES = ("step", "ease", "pairs")
+"""Item-to-item models; see `reelrecs.learning.item_item`."""
+
+_UNITS = {
+    **{f"sequence.{channel}": 1.0 for channel in CHANNELS},  # log(votes + 1e-4)
+    "model.step": 2.0,  # log(sequential ridge regression + .003)
+    "model.pairs": 1.0,  # log(ordered co-occurrence with the last movies + 1e-3)
+    "crowd.popularity": 0.125,  # log(ratings + 1)
+    "crowd.recent": 2.0,  # log share of raters who closed about when this user did
+    "fit.genre": 0.25,  # log of how much likelier its genres are on the streak the user is on
+    "model.chain": 0.5,  # log-odds by the factorised Markov chain
+    "model.ease": 8.0,
+    "fit.era": 0.25,  # squared distance from the last movies' years, over their variance
+    "crowd.popularity_by_length": 2.0,  # log(ratings + 1) x log(length of the history)
+}
+"""What each column is multiplied by, so that one unit behind the list's best is about e times less
+of a leader: see the transform "lead" in `reelrecs.scorer.ranker`."""
+
+COLUMNS = tuple(_UNITS)
+UNITS = np.array(list(_UNITS.values()), np.float32)
+
+
+class Reach(NamedTuple):
+    """How far back the item-to-item models look, and what each step back weighs."""
+
+    step_decay: float = config.STEP_DECAY
+    step_rows: int = config.STEP_ROWS
+    ease_rows: int = config.EASE_ROWS
+    pair_decay: float = config.PAIR_ANCHOR_DECAY
+    pair_rows: int = config.PAIR_ROWS
+
+
+REACH = Reach()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Scores for one history: over all movies, or over those kept in the matrices."""
+
+    votes: Floats  # [movies, CHANNELS]
+    chain: Floats  # [movies]
+    summed: Floats  # [MATRICES, kept]
+    seen: Mask  # [movies] in the history
+    own_rank: int  # place in closing order
+
+
+class SequenceModel:
+    """Evidence over one store and the base models trained on it."""
+
+    def __init__(self, store: Store, named: Mapping[str, Any]) -> None:
+        self.store = store
+        parts = frozen(*(named[part] for part in ("inputs", "outputs", "mix", "bias")))
+        self.chain = Chain(*parts)
+        self._outputs = frozen(parts[1].T)[0]  # a column a movie: the kernel adds up whole rows
+        self.kept: NDArray[np.int32] = named["kept"]
+        self.matrices = dict(
+            zip(MATRICES, frozen(*(named[name] for name in MATRICES)), strict=True)
+        )
+        self.settings = SequenceSettings()
+        self.place = np.full(store.movie_count_total, -1, np.int32)
+        self.place[self.kept] = np.arange(len(self.kept), dtype=np.int32)
+        self._closings = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
+        codes = np.arange(max(len(store.genres), 1), dtype=np.uint64)
+        bits = (store.movie_genres[:, None] >> codes) & np.uint64(1)
+        share = (store.movie_count @ bits.astype(np.float64)) / max(store.rating_count, 1)
+        self.genre_share = np.clip(share, 1e-4, 1 - 1e-4)
+        self.rarity = ((store.movie_count + 1.0) ** -config.POPULARITY_DISCOUNT).astype(np.float32)
+
+    def evidence(self, query: Query) -> Evidence:
+        """Work out, or take from the query's scratch, all evidence for its history."""
+        return query.once("sequence", lambda: self._evidence(query))
+
+    def _evidence(self, query: Query) -> Evidence:
+        store, history = self.store, query.movies
+        by_user, by_movie = store.by_user, store.by_movie
+        chained = np.empty(store.movie_count_total, np.float32)
+        summed = np.zeros((len(MATRICES), len(self.kept)), np.float32)
+        summing = pool.beside(
+            kernels.base_scores,
+            history,
+            self.chain.inputs,
+            self._outputs,
+            self.chain.mix,
+            self.chain.bias,
+            DECAYS,
+            self.place,
+            *(self.matrices[name] for name in MATRICES),
+            REACH,
+            chained,
+            summed,
+        )
+        similarity = taste_similarity(
+            by_user.indptr,
+            by_movie.indptr,
+            by_movie.users,
+            history[-config.TASTE_MOVIES :],
+            query.user_row,
+        )
+        rank = self._closing_rank(query)
+        seen = np.zeros(store.movie_count_total, np.bool_)
+        seen[history] = True
+        votes = np.zeros((store.movie_count_total, len(CHANNELS)), np.float32)
+        sequence_votes(
+            by_user.indptr,
+            by_user.movies,
+            by_movie.indptr,
+            by_movie.users,
+            by_movie.positions,
+            store.user_closing,
+            similarity,
+            history,
+            query.user_row,
+            rank,
+            self.settings,
+            seen,
+            votes,
+        )
+        summing.result()
+        return Evidence(votes, chained, summed, seen, rank)
+
+    def just_watched(
+        self, query: Query, movies: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], Floats]:
+        """The last movies, newest first, and [movies, last] how often each leads to a movie."""
+        last = query.movies[: -self.settings.anchors - 1 : -1]
+        weights = (config.PAIR_ANCHOR_DECAY ** np.arange(len(last))).astype(np.float32)
+        rows, columns = self.place[last], self.place[movies]
+        leads = self.matrices["pairs"][np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
+        known = (rows >= 0)[:, None] & (columns >= 0)
+        return last, np.where(known, leads * weights[:, None], 0.0).T.astype(np.float32)
+
+    def _closing_rank(self, query: Query) -> int:
+        """Where the user stands in closing order; at the data's end without a history."""
+        if query.user_row >= 0:
+            return int(self.store.user_closing[query.user_row])
+        last = int(query.times[-1]) if len(query.times) else self.store.clock
+        return int(np.searchsorted(self._closings, last))
+
+
+class SequenceSource:
+    """What comes next, by sequence kNN and by the chain."""
+
+    name = "sequence"
+    channels = ("sequence.next", "sequence.chain")
+
+    def __init__(self, model: SequenceModel) -> None:
+        self._model = model
+
+    def find(self, query: Query) -> Candidates:
+        """The best unwatched movies of each channel, together, by ascending row."""
+        found = self._model.evidence(query)
+        votes = found.votes[:, _NEXT] + np.float32(config.BEFORE_SHARE) * found.votes[:, _BEFORE]
+        votes *= self._model.rarity
+        chain = np.where(found.seen, -np.inf, found.chain)
+        by_votes, by_chain = (max(most, 2 * query.limit) for most in config.SEQUENCE_CANDIDATES)
+        voted = _highest(votes, by_votes) & (votes > 0)
+        chained = _highest(chain, by_chain) & ~found.seen
+        movies = np.flatnonzero(voted | chained).astype(np.int32)
+        strength = np.empty((len(movies), 2), np.float32)
+        strength[:, 0] = votes[movies] * voted[movies]
+        strength[:, 1] = np.exp(chain[movies] - chain.max()) * chained[movies]
+        return Candidates(movies, self.channels, strength)
+
+
+class SequenceFeatures:
+    """Every candidate by the evidence; see COLUMNS."""
+
+    def __init__(self, model: SequenceModel) -> None:
+        self._model = model
+        self._nothing = np.zeros(model.store.movie_count_total, np.bool_)
+
+    def features(self, query: Query, candidates: Candidates) -> FeatureMatrix:
+        """One row per candidate, in the same order; all values finite."""
+        return FeatureMatrix(COLUMNS, self.describe(query, candidates.movies))
+
+    def describe(self, query: Query, movies: Rows, future: Mask | None = None) -> Floats:
+        """[movies, COLUMNS]; `future` [movies of the store] marks the user's own later movies.
+
+        Those stand in the store but beyond the query's history, and must not count as the crowd's.
+        """
+        model, store = self._model, self._model.store
+        found = model.evidence(query)
+        values = np.empty((len(movies), len(COLUMNS)), np.float32)
+        logged, plain = values[:, :_LOGGED], values[:, _LOGGED:]
+        kernels.describe(
+            movies,
+            found.votes,
+            found.chain,
+            model.place,
+            found.summed,
+            store.by_movie.indptr,
+            store.by_movie.users,
+            store.user_closing,
+            found.own_rank - config.RECENT_USERS // 2,
+            found.own_rank + config.RECENT_USERS // 2,
+            self._nothing if future is None else future,
+            logged,
+            plain,
+        )
+        streak.genre_and_era(
+            store.movie_genres,
+            store.movie_years,
+            model.genre_share,
+            query.movies[: -config.STREAK_MOVIES - 1 : -1],
+            config.STREAK_GENRE_DECAY,
+            config.STREAK_YEAR_DECAY,
+            movies,
+            logged[:, -1],
+            plain[:, 2],
+        )
+        np.log(logged, out=logged)
+        plain[:, 3] = logged[:, _POPULARITY] * np.log(max(len(query.movies), 1))
+        values *= UNITS
+        return values
+
+
+_LOGGED = COLUMNS.index("model.chain")
+"""How many columns, the first ones, are logarithms."""
+
+_POPULARITY = COLUMNS.index("crowd.popularity")
+
+_NEXT, _BEFORE = CHANNELS.index("next_alike"), CHANNELS.index("before")
+
+
+def _highest(strength: Floats, most: int) -> Mask:
+    """True for the `most` highest values, and for those tied with the last of them."""
+    most = min(most, len(strength))
+    last = np.partition(strength, len(strength) - most)[len(strength) - most]
+    return np.asarray(strength >= last)

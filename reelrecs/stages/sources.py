@@ -1,0 +1,108 @@
+"""Where candidates come from: Thunder listens to similar users, Phoenix discovers without them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.kernels import discovery
+from reelrecs.pipeline.protocols import Candidates, Floats, Query, Source
+from reelrecs.store.store import Store
+
+_ROW_BITS = 32
+_ROW_MASK = (1 << _ROW_BITS) - 1
+
+
+class ThunderSource:
+    """What the user's peers like: the in-network source.
+
+    Ranks by the overlap of the peers who like a movie, added up (ties: the smaller row); the
+    strength handed on is how many peers that are. Finds nothing for a user without peers.
+    """
+
+    name = "thunder"
+    channels = ("thunder.peers",)
+
+    def __init__(self, store: Store, most: int = config.THUNDER_CANDIDATES) -> None:
+        self._most = most
+
+    def find(self, query: Query) -> Candidates:
+        """At most `most` unwatched movies, best first."""
+        weight = query.peers.weight.astype(np.int64)
+        weight[query.movies] = 0
+        voted = np.flatnonzero(weight)
+        # weight above inverted row in one integer: a total order that a plain sort respects
+        keys = (weight[voted] << _ROW_BITS) | (_ROW_MASK - voted)
+        if len(keys) > self._most:
+            keys = np.partition(keys, len(keys) - self._most)[len(keys) - self._most :]
+        keys.sort()
+        movies = (_ROW_MASK - (keys[::-1] & _ROW_MASK)).astype(np.int32)
+        return Candidates(movies, self.channels, query.peers.likes[movies, None].astype(np.float32))
+
+
+class PhoenixSource:
+    """Well liked movies found by genre, popularity and era: the out-of-network source.
+
+    The three channels share the places by taking turns (`kernels.discovery`), each with strengths
+    on [0, 1]. For a user without taste the genre channel goes by standing within a genre, so the
+    list is popular and varied.
+    """
+
+    name = "phoenix"
+    channels = tuple(f"phoenix.{channel}" for channel in discovery.CHANNELS)
+
+    def __init__(self, store: Store, most: int = config.PHOENIX_CANDIDATES) -> None:
+        self._most = most
+        self._movie_count = store.movie_count_total
+        self._pool = np.flatnonzero(
+            (store.movie_mean >= config.PHOENIX_MEAN)
+            & (store.movie_count >= config.PHOENIX_RATINGS)
+        ).astype(np.int32)
+        count = store.movie_count[self._pool]
+        self._popularity = (count / max(count.max(initial=0), 1)).astype(np.float32)
+        self._genres = store.movie_genres[self._pool]
+        self._years = store.movie_years[self._pool]
+        self._standing = _standing(self._genres, count, len(store.genres))
+
+    def find(self, query: Query) -> Candidates:
+        """At most `most` unwatched movies in order of discovery."""
+        watched = np.zeros(self._movie_count, np.bool_)
+        watched[query.movies] = True
+        values = discovery.strengths(
+            self._genres,
+            self._years,
+            self._popularity,
+            self._standing,
+            watched[self._pool],
+            query.taste.top_genre_mask,
+            query.taste.era,
+            config.ERA_SPAN,
+        )
+        found, strength = discovery.take_turns(values, self._most)
+        return Candidates(self._pool[found], self.channels, strength)
+
+
+class ShortHistorySource:
+    """Another source, asked only for people of whom little is known."""
+
+    def __init__(self, source: Source, below: int) -> None:
+        self.name = source.name
+        self._source, self._below = source, below
+
+    def find(self, query: Query) -> Candidates:
+        """What the source finds for a history of fewer than `below` ratings, else nothing."""
+        if len(query.movies) < self._below:
+            return self._source.find(query)
+        return Candidates(np.zeros(0, np.int32))
+
+
+def _standing(genres: NDArray[np.uint64], count: NDArray[np.int32], genre_count: int) -> Floats:
+    """1 / rank by rating count in the genre where a movie stands best; 0 without genres."""
+    standing = np.zeros(len(genres), np.float32)
+    for genre in range(genre_count):
+        members = np.flatnonzero(genres >> np.uint64(genre) & np.uint64(1))
+        members = members[np.argsort(-count[members], kind="stable")]
+        rank = np.arange(1, len(members) + 1, dtype=np.float32)
+        standing[members] = np.maximum(standing[members], 1 / rank)
+    return standing

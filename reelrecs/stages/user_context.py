@@ -1,0 +1,127 @@
+"""What the pipeline knows of a user, read out of a history by one code path for everybody."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.errors import InvalidRequest
+from reelrecs.kernels import co_likes, genres
+from reelrecs.kernels.jit import frozen
+from reelrecs.pipeline.protocols import Floats, Peers, Query, Rows, Taste
+from reelrecs.store.store import Store
+
+
+def build_query(store: Store, user_row: int, limit: int) -> Query:
+    """The query of a stored user; they are never among their own peers."""
+    rated = store.by_user
+    history = slice(int(rated.indptr[user_row]), int(rated.indptr[user_row + 1]))
+    return _query(
+        store, rated.movies[history], rated.ratings[history], rated.times[history], limit, user_row
+    )
+
+
+def query_of_history(
+    store: Store,
+    movies: Rows,
+    ratings: Floats,
+    times: NDArray[np.int64],
+    limit: int,
+    user_row: int = -1,
+) -> Query:
+    """The query of anybody with this history, in any order; -1 is a user the store does not hold.
+
+    An empty history is valid: the data's mean, no peers, no top genres, era unknown. Raises
+    InvalidRequest for arrays of unequal length, a movie row outside the store, a movie rated twice
+    or stars that are no number.
+    """
+    if not len(movies) == len(ratings) == len(times):
+        raise InvalidRequest("a history needs one rating and one time for each movie")
+    order = np.argsort(times, kind="stable")
+    movies = np.asarray(movies, np.int32)[order]
+    ratings = np.asarray(ratings, np.float32)[order]
+    _check(store, movies, ratings)
+    return _query(store, movies, ratings, np.asarray(times, np.int64)[order], limit, user_row)
+
+
+def _query(
+    store: Store,
+    movies: Rows,
+    ratings: Floats,
+    times: NDArray[np.int64],
+    limit: int,
+    user_row: int,
+) -> Query:
+    movies, ratings, times = frozen(movies, ratings, times)
+    liked = movies[ratings >= config.LIKED_FROM]
+    return Query(
+        limit=limit,
+        user_row=user_row,
+        movies=movies,
+        ratings=ratings,
+        times=times,
+        liked=liked,
+        find_taste=lambda: _taste(store, movies, ratings, liked),
+        find_peers=lambda: _peers(store, liked, user_row),
+    )
+
+
+def _taste(store: Store, movies: Rows, ratings: Floats, liked: Rows) -> Taste:
+    mean, preference, rated = genres.taste(
+        store.movie_genres,
+        movies,
+        ratings,
+        len(store.genres),
+        store.mean_rating,
+        config.GENRE_SHRINKAGE,
+    )
+    known = np.flatnonzero(rated)
+    top = known[np.argsort(-preference[known], kind="stable")[: config.TOP_GENRES]]
+    mask = sum(1 << int(genre) for genre in top)
+    return Taste(mean, preference, top, mask, _median_year(store.movie_years[liked]))
+
+
+def _peers(store: Store, liked: Rows, user_row: int) -> Peers:
+    similar, overlap = co_likes.most_shared(
+        store.likes.movie_indptr,
+        store.likes.users,
+        store.user_count,
+        liked,
+        config.THUNDER_SHARED,
+        config.THUNDER_PEERS,
+        user_row,
+    )
+    likes, weight = co_likes.votes(
+        store.likes.user_indptr,
+        store.likes.movies,
+        store.movie_count_total,
+        similar,
+        overlap,
+    )
+    return Peers(similar, overlap, likes, weight)
+
+
+def _check(store: Store, movies: Rows, ratings: Floats) -> None:
+    if len(movies) == 0:
+        return
+    if movies.min() < 0 or movies.max() >= store.movie_count_total:
+        raise InvalidRequest(
+            f"a history names movie rows outside 0 to {store.movie_count_total - 1}: "
+            "translate ids with Store.movie_row"
+        )
+    seen = np.zeros(store.movie_count_total, np.bool_)
+    seen[movies] = True
+    if np.count_nonzero(seen) < len(movies):
+        raise InvalidRequest("a history rates a movie twice: keep the later rating only")
+    if not np.isfinite(ratings).all():
+        raise InvalidRequest("a history holds ratings that are no numbers: leave them out")
+
+
+def _median_year(years: NDArray[np.int16]) -> int:
+    """The median of the known years, rounded down; 0 where none is known."""
+    known = np.sort(years[years > 0])
+    middle = len(known) // 2
+    if len(known) == 0:
+        return 0
+    return (int(known[middle]) + int(known[(len(known) - 1) // 2])) // 2

@@ -1,0 +1,279 @@
+"""From a data set's text to an open store: parsed once, mapped ever after."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import platformdirs
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.datasets.tables import RELEASE_UNKNOWN, Movies, Ratings, Tables, Users
+from reelrecs.errors import DataError
+from reelrecs.kernels import csr
+from reelrecs.store import arrow_file
+from reelrecs.store.store import FORMAT, Store
+
+if TYPE_CHECKING:
+    from reelrecs.datasets import Dataset
+
+MAX_GENRES = 64
+"""Genres are kept as bits of one 64-bit word per movie."""
+
+
+def cache_folder() -> Path:
+    """Where stores are kept: $REELRECS_CACHE_DIR, else the user's cache folder."""
+    chosen = os.environ.get("REELRECS_CACHE_DIR")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("reelrecs", appauthor=False)
+
+
+def store_path(dataset: Dataset) -> Path:
+    """Where this data set's store stands; two folders of one name do not share a store."""
+    place = hashlib.blake2b(str(dataset.path.resolve()).encode(), digest_size=6).hexdigest()
+    return cache_folder() / "stores" / f"{dataset.name}-{place}.arrow"
+
+
+def open_store(dataset: Dataset, report: Callable[[str], None] = lambda _: None) -> Store:
+    """The data set's store: mapped if it matches its source, else parsed and built anew.
+
+    A stale, truncated or foreign file is replaced, never trusted. Raises DataError when the data
+    cannot be read and StorageError when the store cannot be written.
+    """
+    if dataset.is_store:
+        return _open_built(dataset.path)
+    path, source = store_path(dataset), dataset.fingerprint()
+    try:
+        store = Store.open(path)
+    except arrow_file.NotReadable:
+        pass
+    else:
+        if store.metadata.get("source") == source:
+            return store
+    report(f"reading {dataset.name} from {dataset.path}")
+    return build_store(path, dataset.name, dataset.read(), source)
+
+
+def _open_built(path: Path) -> Store:
+    try:
+        return Store.open(path)
+    except arrow_file.NotReadable as error:
+        raise DataError(f"{path} is no whole store of this version; build it again") from error
+
+
+def store_of(tables: Tables, name: str) -> Store:
+    """The same in memory, with no file behind it."""
+    named, metadata = compile_tables(tables)
+    return Store(named, metadata | {"name": name, "source": ""})
+
+
+def build_store(path: Path, name: str, tables: Tables, source: str = "") -> Store:
+    """Write the store of these tables to `path` and open it.
+
+    `source` is the fingerprint of what the tables were read from; opening compares it. Raises
+    DataError for a data set without ratings and StorageError where `path` cannot be written.
+    """
+    named, metadata = compile_tables(tables)
+    arrow_file.write(path, named, metadata | {"name": name, "source": source})
+    return Store.open(path)
+
+
+def compile_tables(tables: Tables) -> tuple[dict[str, arrow_file.Array], dict[str, str]]:
+    """The store's arrays and the part of its metadata that follows from the content."""
+    ratings = tables.ratings
+    if len(ratings) == 0:
+        raise DataError("the data set holds no ratings; give a file with at least one")
+    user_ids, users = csr.rows_of_ids(ratings.users)
+    movies = tables.movies or _untitled(ratings)
+    movie_ids, movie_rows = _movie_rows(movies, ratings)
+    genre_names, genre_masks = _genre_masks(movies)
+    by_id = np.argsort(movies.ids, kind="stable")
+
+    named: dict[str, arrow_file.Array] = {"user_ids": user_ids, "movie_ids": movie_ids}
+    named |= _indexed(users, movie_rows, ratings.stars, ratings.times, len(movie_ids))
+    named |= {
+        "movie_titles": pa.array([movies.titles[at] for at in by_id], pa.large_string()),
+        "movie_years": movies.years[by_id],
+        "movie_released": _release_days(movies)[by_id],
+        "movie_genres": genre_masks[by_id],
+    }
+    for link, values in movies.links.items():
+        named[f"movie_{link}"] = pa.array([values[at] for at in by_id], pa.large_string())
+    if tables.users is not None:
+        named |= _user_columns(tables.users, user_ids)
+    metadata = {"format": FORMAT, "genres": json.dumps(genre_names)}
+    return named, metadata | summary(named)
+
+
+def restrict(store: Store, keep: NDArray[np.bool_]) -> Store:
+    """A store in memory of some of the ratings, marked in the order of `store.by_user`.
+
+    All movies stay, so movie rows mean the same in both; users without a rating left are gone.
+    """
+    lengths = np.diff(store.by_user.indptr)
+    owners = np.repeat(np.arange(store.user_count), lengths)[keep]
+    kept, users = np.unique(owners, return_inverse=True)
+    named = dict(store.named)
+    for name in [name for name in named if name.startswith("user_")]:
+        values = named[name]
+        if isinstance(values, pa.Array):
+            named[name] = values.take(pa.array(kept))
+    named["user_ids"] = store.user_ids[kept]
+    named |= _indexed(
+        users.astype(np.int32),
+        store.by_user.movies[keep],
+        store.by_user.ratings[keep],
+        store.by_user.times[keep],
+        store.movie_count_total,
+    )
+    return Store(named, store.metadata | summary(named))
+
+
+def _indexed(
+    users: NDArray[np.int32],
+    movies: NDArray[np.int32],
+    stars: NDArray[np.float32],
+    times: NDArray[np.int64],
+    movie_count: int,
+) -> dict[str, arrow_file.Array]:
+    """Ratings (rows, in file order) by user and by movie, with the statistics of both."""
+    user_count = int(users.max()) + 1
+    user_indptr, order = csr.compress(users, user_count)
+    csr.order_by_time(user_indptr, times, order)
+    users, movies, stars = users[order], movies[order], stars[order]
+    positions = (np.arange(len(order)) - user_indptr[users]).astype(np.int32)
+    closing = closing_order(times[order], user_indptr)
+    _, by_closing = csr.compress(closing[users], user_count)
+    movie_indptr, by_movie = csr.compress(movies[by_closing], movie_count)
+    by_movie = by_closing[by_movie]
+    count = np.empty(movie_count, np.int32)
+    mean = np.empty(movie_count, np.float32)
+    liked = np.empty(movie_count, np.int32)
+    csr.movie_statistics(movie_indptr, stars[by_movie], config.LIKED_FROM, count, mean, liked)
+    likes = np.flatnonzero(stars >= config.LIKED_FROM)
+    user_likes_indptr, _ = csr.compress(users[likes], user_count)
+    movie_likes_indptr, likes_by_movie = csr.compress(movies[likes], movie_count)
+    sums = np.add.reduceat(stars.astype(np.float64), user_indptr[:-1])
+    squares = np.add.reduceat(stars.astype(np.float64) ** 2, user_indptr[:-1])
+    return {
+        "user_indptr": user_indptr,
+        "user_movies": movies,
+        "user_ratings": stars,
+        "user_times": times[order],
+        "user_closing": closing,
+        "user_mean": (sums / np.diff(user_indptr)).astype(np.float32),
+        "user_norm": np.sqrt(squares),
+        "user_likes_indptr": user_likes_indptr,
+        "user_likes": movies[likes],
+        "movie_likes_indptr": movie_likes_indptr,
+        "movie_likes": users[likes][likes_by_movie],
+        "movie_indptr": movie_indptr,
+        "movie_users": users[by_movie],
+        "movie_ratings": stars[by_movie],
+        "movie_positions": positions[by_movie],
+        "movie_count": count,
+        "movie_mean": mean,
+        "movie_liked": liked,
+        "movie_percentile": percentiles(count),
+    }
+
+
+def closing_order(times: NDArray[np.int64], indptr: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Each user's rank by the time of their last rating, ties by row."""
+    rank = np.empty(len(indptr) - 1, np.int32)
+    rank[np.argsort(times[indptr[1:] - 1], kind="stable")] = np.arange(len(rank), dtype=np.int32)
+    return rank
+
+
+def summary(named: dict[str, Any]) -> dict[str, str]:
+    """The metadata that follows from the arrays."""
+    stars = named["user_ratings"]
+    return {
+        "digest": _digest(named),
+        "clock": str(int(named["user_times"].max())),
+        "scale": json.dumps([float(stars.min()), float(stars.max())]),
+        "mean_rating": repr(float(stars.mean(dtype=np.float64))),
+    }
+
+
+def _untitled(ratings: Ratings) -> Movies:
+    ids, _ = csr.rows_of_ids(ratings.movies)
+    return Movies(
+        ids=ids,
+        titles=[f"Movie {movie_id}" for movie_id in ids],
+        years=np.zeros(len(ids), np.int16),
+        genres=[()] * len(ids),
+        released=np.full(len(ids), RELEASE_UNKNOWN, np.int32),
+    )
+
+
+def _movie_rows(movies: Movies, ratings: Ratings) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """All known movie ids, ascending, and the row among them of each rating's movie."""
+    known = np.sort(movies.ids)
+    rated, rows = csr.rows_of_ids(ratings.movies)
+    at = np.searchsorted(known, rated)
+    missing = (at == len(known)) | (known[np.minimum(at, len(known) - 1)] != rated)
+    if missing.any():
+        raise DataError(
+            f"{int(missing.sum())} rated movies are not in the movie table, "
+            f"the first is {rated[missing][0]}; complete the table"
+        )
+    return known, at.astype(np.int32)[rows]
+
+
+def _genre_masks(movies: Movies) -> tuple[list[str], NDArray[np.uint64]]:
+    names = sorted({genre for genres in movies.genres for genre in genres})
+    if len(names) > MAX_GENRES:
+        raise DataError(f"{len(names)} genres; at most {MAX_GENRES} can be told apart: merge some")
+    bit = {name: 1 << code for code, name in enumerate(names)}
+    masks = [sum(bit[genre] for genre in set(genres)) for genres in movies.genres]
+    return names, np.array(masks, np.uint64)
+
+
+def _release_days(movies: Movies) -> NDArray[np.int32]:
+    """Days since 1970 of the release; the first of January where only the year is known."""
+    january = (movies.years.astype(np.int64) - 1970).astype("datetime64[Y]")
+    days = january.astype("datetime64[D]").astype(np.int32)
+    days[movies.years == 0] = RELEASE_UNKNOWN
+    return np.where(movies.released == RELEASE_UNKNOWN, days, movies.released)
+
+
+def percentiles(count: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Share of movies with fewer ratings, ties counted half: a true percentile on (0, 1)."""
+    ordered = np.sort(count)
+    below = np.searchsorted(ordered, count, "left")
+    up_to = np.searchsorted(ordered, count, "right")
+    return ((below + up_to) / (2 * max(len(count), 1))).astype(np.float32)
+
+
+def _user_columns(known: Users, user_ids: NDArray[np.uint32]) -> dict[str, arrow_file.Array]:
+    at = {int(user): place for place, user in enumerate(known.ids)}
+    places = [at.get(int(user)) for user in user_ids]
+    return {
+        f"user_{name}": pa.array(
+            ["" if place is None else values[place] for place in places], pa.large_string()
+        )
+        for name, values in known.columns.items()
+    }
+
+
+def content_digest(store: Store) -> str:
+    """The digest computed anew from the mapped arrays; differs from store.digest after damage."""
+    return _digest(store.named)
+
+
+def _digest(named: dict[str, Any]) -> str:
+    hasher = hashlib.blake2b(digest_size=16)
+    for name, values in named.items():
+        hasher.update(name.encode())
+        if isinstance(values, np.ndarray):
+            hasher.update(np.ascontiguousarray(values).data)
+        else:
+            hasher.update("\0".join(values.to_pylist()).encode())
+    return hasher.hexdigest()

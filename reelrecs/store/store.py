@@ -1,0 +1,168 @@
+"""The store: one data set as arrays in mapped memory, and the only place that knows ids.
+
+Rows are positions in ascending order of id. Ratings stand twice: by user in time order (ties by
+file order) and by movie in the order in which its raters closed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from reelrecs.errors import NotFound
+from reelrecs.store import arrow_file
+
+FORMAT = "reelrecs.store/2"
+
+
+@dataclass(frozen=True, slots=True)
+class RatingsByUser:
+    """CSR over users; each user's entries oldest first."""
+
+    indptr: NDArray[np.int64]  # [users + 1]
+    movies: NDArray[np.int32]  # [ratings] movie rows
+    ratings: NDArray[np.float32]  # [ratings] stars
+    times: NDArray[np.int64]  # [ratings] seconds since 1970-01-01 UTC
+
+
+@dataclass(frozen=True, slots=True)
+class RatingsByMovie:
+    """CSC: for each movie who rated it, in the order in which users closed (their last rating)."""
+
+    indptr: NDArray[np.int64]  # [movies + 1]
+    users: NDArray[np.int32]  # [ratings] user rows
+    ratings: NDArray[np.float32]  # [ratings] stars
+    positions: NDArray[np.int32]  # [ratings] place in that user's time order
+
+
+@dataclass(frozen=True, slots=True)
+class Likes:
+    """CSR of likes alone, ratings of config.LIKED_FROM stars or more; both ways round."""
+
+    user_indptr: NDArray[np.int64]  # [users + 1]
+    movies: NDArray[np.int32]  # [likes] movie rows, each user's oldest first
+    movie_indptr: NDArray[np.int64]  # [movies + 1]
+    users: NDArray[np.int32]  # [likes] user rows, ascending for each movie
+
+
+class Store:
+    """A data set opened from its Arrow file; cheap to open, immutable, shared by threads."""
+
+    def __init__(self, named: dict[str, Any], metadata: dict[str, str]) -> None:
+        self.named = named
+        self.metadata = metadata
+        self.name = metadata["name"]
+        self.digest = metadata["digest"]
+        """Identity of the content: equal exactly when all ratings and movies are equal."""
+        self.genres: tuple[str, ...] = tuple(json.loads(metadata["genres"]))
+        self.clock = int(metadata["clock"])
+        """Seconds since 1970 at which the data ends; ages are measured against this."""
+        self.lowest, self.highest = (float(stars) for stars in json.loads(metadata["scale"]))
+        self.mean_rating = float(metadata["mean_rating"])
+        self.by_user = RatingsByUser(
+            named["user_indptr"], named["user_movies"], named["user_ratings"], named["user_times"]
+        )
+        self.by_movie = RatingsByMovie(
+            named["movie_indptr"],
+            named["movie_users"],
+            named["movie_ratings"],
+            named["movie_positions"],
+        )
+        self.likes = Likes(
+            named["user_likes_indptr"],
+            named["user_likes"],
+            named["movie_likes_indptr"],
+            named["movie_likes"],
+        )
+        self.shown: dict[int, Any] = {}
+        """Movies as people see them, by row, kept by `results.movie_of`."""
+        self.user_closing: NDArray[np.int32] = named["user_closing"]
+        """[users] rank by the time of the last rating, 0 = closed first."""
+        self.user_ids: NDArray[np.uint32] = named["user_ids"]
+        self.user_mean: NDArray[np.float32] = named["user_mean"]
+        self.user_norm: NDArray[np.float64] = named["user_norm"]
+        self.movie_ids: NDArray[np.uint32] = named["movie_ids"]
+        self.movie_years: NDArray[np.int16] = named["movie_years"]
+        self.movie_released: NDArray[np.int32] = named["movie_released"]
+        self.movie_genres: NDArray[np.uint64] = named["movie_genres"]
+        self.movie_count: NDArray[np.int32] = named["movie_count"]
+        self.movie_mean: NDArray[np.float32] = named["movie_mean"]
+        self.movie_liked: NDArray[np.int32] = named["movie_liked"]
+        self.movie_percentile: NDArray[np.float32] = named["movie_percentile"]
+        self.movie_titles: pa.Array = named["movie_titles"]
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Map the file; raises arrays.NotReadable unless it is a whole store of this format."""
+        named, metadata = arrow_file.read(path)
+        if metadata.get("format") != FORMAT:
+            raise arrow_file.NotReadable(f"{path} is no {FORMAT} file")
+        try:
+            return cls(named, metadata)
+        except (KeyError, ValueError) as error:
+            raise arrow_file.NotReadable(f"{path} lacks {error}") from error
+
+    @property
+    def user_count(self) -> int:
+        """How many users have rated."""
+        return len(self.user_ids)
+
+    @property
+    def movie_count_total(self) -> int:
+        """How many movies are known, rated or not."""
+        return len(self.movie_ids)
+
+    @property
+    def rating_count(self) -> int:
+        """How many ratings there are."""
+        return len(self.by_user.movies)
+
+    def user_row(self, user_id: int) -> int:
+        """The row of a user; raises NotFound."""
+        row = _row_of(self.user_ids, user_id)
+        if row < 0:
+            raise NotFound(
+                f"no user {user_id} in {self.name}: its {self.user_count:,} users have ids from "
+                f"{self.user_ids[0]} to {self.user_ids[-1]}"
+            )
+        return row
+
+    def movie_row(self, movie_id: int) -> int:
+        """The row of a movie; raises NotFound."""
+        row = _row_of(self.movie_ids, movie_id)
+        if row < 0:
+            raise NotFound(
+                f"no movie {movie_id} in {self.name}: look its id up with search --title"
+            )
+        return row
+
+    def raw_title(self, row: int) -> str:
+        """The title as the data set's file has it, year included."""
+        return str(self.movie_titles[int(row)].as_py())
+
+    def genres_of(self, row: int) -> list[str]:
+        """Genre names of a movie."""
+        return self.genre_names(int(self.movie_genres[row]))
+
+    def genre_names(self, mask: int) -> list[str]:
+        """The genres whose bits are set."""
+        return [name for code, name in enumerate(self.genres) if mask >> code & 1]
+
+    @cached_property
+    def all_titles(self) -> list[str]:
+        """Every raw title, by movie row."""
+        return [str(title) for title in self.movie_titles.to_pylist()]
+
+
+def _row_of(ids: NDArray[np.uint32], wanted: int) -> int:
+    if not 0 <= wanted < 2**32:
+        return -1
+    at = int(np.searchsorted(ids, np.uint32(wanted)))
+    return at if at < len(ids) and ids[at] == wanted else -1

@@ -1,0 +1,184 @@
+"""A linear blend of named columns: every score is the sum of terms that can be shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.errors import ModelError, ScorerError
+from reelrecs.kernels.boosted_trees import Trees, add_trees
+from reelrecs.kernels.jit import frozen
+from reelrecs.pipeline.protocols import FeatureMatrix, Floats
+
+CF = "cf"
+"""The one column no request carries: the service adds the neighbours' prediction itself."""
+
+TREES = "trees"
+"""The term of the forest, where a blend has one."""
+
+TRANSFORMS = ("identity", "log1p", "lead")
+"""What a term does with its column first. A lead is e to the distance from the best of the person's
+candidates: of log votes it is the share of the best one's votes, and being far ahead of all others
+counts beyond the logarithm."""
+
+HANDSET_COLUMNS = {
+    "cf": CF,
+    "genre_overlap": "genre_overlap_score",
+    "collaborative": "collaborative_score",
+    "popularity": "popularity_percentile",
+    "year": "year_preference_score",
+}
+"""Which column each term of `config.HANDSET_WEIGHTS` reads."""
+
+
+class Term(NamedTuple):
+    """One linear term, to be shown."""
+
+    name: str
+    column: str
+    transform: str
+    center: float
+    scale: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blend:
+    """Term j is weight / scale * (f(column) - center), taken in float64 and rounded to float32.
+
+    A forest adds one more term, made of the same f(column). A score is the float32 sum of its terms
+    from left to right and nothing else, so terms that are shown add up to the score to the last
+    bit. With `unit_inputs` every column must be on [0, 1]: what lies outside is refused, never cut,
+    for a count blended as a share ruins the order in silence. Raises ModelError for parameters that
+    cannot be.
+    """
+
+    profile: str
+    names: tuple[str, ...]  # [terms] as shown to people
+    columns: tuple[str, ...]  # [terms] what each reads
+    transforms: tuple[str, ...]  # [terms] of TRANSFORMS
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    unit_inputs: bool = False
+    trees: Trees | None = None  # over the terms' inputs: f(column) of each, as one more term
+
+    def __post_init__(self) -> None:
+        parameters = (self.center, self.scale, self.weights)
+        lengths = {len(self.names), len(self.columns), len(self.transforms), *map(len, parameters)}
+        sound = all(bool(np.isfinite(values).all()) for values in parameters)
+        if (
+            lengths != {max(1, len(self.names))}
+            or not sound
+            or not self.scale.all()
+            or not set(self.transforms) <= set(TRANSFORMS)
+            or len({*self.names, TREES}) <= len(self.names)
+            or not (self.trees is None or _whole(self.trees, len(self.names)))
+        ):
+            raise ModelError(
+                f"blend {self.profile!r} has parameters that cannot be: run train again"
+            )
+
+    @classmethod
+    def handset(cls) -> Blend:
+        """Build the blend of `config.HANDSET_WEIGHTS`; its scores are on [0, 1]."""
+        names = tuple(config.HANDSET_WEIGHTS)
+        return cls(
+            "handset",
+            names,
+            tuple(HANDSET_COLUMNS[name] for name in names),
+            ("identity",) * len(names),
+            np.zeros(len(names)),
+            np.ones(len(names)),
+            np.array(list(config.HANDSET_WEIGHTS.values())),
+            unit_inputs=True,
+        )
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """All terms of a score, in the order in which they add up."""
+        return self.names if self.trees is None else (*self.names, TREES)
+
+    @property
+    def parameters(self) -> list[Term]:
+        """Every linear term, in order."""
+        numbers = (self.center.tolist(), self.scale.tolist(), self.weights.tolist())
+        terms = zip(self.names, self.columns, self.transforms, *numbers, strict=True)
+        return [Term(*term) for term in terms]
+
+    @property
+    def required_columns(self) -> tuple[str, ...]:
+        """What a request must bring: each column once, without the one the service adds."""
+        return tuple(dict.fromkeys(column for column in self.columns if column != CF))
+
+    def apply(
+        self, features: FeatureMatrix, cf: Floats | None, indptr: NDArray[np.int64]
+    ) -> tuple[Floats, FeatureMatrix]:
+        """Scores [rows] and terms [rows, terms]; `cf` is needed where `CF` is a column.
+
+        Rows indptr[p] .. indptr[p+1] - 1 are one person's candidates, among whom leads are told.
+        Raises ScorerError, naming the column, for one that is missing, not finite, or off [0, 1]
+        where the blend asks for that.
+        """
+        values = features.values
+        places = {name: at for at, name in enumerate(features.columns)}
+        if cf is not None:
+            places[CF] = values.shape[1]
+            values = np.column_stack([values, cf])
+        for column in self.columns:
+            if column not in places:
+                raise ScorerError(
+                    f"the blend needs the column {column}, the features have "
+                    f"{', '.join(features.columns) or 'none'}: send it too"
+                )
+        inputs = values[:, [places[column] for column in self.columns]]
+        if self.unit_inputs:
+            self._require((inputs >= 0.0) & (inputs <= 1.0), inputs, "must be on [0, 1]")
+        leads = [transform == "lead" for transform in self.transforms]
+        if any(leads):
+            inputs[:, leads] = leads_of(inputs[:, leads], indptr)
+        logged = [transform == "log1p" for transform in self.transforms]
+        if any(logged):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                inputs[:, logged] = np.log1p(inputs[:, logged])
+        terms = np.empty((len(values), len(self.term_names)), np.float32)
+        terms[:, : len(self.names)] = self.weights / self.scale * (inputs - self.center)
+        if self.trees is not None:
+            grown = np.zeros(len(values), np.float32)
+            add_trees(*frozen(inputs.T, *self.trees), grown)
+            terms[:, -1] = grown
+        self._require(np.isfinite(terms), terms, "must be finite, and above -1 under log1p")
+        return terms.cumsum(axis=1)[:, -1], FeatureMatrix(self.term_names, terms)
+
+    def _require(self, good: NDArray[np.bool_], values: NDArray[np.floating], what: str) -> None:
+        if not good.all():
+            row, at = np.argwhere(~good)[0]
+            raise ScorerError(
+                f"column {self.columns[at]} {what}; row {row} gives {values[row, at]:g}: "
+                "mend the features"
+            )
+
+
+def leads_of(values: Floats, indptr: NDArray[np.int64]) -> Floats:
+    """[rows, columns] of e to the distance from the highest of the same person, in (0, 1]."""
+    counts = np.diff(indptr)
+    highest = np.maximum.reduceat(values, indptr[:-1][counts > 0])
+    leads: Floats = np.exp(values - np.repeat(highest, counts[counts > 0], axis=0))
+    return leads
+
+
+def _whole(trees: Trees, inputs: int) -> bool:
+    """Whether every question is about an input and every answer leads to a leaf."""
+    columns, thresholds, leaves = trees
+    return bool(
+        columns.ndim == 2
+        and columns.shape == thresholds.shape
+        and leaves.shape == (len(columns), 1 << columns.shape[1])
+        and ((columns >= 0) & (columns < inputs)).all()
+        and np.isfinite(thresholds).all()
+        and np.isfinite(leaves).all()
+    )

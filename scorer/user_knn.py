@@ -1,0 +1,124 @@
+"""User-based collaborative filtering over the store: whose taste is near, and what it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.errors import ModelError
+from reelrecs.kernels import knn
+from reelrecs.kernels.knn import Neighbours, SparseRows
+from reelrecs.pipeline.protocols import Floats, Rows
+from reelrecs.store.store import Store
+
+if TYPE_CHECKING:
+    from reelrecs.scorer.sklearn_knn import SklearnNearest
+
+BACKENDS = ("kernel", "sklearn")
+"""Who finds the neighbours: the numba kernel or scikit-learn, with the same result."""
+
+
+class Person(NamedTuple):
+    """Somebody to score for: a history, and the user row that is themselves or -1."""
+
+    row: int
+    movies: Rows  # [h] distinct
+    ratings: Floats  # [h]
+
+
+class People(NamedTuple):
+    """Several persons as CSR."""
+
+    rows: Rows  # [people] own user rows, -1 for those the store does not hold
+    histories: SparseRows  # movies and stars
+
+    @classmethod
+    def of(cls, persons: Sequence[Person]) -> People:
+        """Line the persons up; one alone is not copied."""
+        indptr = np.zeros(len(persons) + 1, np.int64)
+        np.cumsum([len(person.movies) for person in persons], out=indptr[1:])
+        if len(persons) == 1:
+            movies, ratings = persons[0].movies, persons[0].ratings
+        else:
+            movies = np.concatenate([np.zeros(0, np.int32), *(one.movies for one in persons)])
+            ratings = np.concatenate([np.zeros(0, np.float32), *(one.ratings for one in persons)])
+        rows = np.array([person.row for person in persons], np.int32)
+        return cls(rows, SparseRows(indptr, movies, ratings))
+
+
+def stored_person(store: Store, row: int) -> Person:
+    """Take a user of the store with all their ratings, as views."""
+    start, stop = store.by_user.indptr[row], store.by_user.indptr[row + 1]
+    return Person(row, store.by_user.movies[start:stop], store.by_user.ratings[start:stop])
+
+
+@dataclass(frozen=True, slots=True)
+class KnnSettings:
+    """What can be chosen about the neighbours; it is saved with the model."""
+
+    k: int = config.NEIGHBOURS
+    shrinkage: float = config.CF_SHRINKAGE
+    backend: str = "kernel"
+
+    def __post_init__(self) -> None:
+        if self.k < 1 or not 0.0 <= self.shrinkage < np.inf or self.backend not in BACKENDS:
+            raise ModelError(
+                f"{self.k} neighbours, shrinkage {self.shrinkage}, backend {self.backend!r} cannot "
+                f"be: at least 1, at least 0, one of {', '.join(BACKENDS)}"
+            )
+
+
+class UserKnn:
+    """Neighbours and predictions over one store; stateless between calls, safe for threads."""
+
+    def __init__(self, store: Store, settings: KnnSettings) -> None:
+        self.settings = settings
+        self._store = store
+        self._by_user = SparseRows(
+            store.by_user.indptr, store.by_user.movies, store.by_user.ratings
+        )
+        self._by_movie = SparseRows(
+            store.by_movie.indptr, store.by_movie.users, store.by_movie.ratings
+        )
+        rated = store.movie_count > 0
+        self._prior = np.where(rated, store.movie_mean, store.mean_rating).astype(np.float64)
+
+    def neighbours(self, people: People) -> Neighbours:
+        """Find the k nearest users of each person; see kernels.knn.nearest."""
+        if self.settings.backend == "sklearn":
+            return self._sklearn.nearest(people.histories, people.rows, self.settings.k)
+        return knn.nearest(
+            people.histories, people.rows, self._by_movie, self._store.user_norm, self.settings.k
+        )
+
+    def scores(self, people: People, indptr: NDArray[np.int64], movies: Rows) -> Floats:
+        """Predict stars for everybody's candidates, on [0, 1] between the data's extremes.
+
+        `indptr` [people + 1] says whose candidates are whose. Where the data knows one star value
+        only, all scores are 0. The cut at 0 and 1 takes away rounding and nothing else, for a mean
+        of stars lies between them.
+        """
+        stars = knn.predict(
+            self.neighbours(people),
+            self._by_user,
+            self._prior,
+            self.settings.shrinkage,
+            indptr,
+            movies,
+        )
+        lowest, highest = self._store.lowest, self._store.highest
+        stars -= lowest
+        stars /= (highest - lowest) or 1.0
+        return np.clip(stars, 0.0, 1.0, out=stars).astype(np.float32)
+
+    @cached_property
+    def _sklearn(self) -> SklearnNearest:
+        from reelrecs.scorer.sklearn_knn import SklearnNearest
+
+        return SklearnNearest(self._by_user, self._store.movie_count_total)

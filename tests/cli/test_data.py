@@ -1,0 +1,138 @@
+"""`reelrecs-fast data ...` in this process, and its data sets put to use."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import reelrecs
+from reelrecs import data
+from reelrecs.cli import run
+from reelrecs.datasets import locate
+from reelrecs.errors import DataError
+from reelrecs.store.build import open_store
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def done(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, str]:
+    """What a command that succeeds prints on stdout and stderr."""
+    code = run(arguments)
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    return out, err
+
+
+def failed(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
+    """The one line of a command that fails with this code and prints no data."""
+    assert run(arguments) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+def write_csv(folder: Path, name: str = "mine.csv", extra: str = "") -> Path:
+    rows = [f"u{u:02},i{i:02},{2.5 + (u * i) % 6 / 2},{1000 * u + i}"
+            for u in range(1, 13) for i in range(u, u + 15)]  # fmt: skip
+    path = folder / name
+    path.write_text("user_id,item_id,rating,timestamp\n" + "\n".join(rows) + "\n" + extra)
+    return path
+
+
+def test_list_names_every_set(capsys: pytest.CaptureFixture[str]) -> None:
+    out, _ = done(capsys, "data", "list", "--format", "json")
+    listed = {entry["name"]: entry for entry in json.loads(out)}
+    assert listed["ml-1m"]["md5"] == "c4d9eecfca2ab87c1945afe126590906"
+    assert listed["ml-latest"]["md5"] == "not pinned"
+    assert done(capsys, "data", "list")[0].count("files.grouplens.org") == len(listed) == 8
+
+
+def test_info_tells_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    out, _ = done(capsys, "--data-dir", str(data.SAMPLE), "data", "info", "--format", "json")
+    facts = json.loads(out)
+    assert (facts["ratings"], facts["users"], facts["movies"]) == (100_004, 671, 9066)
+    assert (facts["first"], facts["last"]) == ("1995-01-09", "2016-10-16")
+
+
+def test_build_from_ones_own_csv_and_recommend_from_it(
+    capsys: pytest.CaptureFixture[str], here: Path
+) -> None:
+    out, err = done(capsys, "data", "build", "--ratings", str(write_csv(here)))
+    assert out == "mine.arrow\n"
+    assert "user = user_id, item = item_id, rating = rating, time = timestamp" in err
+    assert "user ids are text: numbered 1 to 12" in err
+    out, _ = done(capsys, "--data-dir", "mine.arrow", "recommend", "--user-id", "1", "--limit", "3")
+    assert "i1" in out
+    store = open_store(locate(Path("mine.arrow")))
+    assert store.named["user_name"].to_pylist()[:2] == ["u01", "u02"]
+    assert "already" in failed(capsys, 2, "--data-dir", "mine.arrow", "data", "build")
+
+
+def test_bad_lines_stop_or_are_kept_apart(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    path = write_csv(here, extra="u01,i01\nu01,i01,nine,5\nu01,i01,5.0,99999\n")
+    line = failed(capsys, 3, "data", "build", "--ratings", str(path))
+    assert "mine.csv, line 182" in line
+    assert not (here / "mine.arrow").exists()
+    _, err = done(capsys, "data", "build", "--ratings", str(path), "--on-error", "skip")
+    assert "1 x missing field" in err
+    assert "1 x not a number" in err
+    assert "1 x duplicate (user, movie), the later kept" in err
+    kept = (here / "rejected-lines.txt").read_text().splitlines()
+    assert [line.split("\t")[-1] for line in kept] == ["u01,i01", "u01,i01,nine,5"]
+
+
+def test_skipping_holds_for_a_movielens_folder_too(
+    capsys: pytest.CaptureFixture[str], here: Path
+) -> None:
+    folder = here / "ml-mine"
+    folder.mkdir()
+    (folder / "movies.csv").write_text("movieId,title,genres\n2,Two (1990),Drama\n")
+    (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,2,3,4\nbad\n2,2,3,4\n")
+    assert "line 3" in failed(capsys, 3, "--data-dir", str(folder), "data", "info")
+    done(capsys, "--data-dir", str(folder), "data", "build", "--on-error", "skip",
+         "--rejected", "out.txt")  # fmt: skip
+    assert (here / "out.txt").read_bytes().endswith(b"\tbad\n")
+    out, _ = done(capsys, "--data-dir", str(folder), "data", "info", "--format", "json")
+    assert json.loads(out)["ratings"] == 2
+
+
+def test_synthesize_makes_a_data_set_and_a_report(
+    capsys: pytest.CaptureFixture[str], here: Path
+) -> None:
+    out, err = done(capsys, "--data-dir", str(data.SAMPLE), "data", "synthesize", "--ratings",
+                    "150000", "--output", "big.arrow", "--format", "json")  # fmt: skip
+    assert {row["of"] for row in json.loads(out)["degrees"]} == {"users", "movies"}
+    assert "big.arrow" in err
+    out, _ = done(capsys, "--data-dir", "big.arrow", "data", "info", "--format", "json")
+    assert json.loads(out)["ratings"] == pytest.approx(150_000, rel=0.1)
+    assert "ask for" in failed(capsys, 2, "data", "synthesize", "--ratings", "3")
+
+
+def test_other_failures_are_one_line(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    write_csv(here)
+    assert "no file" in failed(capsys, 3, "data", "build", "--ratings", "absent.csv")
+    assert ".arrow" in failed(capsys, 2, "data", "build", "--ratings", "mine.csv", "--output", "x")
+    assert "there are" in failed(capsys, 2, "data", "download", "netflix")
+    assert "no http" in failed(capsys, 9, "data", "download", "ml-1m", "--mirror", "ftp://x")
+    (here / "torn.arrow").write_bytes(b"ARROW1 and no more")
+    assert "no whole store" in failed(capsys, 3, "--data-dir", "torn.arrow", "data", "info")
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_a_table_in_memory_is_a_data_set(make: type) -> None:
+    users, items = np.divmod(np.arange(180), 15)
+    table = make({"user": users + 1, "item": users + items, "rating": 2.5 + (users * items) % 6 / 2,
+                  "ts": np.arange(180)})  # fmt: skip
+    with reelrecs.open(table) as engine:
+        assert engine.store.rating_count == 180
+        assert len(engine.recommend(3, limit=2).items) == 2
+    with pytest.raises(DataError, match="give a pandas"):
+        reelrecs.open(7)

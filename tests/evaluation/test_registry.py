@@ -1,0 +1,181 @@
+"""The engine measured from outside: what is evaluated is what people are shown."""
+
+import contextlib
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reelrecs.engine import Engine
+from reelrecs.errors import DataError, InvalidRequest
+from reelrecs.evaluation import System, evaluate, implicit_baselines, registry, saved_runs, splits
+from reelrecs.evaluation.candidate_recall import SERVED, UNION, candidate_recall
+from reelrecs.evaluation.diversity_tradeoff import diversity_tradeoff
+from reelrecs.pipeline.runner import Trace
+from reelrecs.stages.filters import GenrePreferenceFilter
+from reelrecs.store.store import Store
+from tests.worlds import random_triples, store_of
+
+
+@pytest.fixture(scope="module")
+def world() -> Store:
+    return store_of(random_triples(8, users=80, movies=120, most=60))
+
+
+def test_the_evaluated_list_is_the_list_as_shown(world: Store) -> None:
+    with Engine(world, diversity=0.3) as engine:
+        system = registry.EngineSystem("it", engine)
+        users = np.arange(world.user_count, dtype=np.int32)
+        scores = system.scores(users)
+        for user in users:
+            shown = engine.recommend(int(world.user_ids[user]), 20)
+            ids = [item.movie.movie_id for item in shown]
+            order = np.argsort(-scores[user], kind="stable")[: len(ids)]
+            assert world.movie_ids[order].tolist() == ids
+            candidates = engine.pipeline.candidates(system.query(int(user)), Trace())
+            ranked = scores[user][np.isfinite(scores[user])]
+            assert len(ranked) == len(candidates)
+
+
+def test_an_engine_that_finds_nothing_ranks_nothing() -> None:
+    alone = store_of([(1, 1, 4.0), (1, 2, 4.0)])
+    with Engine(alone) as engine:
+        scores = registry.EngineSystem("it", engine).scores(np.zeros(1, np.int32))
+    assert np.isneginf(scores).all()
+
+
+def test_evaluate_takes_names_and_factories(world: Store) -> None:
+    class Backwards(System):
+        name = "another name"
+
+        def __init__(self, store: Store) -> None:
+            self._count = store.movie_count
+
+        def scores(self, users: np.ndarray) -> np.ndarray:
+            return np.tile(-self._count.astype(float), (len(users), 1))
+
+    seen: list[str] = []
+    by_name = evaluate(world, ["popularity", "handset"], protocol="validation", k=5)
+    own = evaluate(world, {"backwards": Backwards}, "validation", 5, report=seen.append)
+    assert [result.system for result in (*by_name, *own)] == ["popularity", "handset", "backwards"]
+    assert by_name[0].setting == own[0].setting
+    assert by_name[0].intervals["HR@5"].mean > own[0].intervals["HR@5"].mean
+    assert by_name[0].intervals["novelty"].mean < own[0].intervals["novelty"].mean
+    assert any("backwards: fitting" in line for line in seen)
+    again = evaluate(world, ["handset"], protocol="validation", k=5)[0]
+    for name, values in by_name[1].per_user.items():
+        np.testing.assert_array_equal(values, again.per_user[name])
+
+
+def test_unknown_and_absent_systems_are_refused_before_any_work(
+    world: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"no system 'nope': choose from .*, popularity"):
+        evaluate(world, ["popularity", "nope"])
+    with pytest.raises(InvalidRequest, match=r"no pipeline 'ease': choose from .*handset"):
+        registry.pipelines_by_name(["ease"])
+    with pytest.raises(InvalidRequest, match="no system named"):
+        evaluate(world, [])
+    monkeypatch.setattr(implicit_baselines, "installed", lambda: False)
+    assert "als" not in registry.default_systems()
+    with pytest.raises(InvalidRequest, match=r"reelrecs\[baselines\]"):
+        evaluate(world, ["popularity", "als"])
+
+
+@pytest.mark.skipif(not implicit_baselines.installed(), reason="implicit is not installed")
+def test_implicit_ranks_better_than_chance(world: Store) -> None:
+    assert {"als", "bm25"} <= set(registry.default_systems())
+    for result in evaluate(world, ["als", "bm25"], k=10):
+        assert result.intervals["HR@10"].mean > 10 / 120
+
+
+def test_data_too_small_to_cut_is_said(world: Store) -> None:
+    with pytest.raises(DataError, match="too small"):
+        evaluate(store_of([(1, 1, 4.0), (2, 1, 3.0)]), ["popularity"])
+
+
+def test_candidate_recall_equals_what_the_pipeline_hands_on(world: Store) -> None:
+    split = splits.temporal(world, 0.2)
+
+    def strict(train: Store) -> registry.EngineSystem:
+        return registry.EngineSystem(
+            "strict", Engine(train, filters=[GenrePreferenceFilter(train)])
+        )
+
+    rows = candidate_recall(split, strict)
+    by_source = {row.source: row for row in rows}
+    assert list(by_source) == ["thunder", "phoenix", UNION]
+    recall, counts = [], []
+    with contextlib.closing(strict(split.train)) as system:
+        for place, user in enumerate(split.users):
+            query = system.query(int(user))
+            movies = set(system.engine.pipeline.candidates(query, Trace()).movies.tolist())
+            wanted = split.targets[split.indptr[place] : split.indptr[place + 1]].tolist()
+            recall.append(len(movies & set(wanted)) / len(wanted))
+            counts.append(len(movies))
+    served = by_source[UNION]
+    assert served.recall[SERVED].mean == pytest.approx(np.mean(recall))
+    assert served.candidates[SERVED] == pytest.approx(np.mean(counts))
+    assert served.candidates[SERVED] == served.candidates["+ genre_preference"]
+    assert served.candidates[SERVED] < served.candidates["already_rated"]
+    for row in rows:
+        for name, one in row.recall.items():
+            assert one.mean <= by_source[UNION].recall[name].mean
+            assert one.mean <= row.recall["already_rated"].mean
+    assert by_source["thunder"].recall["already_rated"].mean > 0
+
+
+def test_strength_buys_diversity_and_zero_is_the_order_of_scores(world: Store) -> None:
+    split = splits.last_out(world)
+    strengths = [0.0, 0.3, 0.9]
+    none, some, much = diversity_tradeoff(split, registry.PIPELINES["handset"], strengths, 10)
+    variety = [point.intervals["diversity"].mean for point in (none, some, much)]
+    assert variety[0] < variety[1] < variety[2]
+    assert none.ndcg_difference.mean == 0.0
+    change = much.intervals["NDCG@10"].mean - none.intervals["NDCG@10"].mean
+    assert much.ndcg_difference.mean == pytest.approx(change)
+
+    def plain(train: Store) -> registry.EngineSystem:
+        return registry.EngineSystem("plain", Engine(train, diversity=0.3))
+
+    shown = evaluate(world, {"plain": plain})[0]
+    for name in ("HR@10", "NDCG@10", "diversity", "novelty"):
+        assert some.intervals[name].mean == pytest.approx(shown.intervals[name].mean)
+    with pytest.raises(InvalidRequest, match="strength from 0 to 1"):
+        diversity_tradeoff(split, registry.PIPELINES["handset"], [2.0], 10)
+
+
+def test_kept_values_come_back_and_pair_up(world: Store, tmp_path: Path) -> None:
+    results = evaluate(world, ["popularity", "item-knn"])
+    both, one = tmp_path / "both.parquet", tmp_path / "one.parquet"
+    saved_runs.save(both, results)
+    saved_runs.save(one, results[1:])
+    setting, values = saved_runs.load(both)
+    assert setting == results[0].setting
+    np.testing.assert_array_equal(values["item-knn"]["NDCG@10"], results[1].per_user["NDCG@10"])
+    (same,) = saved_runs.compare_files(both, one)
+    assert (same.ours, same.differences["HR@10"].mean) == ("item-knn", 0.0)
+    lone = tmp_path / "lone.parquet"
+    saved_runs.save(lone, results[:1])
+    (pair,) = saved_runs.compare_files(one, lone)
+    assert (pair.ours, pair.theirs) == ("item-knn", "popularity")
+    difference = results[1].per_user["MRR"] - results[0].per_user["MRR"]
+    assert pair.differences["MRR"].mean == pytest.approx(difference.mean())
+
+
+def test_runs_that_do_not_pair_are_refused(world: Store, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    result = evaluate(world, ["popularity"])[0]
+    saved_runs.save(first, [result])
+    saved_runs.save(second, evaluate(world, ["popularity"], protocol="validation"))
+    with pytest.raises(InvalidRequest, match="differ in digest"):
+        saved_runs.compare_files(first, second)
+    saved_runs.save(second, [dataclasses.replace(result, system=name) for name in ("x", "y")])
+    with pytest.raises(InvalidRequest, match="share no system"):
+        saved_runs.compare_files(first, second)
+    second.write_bytes(first.read_bytes()[:-20])
+    with pytest.raises(DataError, match="write it anew"):
+        saved_runs.compare_files(first, second)
+    with pytest.raises(DataError, match="cannot be read"):
+        saved_runs.compare_files(first, tmp_path / "none.parquet")

@@ -1,0 +1,159 @@
+"""The loop over stages: nothing lost, nothing reordered, relaxing said aloud."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reelrecs.pipeline.protocols import Candidates, FeatureMatrix, Peers, Query, Taste
+from reelrecs.pipeline.runner import Pipeline, Trace, merge
+
+
+def query_for(limit: int) -> Query:
+    nothing = np.zeros(0, np.int32)
+    return Query(
+        limit=limit,
+        user_row=-1,
+        movies=nothing,
+        ratings=np.zeros(0, np.float32),
+        times=np.zeros(0, np.int64),
+        liked=nothing,
+        find_taste=lambda: Taste(3.5, np.zeros(0, np.float32), np.zeros(0, np.int64), 0, 0),
+        find_peers=lambda: Peers(nothing, nothing, nothing, nothing),
+    )
+
+
+def batch(movies: list[int], channel: str) -> Candidates:
+    rows = np.array(movies, np.int32)
+    return Candidates(rows, (channel,), (rows[:, None] + 1).astype(np.float32))
+
+
+class FixedSource:
+    def __init__(self, name: str, movies: list[int]) -> None:
+        self.name, self.movies = name, movies
+
+    def find(self, query: Query) -> Candidates:
+        return batch(self.movies, f"{self.name}.all")
+
+
+class BelowFilter:
+    def __init__(self, name: str, bound: int) -> None:
+        self.name, self.bound = name, bound
+
+    def keep(self, query: Query, candidates: Candidates) -> np.ndarray:
+        return candidates.movies < self.bound
+
+
+class RowFeature:
+    def features(self, query: Query, candidates: Candidates) -> FeatureMatrix:
+        return FeatureMatrix(("row",), candidates.movies[:, None].astype(np.float32))
+
+
+class RowScorer:
+    def score(self, query: Query, candidates: Candidates) -> Candidates:
+        assert candidates.features is not None
+        return replace(
+            candidates, scores=candidates.features.column("row"), terms=candidates.features
+        )
+
+
+class BestFirst:
+    def rerank(self, query: Query, candidates: Candidates) -> np.ndarray:
+        return np.argsort(-candidates.scores)[: query.limit]
+
+
+def pipeline_of(*filters: BelowFilter, relax: tuple[str, ...] = ()) -> Pipeline:
+    return Pipeline(
+        [FixedSource("a", [1, 3, 5]), FixedSource("b", [3, 4])],
+        filters,
+        [RowFeature()],
+        RowScorer(),
+        BestFirst(),
+        relax,
+    )
+
+
+def test_a_run_finds_filters_scores_and_ranks() -> None:
+    ranked, trace = pipeline_of(BelowFilter("below5", 5)).run(query_for(2))
+    assert ranked.movies.tolist() == [4, 3]
+    assert ranked.channels == ("a.all", "b.all")
+    assert ranked.strength.tolist() == [[0, 5], [4, 4]]
+    assert trace.found == {"a": 3, "b": 2}
+    assert trace.why_removed(5) == ["below5"]
+    assert trace.why_removed(4) == []
+    assert set(trace.seconds) == {"a", "b", "merge", "filter", "features", "score", "rerank"}
+
+
+def test_filters_are_relaxed_in_order_and_only_as_far_as_needed() -> None:
+    two = (BelowFilter("below4", 4), BelowFilter("below2", 2), BelowFilter("below5", 5))
+    ranked, trace = pipeline_of(*two, relax=("below2", "below4", "below5")).run(query_for(2))
+    assert trace.relaxed == ("below2",)
+    assert ranked.movies.tolist() == [3, 1]
+    ranked, trace = pipeline_of(*two, relax=("below2", "below4")).run(query_for(4))
+    assert trace.relaxed == ("below2", "below4")
+    assert ranked.movies.tolist() == [4, 3, 1], "below5 is not named, so it holds"
+
+
+def test_an_empty_pipeline_answers_an_empty_list() -> None:
+    ranked, _ = pipeline_of(BelowFilter("none", 0)).run(query_for(3))
+    assert len(ranked) == 0
+
+
+def test_a_scorer_that_reorders_is_caught() -> None:
+    class Reorders(RowScorer):
+        def score(self, query: Query, candidates: Candidates) -> Candidates:
+            return super().score(query, candidates.take(np.arange(len(candidates))[::-1]))
+
+    bad = replace(pipeline_of(), scorer=Reorders())
+    with pytest.raises(RuntimeError, match="changed which candidates"):
+        bad.run(query_for(2))
+
+
+def test_a_scorer_that_loses_a_candidate_is_caught() -> None:
+    class Loses(RowScorer):
+        def score(self, query: Query, candidates: Candidates) -> Candidates:
+            return super().score(query, candidates.take(np.arange(len(candidates) - 1)))
+
+    with pytest.raises(RuntimeError, match="changed which candidates"):
+        replace(pipeline_of(), scorer=Loses()).run(query_for(2))
+
+
+def test_a_filter_of_the_wrong_length_is_caught() -> None:
+    class Short(BelowFilter):
+        def keep(self, query: Query, candidates: Candidates) -> np.ndarray:
+            return np.ones(1, np.bool_)
+
+    with pytest.raises(RuntimeError, match="filter short"):
+        pipeline_of(Short("short", 1)).run(query_for(2))
+
+
+MOVIES = st.lists(st.integers(0, 30), unique=True, max_size=12)
+
+
+@given(st.lists(MOVIES, max_size=4))
+def test_merge_keeps_every_movie_and_channel_once(lists: list[list[int]]) -> None:
+    merged = merge([batch(movies, f"s{at}.x") for at, movies in enumerate(lists)])
+    assert merged.movies.tolist() == sorted({movie for movies in lists for movie in movies})
+    for at, movies in enumerate(lists):
+        column = merged.strength[:, merged.channels.index(f"s{at}.x")]
+        assert merged.movies[column > 0].tolist() == sorted(movies)
+
+
+def test_take_cuts_every_array_alike() -> None:
+    ranked, _ = pipeline_of().run(query_for(4))
+    cut = ranked.take(np.array([2, 0]))
+    assert cut.movies.tolist() == [ranked.movies[2], ranked.movies[0]]
+    assert cut.features is not None
+    assert cut.features.values[:, 0].tolist() == cut.movies.tolist()
+    assert cut.scores is not None
+    assert cut.scores.tolist() == cut.movies.tolist()
+
+
+def test_time_is_added_up_by_stage() -> None:
+    trace = Trace()
+    assert trace.timed("x", lambda: 3) == 3
+    once = trace.seconds["x"]
+    trace.timed("x", lambda: 3)
+    assert trace.seconds["x"] > once

@@ -1,0 +1,268 @@
+"""The server as its clients meet it: answers, statuses, addresses."""
+
+import socket
+import tempfile
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from reelrecs import config
+from reelrecs.errors import AddressError
+from reelrecs.pipeline.protocols import FeatureMatrix
+from reelrecs.proto import (
+    recommendations_pb2,
+    recommendations_pb2_grpc,
+    scorer_pb2,
+    scorer_pb2_grpc,
+)
+from reelrecs.scorer import address as address_module
+from reelrecs.scorer import service, wire
+from reelrecs.scorer.model import ScoringModel
+from reelrecs.scorer.user_knn import People, stored_person
+from tests.worlds import random_triples, store_of
+
+NAMES = ("reelrecs.v1.ScorerService", "recommendations.MLScorer")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return ScoringModel.handset(store_of(random_triples(8), movie_count=65))
+
+
+@pytest.fixture(scope="module")
+def channel(model):
+    with (
+        service.start(model, "127.0.0.1:0") as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        yield channel
+
+
+@pytest.fixture
+def stub(channel):
+    return scorer_pb2_grpc.ScorerServiceStub(channel)
+
+
+@pytest.fixture
+def compatible(channel):
+    return recommendations_pb2_grpc.MLScorerStub(channel)
+
+
+def request_of(model, count=6, **changes):
+    values = np.random.default_rng(0).random((count, 10), dtype=np.float32)
+    parts = {
+        "users": [scorer_pb2.User(user_id=1, candidates=count)],
+        "movie_ids": range(1, count + 1),
+        "features": wire.matrix_message(FeatureMatrix(wire.CANDIDATE_COLUMNS, values)),
+    }
+    return scorer_pb2.ScoreRequest(**{**parts, **changes})
+
+
+def refusal(call, request):
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request, timeout=5)
+    assert "\n" not in caught.value.details()
+    return caught.value.code().name, caught.value.details()
+
+
+def test_scores_are_the_models(model, stub):
+    request = request_of(model, dataset_digest=model.store.digest)
+    response = stub.Score(request, timeout=5)
+    scores, terms = model.score_batch(
+        People.of([stored_person(model.store, 0)]),
+        [6],
+        np.arange(6, dtype=np.int32),
+        wire.matrix_of(request.features),
+    )
+    assert list(response.scores) == scores.tolist()
+    assert response.terms.values == terms.values.tobytes()
+    assert list(response.terms.columns) == list(config.HANDSET_WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "said"),
+    [
+        ({"users": [scorer_pb2.User(user_id=999, candidates=6)]}, "NOT_FOUND", "no user 999"),
+        ({"movie_ids": [1, 2, 3, 4, 5, 999]}, "NOT_FOUND", "no movie 999"),
+        ({"movie_ids": [1]}, "INVALID_ARGUMENT", "make them agree"),
+        ({"users": []}, "INVALID_ARGUMENT", "make them agree"),
+        ({"users": [scorer_pb2.User(candidates=6)]}, "INVALID_ARGUMENT", "without id"),
+        ({"features": scorer_pb2.FeatureMatrix(rows=6)}, "INVALID_ARGUMENT", "needs the column"),
+        (
+            {"features": scorer_pb2.FeatureMatrix(rows=6, columns=["a"], values=b"x")},
+            "INVALID_ARGUMENT",
+            "takes 24 bytes",
+        ),
+        ({"dataset_digest": "0123456789"}, "FAILED_PRECONDITION", "other data (01234567)"),
+    ],
+)
+def test_refusals_have_their_status_and_one_line(model, stub, changes, status, said):
+    code, line = refusal(stub.Score, request_of(model, **changes))
+    assert code == status
+    assert said in line
+
+
+def test_a_feature_off_its_scale_is_refused_by_name(model, stub):
+    request = request_of(model)
+    matrix = wire.matrix_of(request.features)
+    values = matrix.values.copy()
+    values[4, matrix.columns.index("popularity_percentile")] = 87.0
+    packed = wire.matrix_message(FeatureMatrix(matrix.columns, values))
+    code, line = refusal(stub.Score, request_of(model, features=packed))
+    assert code == "INVALID_ARGUMENT"
+    assert "popularity_percentile must be on [0, 1]; row 4 gives 87" in line
+
+
+class Faulty(ScoringModel):
+    """A model with a bug."""
+
+    def score_batch(self, *_):
+        raise ZeroDivisionError("a bug")
+
+
+def test_a_bug_is_internal_and_never_a_score(model, caplog):
+    faulty = Faulty(model.store, model.blend, model.settings)
+    with (
+        service.start(faulty, "127.0.0.1:0") as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        code, line = refusal(scorer_pb2_grpc.ScorerServiceStub(channel).Score, request_of(model))
+    assert code == "INTERNAL"
+    assert "a fault of the service" in line
+    assert "a request failed" in caplog.text
+
+
+def test_describe_names_data_and_model(model, stub):
+    said = stub.Describe(scorer_pb2.DescribeRequest(), timeout=5)
+    assert (said.dataset, said.dataset_digest) == ("world", model.store.digest)
+    assert (said.users, said.movies, said.ratings) == (40, 65, model.store.rating_count)
+    assert said.profile == "handset"
+    assert list(said.required_columns) == list(model.blend.required_columns)
+    assert {term.name: term.weight for term in said.terms} == pytest.approx(config.HANDSET_WEIGHTS)
+    assert said.version
+
+
+WHOLE_NUMBERS = ("similar_users_count", "rating_count", "movie_year")
+
+
+def old_candidates(count):
+    rng = np.random.default_rng(1)
+    return [
+        recommendations_pb2.CandidateFeatures(
+            movie_id=movie,
+            **{
+                name: 7 if name in WHOLE_NUMBERS else float(rng.random())
+                for name in wire.CANDIDATE_COLUMNS
+            },
+        )
+        for movie in range(1, count + 1)
+    ]
+
+
+def test_a_client_of_the_old_contract_gets_the_same_scores_in_its_order(model, stub, compatible):
+    asked = old_candidates(6)[::-1]
+    request = recommendations_pb2.ScoreRequest(user_id=1, features=asked)
+    old = list(compatible.ScoreCandidates(request, timeout=5).scores)
+    packed = wire.matrix_message(wire.candidate_matrix(asked))
+    new = request_of(model, movie_ids=range(6, 0, -1), features=packed)
+    assert old == list(stub.Score(new, timeout=5).scores)
+    assert len(set(old)) == 6
+
+
+def test_its_counts_keep_their_order_instead_of_clamping(compatible):
+    asked = old_candidates(1) * 3
+    request = recommendations_pb2.ScoreRequest(user_id=1, features=asked)
+    for one, count in zip(request.features, (40.0, 400.0, 80.0), strict=True):
+        one.collaborative_score = count
+    scores = compatible.ScoreCandidates(request, timeout=5).scores
+    assert scores[0] < scores[2] < scores[1]
+    assert scores[1] - scores[0] == pytest.approx(0.2 * 360 / 500, abs=1e-6)
+
+
+def test_its_unknown_user_and_movie_are_not_found(compatible):
+    ask = compatible.ScoreCandidates
+    request = recommendations_pb2.ScoreRequest(user_id=999)
+    code, line = refusal(ask, request)
+    assert code == "NOT_FOUND"
+    assert "no user 999" in line
+    request = recommendations_pb2.ScoreRequest(user_id=1, features=old_candidates(6))
+    request.features[3].movie_id = 999
+    code, line = refusal(ask, request)
+    assert code == "NOT_FOUND"
+    assert "no movie 999" in line
+    assert list(ask(recommendations_pb2.ScoreRequest(user_id=1), timeout=5).scores) == []
+
+
+def test_health_and_reflection_answer(channel):
+    health = health_pb2_grpc.HealthStub(channel)
+    for name in ("", *NAMES):
+        answer = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    (answer,) = stub.ServerReflectionInfo(asked, timeout=5)
+    assert set(NAMES) <= {one.name for one in answer.list_services_response.service}
+
+
+def test_a_port_in_use_is_an_address_error(model):
+    with (
+        service.start(model, "127.0.0.1:0") as server,
+        pytest.raises(AddressError, match=r"cannot listen at .*: address already in use; choose"),
+    ):
+        service.start(model, server.address)
+
+
+def test_of_two_servers_that_race_for_a_port_one_fails(model, monkeypatch):
+    monkeypatch.setattr(address_module, "free", lambda _: None)
+    with (
+        service.start(model, "127.0.0.1:0") as server,
+        pytest.raises(AddressError, match="cannot listen at"),
+    ):
+        service.start(model, server.address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "nonsense", "127.0.0.1", "127.0.0.1:65536", ":50051", "a b:1", "http://a:1", "unix:",
+     "unix:" + "x" * 200, "127.0.0.1:-1"],
+)  # fmt: skip
+def test_a_senseless_address_is_an_address_error(model, address):
+    with pytest.raises(AddressError, match="is no address: give HOST:PORT"):
+        service.start(model, address)
+
+
+def test_an_address_of_another_machine_is_an_address_error(model):
+    with pytest.raises(AddressError, match=r"cannot listen at 192\.0\.2\.1:50051: cannot assign"):
+        service.start(model, "192.0.2.1:50051")
+
+
+def test_a_unix_socket_in_use_is_left_to_its_owner(model):
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"unix:{folder}/s"
+        with service.start(model, address) as server:
+            assert server.address == address
+            with pytest.raises(AddressError, match="already in use"):
+                service.start(model, address)
+            with grpc.insecure_channel(address) as channel:
+                stub = scorer_pb2_grpc.ScorerServiceStub(channel)
+                assert stub.Describe(scorer_pb2.DescribeRequest(), timeout=5).dataset == "world"
+
+
+def test_a_dead_socket_is_replaced_and_a_file_is_not(model):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "s"
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(path))
+        with service.start(model, f"unix:{path}"):
+            assert path.is_socket()
+        path.unlink(missing_ok=True)
+        path.write_text("precious")
+        with pytest.raises(AddressError, match="a file is in its place"):
+            service.start(model, f"unix:{path}")
+        assert path.read_text() == "precious"
+        with pytest.raises(AddressError, match="there is no folder"):
+            service.start(model, f"unix:{folder}/none/s")

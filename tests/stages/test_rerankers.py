@@ -1,0 +1,131 @@
+"""The diversity re-ranker: nothing lost or doubled, order by score when off, variety when on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reelrecs import config
+from reelrecs.errors import InvalidRequest, ScorerError
+from reelrecs.kernels.rerank import marginal_relevance
+from reelrecs.pipeline.protocols import Candidates
+from reelrecs.stages.rerankers import DiversityReranker
+from reelrecs.stages.user_context import build_query
+from tests.worlds import random_triples, store_of
+
+STORE = store_of(random_triples(7), movie_count=130)
+QUERY = build_query(STORE, 0, 20)
+SCORED = st.dictionaries(
+    st.integers(0, STORE.movie_count_total - 1), st.integers(0, 64), max_size=40
+)
+STRENGTHS = st.sampled_from([0.0, 0.1, 0.5, 1.0])
+
+
+def scored(levels, scale=1.0, shift=0.0):
+    rows = np.array(list(levels), np.int32)
+    scores = np.array(list(levels.values()), np.float32) / np.float32(64)
+    return Candidates(rows, scores=scores * np.float32(scale) + np.float32(shift))
+
+
+def by_ids(levels):
+    return scored({STORE.movie_row(movie): level for movie, level in levels.items()})
+
+
+@given(SCORED, STRENGTHS, st.integers(1, 50))
+def test_a_list_is_of_candidates_none_twice_none_too_many(levels, strength, limit):
+    order = DiversityReranker(STORE, strength).rerank(replace(QUERY, limit=limit), scored(levels))
+    assert len(order) == min(limit, len(levels))
+    assert len(set(order.tolist())) == len(order)
+    assert all(0 <= at < len(levels) for at in order)
+
+
+@given(SCORED, st.integers(1, 50))
+def test_without_strength_it_is_the_order_of_scores(levels, limit):
+    order = DiversityReranker(STORE, 0.0).rerank(replace(QUERY, limit=limit), scored(levels))
+    wanted = sorted(levels, key=lambda row: (-levels[row], row))[:limit]
+    assert [list(levels)[at] for at in order] == wanted
+
+
+@given(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=1, max_size=30))
+def test_without_strength_no_difference_is_too_small(scores):
+    rows = np.arange(len(scores), dtype=np.int32)
+    batch = Candidates(rows, scores=np.array(scores, np.float32))
+    order = DiversityReranker(STORE, 0.0).rerank(replace(QUERY, limit=30), batch)
+    assert order.tolist() == sorted(rows.tolist(), key=lambda row: (-scores[row], row))
+
+
+@given(SCORED.filter(bool), STRENGTHS)
+def test_the_best_candidate_always_comes_first(levels, strength):
+    first = DiversityReranker(STORE, strength).rerank(QUERY, scored(levels))[0]
+    if strength < 1:
+        assert list(levels)[first] == min(levels, key=lambda row: (-levels[row], row))
+
+
+@given(SCORED, STRENGTHS, st.sampled_from([0.25, 8.0, 1024.0]), st.sampled_from([-64.0, 0, 8.0]))
+def test_strength_means_the_same_on_any_scale(levels, strength, scale, shift):
+    stage = DiversityReranker(STORE, strength)
+    plain, moved = scored(levels), scored(levels, scale, shift)
+    assert stage.rerank(QUERY, plain).tolist() == stage.rerank(QUERY, moved).tolist()
+
+
+@given(SCORED, STRENGTHS, st.randoms(use_true_random=False))
+def test_the_order_of_arrival_does_not_matter(levels, strength, random):
+    stage = DiversityReranker(STORE, strength)
+    rows = list(levels)
+    random.shuffle(rows)
+    mixed = {row: levels[row] for row in rows}
+    one, other = stage.rerank(QUERY, scored(levels)), stage.rerank(QUERY, scored(mixed))
+    assert [list(levels)[at] for at in one] == [rows[at] for at in other]
+
+
+@given(SCORED.filter(bool), st.sampled_from([0.02, 0.1, 0.5, 0.9, 1.0]), st.integers(1, 8))
+def test_who_is_out_of_reach_is_left_out_without_a_change(levels, strength, limit):
+    """The list is that of the kernel over all candidates."""
+    batch = scored(levels)
+    relevance = batch.scores.astype(np.float64) - batch.scores.min()
+    order = marginal_relevance(
+        relevance / (relevance.max() or 1.0),
+        batch.movies,
+        STORE.movie_genres[batch.movies],
+        STORE.movie_years[batch.movies],
+        strength,
+        config.ERA_SPAN,
+        config.DIVERSITY_ERA_SHARE,
+        limit,
+    )
+    found = DiversityReranker(STORE, strength).rerank(replace(QUERY, limit=limit), batch)
+    assert found.tolist() == order.tolist()
+
+
+def test_variety_displaces_more_of_the_same():
+    # movies 6, 66 and 126 are the same genre and year; 24 shares neither with them
+    levels = {6: 64, 66: 62, 126: 60, 24: 58, 100: 0}
+    batch = by_ids(levels)
+    ids = list(levels)
+    query = replace(QUERY, limit=2)
+    for strength, wanted in ((0.0, [6, 66]), (0.01, [6, 66]), (0.5, [6, 24])):
+        order = DiversityReranker(STORE, strength).rerank(query, batch)
+        assert [ids[at] for at in order] == wanted
+
+
+def test_movies_of_one_era_are_alike_too():
+    # 18 (1968) shares no genre with 20 (1970) or 50 (2000); 50 scores less but is of another era
+    levels = {18: 64, 20: 40, 50: 39, 100: 0}
+    order = DiversityReranker(STORE, 0.5).rerank(replace(QUERY, limit=2), by_ids(levels))
+    assert [list(levels)[at] for at in order] == [18, 50]
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
+def test_a_strength_outside_its_range_is_refused(strength):
+    with pytest.raises(InvalidRequest, match="strength from 0 to 1"):
+        DiversityReranker(STORE, strength)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+@pytest.mark.parametrize("scores", [None, np.array([1, np.nan], np.float32)])
+def test_candidates_without_a_score_are_an_error(strength, scores):
+    batch = Candidates(np.array([0, 1], np.int32), scores=scores)
+    with pytest.raises(ScorerError):
+        DiversityReranker(STORE, strength).rerank(QUERY, batch)

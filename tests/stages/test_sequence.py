@@ -1,0 +1,176 @@
+"""Sequence evidence as a stage: finite, blind to the user's own future, heard by the source."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from reelrecs import config
+from reelrecs.kernels.sequence_knn import CHANNELS
+from reelrecs.kernels.streak import genre_and_era
+from reelrecs.learning.train import fit_base_models
+from reelrecs.stages.sequence_model import COLUMNS, SequenceFeatures, SequenceModel, SequenceSource
+from reelrecs.stages.user_context import build_query, query_of_history
+from reelrecs.store.build import restrict
+from reelrecs.store.store import Store
+from tests.learning.test_markov_chain import scores_of
+from tests.worlds import Triple, random_triples, store_of, triples
+
+NOBODY = np.zeros(0, np.int64)
+
+
+def model_of(store: Store) -> SequenceModel:
+    return SequenceModel(store, fit_base_models(store, NOBODY, lambda _: None))
+
+
+@pytest.fixture(scope="module")
+def world() -> SequenceModel:
+    return model_of(store_of(random_triples(9, users=60, movies=50), 55))
+
+
+@given(triples())
+def test_every_value_is_finite_for_everybody(made: Sequence[Triple]) -> None:
+    model = model_of(store_of(made, 17))
+    everything = np.arange(model.store.movie_count_total, dtype=np.int32)
+    for user in range(-1, min(model.store.user_count, 3)):
+        nothing = np.zeros(0, np.int32)
+        query = (
+            build_query(model.store, user, 5)
+            if user >= 0
+            else query_of_history(model.store, nothing, nothing, nothing, 5)
+        )
+        values = SequenceFeatures(model).describe(query, everything)
+        assert values.shape == (len(everything), len(COLUMNS))
+        assert np.isfinite(values).all()
+        SequenceSource(model).find(query)
+
+
+def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
+    """What the store holds of a user beyond the query's history must not show in any column."""
+    store = world.store
+    user = int(np.argmax(np.diff(store.by_user.indptr)))
+    start, stop = store.by_user.indptr[user], store.by_user.indptr[user + 1]
+    cut = stop - 5
+    past = query_of_history(
+        store,
+        store.by_user.movies[start:cut],
+        store.by_user.ratings[start:cut],
+        store.by_user.times[start:cut],
+        5,
+        user,
+    )
+    future = np.zeros(store.movie_count_total, np.bool_)
+    future[store.by_user.movies[cut:stop]] = True
+    keep = np.ones(store.rating_count, np.bool_)
+    keep[cut:stop] = False
+    blind = model_of(restrict(store, keep))
+    everything = np.arange(store.movie_count_total, dtype=np.int32)
+    seeing = SequenceModel(store, {**world.matrices, **_named(blind)})
+    ours = SequenceFeatures(seeing).describe(past, everything, future)
+    theirs = SequenceFeatures(blind).describe(build_query(blind.store, user, 5), everything)
+    closing = {"crowd.recent", "fit.genre"}
+    for column, name in enumerate(COLUMNS):
+        if name not in closing:
+            np.testing.assert_allclose(
+                ours[:, column], theirs[:, column], rtol=1e-4, atol=1e-5, err_msg=name
+            )
+
+
+def _named(model: SequenceModel) -> dict[str, np.ndarray]:
+    chain = model.chain
+    parts = {"inputs": chain.inputs, "outputs": chain.outputs, "mix": chain.mix, "bias": chain.bias}
+    return {**parts, **model.matrices, "kept": model.kept}
+
+
+def test_columns_follow_their_definitions(world: SequenceModel) -> None:
+    store = world.store
+    query = build_query(store, 3, 5)
+    everything = np.arange(store.movie_count_total, dtype=np.int32)
+    votes = world.evidence(query).votes
+
+    def summed(name: str, decay: float, most: int) -> np.ndarray:
+        total = np.zeros(store.movie_count_total)
+        for back, movie in enumerate(query.movies[::-1][:most].tolist()):
+            if movie in world.kept:
+                row = world.matrices[name][world.kept.tolist().index(movie)]
+                total[world.kept] += decay**back * row
+        return total
+
+    rank = int(store.user_closing[3])
+    recent = np.zeros(store.movie_count_total)
+    for user in range(store.user_count):
+        if -300 <= store.user_closing[user] - rank < 300:
+            recent[store.by_user.movies[slice(*store.by_user.indptr[user : user + 2])]] += 1
+    genre, era = (np.empty(len(everything), np.float32) for _ in range(2))
+    last = query.movies[::-1][:12]
+    genre_and_era(
+        store.movie_genres,
+        store.movie_years,
+        world.genre_share,
+        last,
+        0.85,
+        0.7,
+        everything,
+        genre,
+        era,
+    )
+    expected = {
+        **{f"sequence.{name}": np.log(votes[:, at] + 1e-4) for at, name in enumerate(CHANNELS)},
+        "model.step": np.log(np.maximum(summed("step", 0.8, 31), 0) + 0.003) * 2,
+        "model.pairs": np.log(summed("pairs", 0.96, 60) + 1e-3),
+        "crowd.popularity": np.log(store.movie_count + 1) / 8,
+        "crowd.recent": np.log((recent + 2) / (store.movie_count + 2)) * 2,
+        "fit.genre": np.log(genre) / 4,
+        "model.chain": scores_of(world.chain, query.movies) / 2,
+        "model.ease": summed("ease", 1.0, 300) * 8,
+        "fit.era": era / 4,
+        "crowd.popularity_by_length": np.log(store.movie_count + 1) * np.log(len(query.movies)) * 2,
+    }
+    found = SequenceFeatures(world).describe(query, everything)
+    assert tuple(expected) == COLUMNS
+    for at, (name, values) in enumerate(expected.items()):
+        np.testing.assert_allclose(found[:, at], values, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def test_features_do_not_depend_on_the_order_of_candidates(world: SequenceModel) -> None:
+    query = build_query(world.store, 3, 5)
+    movies = np.arange(40, dtype=np.int32)
+    shuffled = np.random.default_rng(0).permutation(movies).astype(np.int32)
+    features = SequenceFeatures(world)
+    np.testing.assert_array_equal(
+        features.describe(query, movies)[shuffled], features.describe(query, shuffled)
+    )
+
+
+def test_the_source_finds_unwatched_movies_that_the_evidence_names(world: SequenceModel) -> None:
+    query = build_query(world.store, 3, 5)
+    found = SequenceSource(world).find(query)
+    assert len(found) > 10
+    assert not set(found.movies.tolist()) & set(query.movies.tolist())
+    assert (found.strength.max(axis=1) > 0).all()
+    assert (np.diff(found.movies) > 0).all()
+
+
+def test_a_long_list_finds_enough_candidates() -> None:
+    store = store_of(random_triples(4, users=40, movies=400, most=30), 405)
+    model = model_of(store)
+    one, usual, long = (
+        SequenceSource(model).find(build_query(store, 3, limit)) for limit in (1, 20, 150)
+    )
+    np.testing.assert_array_equal(one.movies, usual.movies)
+    for channel, most in enumerate(config.SEQUENCE_CANDIDATES):
+        assert 0 < np.count_nonzero(usual.strength[:, channel]) <= most
+    assert (usual.strength == 0).any(), "what a channel did not find has no strength there"
+    assert len(long) >= 300, "twice as many as the list is long"
+
+
+def test_evidence_is_worked_out_once_per_query(world: SequenceModel) -> None:
+    query = build_query(world.store, 3, 5)
+    assert world.evidence(query) is world.evidence(query)
+    assert world.evidence(query) is not world.evidence(replace(query, scratch={}))
+
+
+def test_each_channel_has_its_column() -> None:
+    assert COLUMNS[: len(CHANNELS)] == tuple(f"sequence.{channel}" for channel in CHANNELS)

@@ -1,0 +1,275 @@
+"""People the store does not hold get what stored people get, and the clueless something good."""
+
+import json
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reelrecs import config
+from reelrecs.cli import run
+from reelrecs.engine import Engine
+from reelrecs.errors import InvalidRequest, NotFound
+from reelrecs.histories import History, TitleFinder, history_of_file, history_of_likes
+from reelrecs.store.build import restrict
+from reelrecs.store.store import Store
+from tests.worlds import random_triples, store_of
+
+
+def history_of_user(store: Store, user_id: int) -> History:
+    row = store.user_row(user_id)
+    rated = store.by_user
+    mine = slice(int(rated.indptr[row]), int(rated.indptr[row + 1]))
+    return History(
+        store.movie_ids[rated.movies[mine]].tolist(),
+        rated.ratings[mine].tolist(),
+        rated.times[mine].tolist(),
+    )
+
+
+def without_user(store: Store, user_id: int) -> Store:
+    """The store as it would be had this user never rated, but for what is counted of movies.
+
+    What movies have in ratings stays, for a list differs where a movie's mean does.
+    """
+    keep = np.repeat(store.user_ids != user_id, np.diff(store.by_user.indptr))
+    rest = restrict(store, keep)
+    counted = ("movie_count", "movie_mean", "movie_liked", "movie_percentile")
+    return Store(
+        rest.named | {name: store.named[name] for name in counted},
+        rest.metadata | {name: store.metadata[name] for name in ("mean_rating", "scale", "clock")},
+    )
+
+
+@pytest.mark.parametrize("user_id", [15, 73, 430])
+def test_a_removed_user_is_given_the_list_they_had(sample_engine: Engine, user_id: int) -> None:
+    """Fold-in is the stored user's code path: only their own row is missing, and it never counts.
+
+    Scores and terms agree to the last bit.
+    """
+    store = sample_engine.store
+    with Engine(store) as engine, Engine(without_user(store, user_id)) as bereft:
+        stored = engine.recommend(user_id, 40, explain=True)
+        folded = bereft.recommend_for(history_of_user(store, user_id), 40, explain=True)
+    assert folded.user_id is None
+    assert folded.to_dict()["user_id"] is None
+    for there, here in zip(stored, folded, strict=True):
+        assert (there.movie, there.score, there.sources) == (here.movie, here.score, here.sources)
+        assert there.explanation is not None
+        assert here.explanation is not None
+        assert there.explanation.contributions == here.explanation.contributions
+        assert there.explanation.found_by == here.explanation.found_by
+        assert there.explanation.similar_users == here.explanation.similar_users
+
+
+def test_without_times_the_order_given_is_the_order_of_watching(sample_engine: Engine) -> None:
+    timed = history_of_user(sample_engine.store, 15)
+    untimed = History(timed.movie_ids, timed.ratings)
+    assert (
+        sample_engine.recommend_for(untimed).to_dict()["recommendations"]
+        == sample_engine.recommend_for(timed).to_dict()["recommendations"]
+    )
+
+
+def test_history_is_never_recommended(sample_engine: Engine) -> None:
+    seen = [1, 260, 318, 296, 593]
+    ids = {one.movie.movie_id for one in sample_engine.recommend_for(History(seen, [5.0] * 5), 300)}
+    assert len(ids) == 300
+    assert not ids & set(seen)
+
+
+def test_somebody_new_gets_what_is_loved_and_of_all_kinds(sample_engine: Engine) -> None:
+    store = sample_engine.store
+    items = sample_engine.recommend_for(History(), explain=True)
+    rows = [store.movie_row(item.movie.movie_id) for item in items]
+    assert len(rows) == 20
+    assert np.median(store.movie_percentile[rows]) > 0.95
+    assert store.movie_mean[rows].min() >= 3.5
+    assert len({genre for item in items for genre in item.movie.genres}) >= 12
+    assert len({(item.movie.year or 0) // 10 for item in items}) >= 5
+    assert items.trace.relaxed == ()
+    assert all(item.explanation.because_you_liked == [] for item in items if item.explanation)
+
+
+def test_somebody_new_is_offered_more_variety_unless_a_strength_is_asked_for(
+    sample_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def repeated(engine: Engine) -> int:
+        """Pairs of movies in the list that share a genre."""
+        kinds = [set(item.movie.genres) for item in engine.recommend_for(History(), 10)]
+        return sum(bool(a & b) for a, b in combinations(kinds, 2))
+
+    store = sample_engine.store
+    with Engine(store, diversity=0.0) as asked:
+        off = asked.recommend_for(History(), 30)
+        assert all(a.score >= b.score for a, b in pairwise(off))
+        plain = repeated(asked)
+    monkeypatch.setattr(config, "HANDSET_DIVERSITY", 0.0)
+    with Engine(store) as engine:
+        assert repeated(engine) < plain
+        ranked = engine.recommend(15, 30)
+        assert all(a.score >= b.score for a, b in pairwise(ranked))
+
+
+@pytest.mark.parametrize(
+    ("history", "error", "said"),
+    [
+        (History([1, 2], [5.0]), InvalidRequest, "one rating and one time for each"),
+        (History([1, 1], [5.0, 4.0]), InvalidRequest, "rates a movie twice"),
+        (History([1], [0.0]), InvalidRequest, "the rating 0: give stars above 0, up to 5"),
+        (History([1], [8.0]), InvalidRequest, "the rating 8: give stars"),
+        (History([1], [float("nan")]), InvalidRequest, "the rating nan"),
+        (History([999999], [5.0]), NotFound, "no movie 999999 in ml-latest-small"),
+        (History([-1], [5.0]), NotFound, "no movie -1"),
+    ],
+)
+def test_impossible_histories_are_refused(
+    sample_engine: Engine, history: History, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        sample_engine.recommend_for(history)
+
+
+@pytest.mark.parametrize("limit", [0, 501])
+def test_impossible_limits_are_refused(sample_engine: Engine, limit: int) -> None:
+    with pytest.raises(InvalidRequest, match="1 to 500"):
+        sample_engine.recommend_for(History(), limit)
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "said"),
+    [
+        ("Toy Story (1995)", "Toy Story (1995)", ""),
+        ("toy story 1995", "Toy Story (1995)", ""),
+        ("Heat", "Heat (1995)", ""),
+        ("the matrix", "Matrix, The (1999)", ""),
+        ("Matrix, The", "Matrix, The (1999)", ""),
+        ("star wars", "Star Wars: Episode IV - A New Hope (1977)", "'star wars' is taken as Star"),
+        ("Cinderella", "Cinderella (1950)", "it could be Cinderella (1997)"),
+    ],
+)
+def test_titles_find_the_best_known_and_say_what_else_they_fit(
+    sample_engine: Engine, text: str, title: str, said: str
+) -> None:
+    heard: list[str] = []
+    row = TitleFinder(sample_engine.store).row(text, heard.append)
+    assert sample_engine.store.raw_title(row) == title
+    assert bool(heard) == bool(said)
+    assert said in "".join(heard)
+
+
+def test_likes_are_five_stars_in_the_order_given_each_once(sample_engine: Engine) -> None:
+    liked = history_of_likes(sample_engine.store, ["Heat", "Toy Story", "heat (1995)"], print)
+    assert (liked.movie_ids, liked.ratings, liked.times) == ([6, 1], [5.0, 5.0], None)
+    with pytest.raises(NotFound, match="no title in ml-latest-small holds 'qqqzz'"):
+        history_of_likes(sample_engine.store, ["Heat", "qqqzz"], print)
+
+
+def test_likes_stay_on_the_scale_of_the_data() -> None:
+    store = store_of([(1, 1, 1.0), (2, 1, 0.5)])
+    assert history_of_likes(store, ["Film 1"], print).ratings == [1.0]
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.csv"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_is_a_history_in_the_order_of_time(sample_engine: Engine, tmp_path: Path) -> None:
+    path = written(tmp_path, "movieId,rating,timestamp\n6,4,300\n1,5,100\n260,3,200\n")
+    assert history_of_file(sample_engine.store, path, print) == History(
+        [1, 260, 6], [5.0, 3.0, 4.0], [100, 200, 300]
+    )
+
+
+def test_a_file_of_titles_is_the_same_history(sample_engine: Engine, tmp_path: Path) -> None:
+    path = written(tmp_path, 'title,rating\n"Matrix, The (1999)",4.5\nToy Story,2\n')
+    assert history_of_file(sample_engine.store, path, print) == History([2571, 1], [4.5, 2.0])
+
+
+def test_a_movie_rated_again_counts_as_it_was_rated_last(
+    sample_engine: Engine, tmp_path: Path
+) -> None:
+    heard: list[str] = []
+    path = written(tmp_path, "movieId,rating,timestamp\n1,5,300\n1,2,100\n6,4,200\n6,3,200\n")
+    history = history_of_file(sample_engine.store, path, heard.append)
+    assert history == History([6, 1], [3.0, 5.0], [200, 300])
+    assert heard == ["mine.csv rates 2 movies again: the latest counts"]
+
+
+def test_movies_that_the_data_does_not_hold_are_left_out_aloud(
+    sample_engine: Engine, tmp_path: Path
+) -> None:
+    heard: list[str] = []
+    path = written(tmp_path, "movieId,rating\n999999,5\n1,4\n4294967296,2\n")
+    assert history_of_file(sample_engine.store, path, heard.append) == History([1], [4.0])
+    assert heard == [
+        "2 of 3 movies of mine.csv are not in ml-latest-small and left out: 999999 (line 2), "
+        "4294967296 (line 4)"
+    ]
+    path = written(tmp_path, "movieId,rating\n999999,5\n")
+    with pytest.raises(NotFound, match="holds none of the 1 movies"):
+        history_of_file(sample_engine.store, path, heard.append)
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    assert run(["recommend", "--format", "json", *arguments]) == 0
+    document: dict[str, object] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def test_the_command_line_knows_three_ways_beside_user_ids(
+    sample_engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, "title,rating\nToy Story (1995),5\nHeat (1995),5\n")
+    by_file = told(capsys, "--ratings", str(path))
+    by_titles = told(capsys, "--like", "Toy Story (1995)", "--like", "heat")
+    assert by_file == by_titles
+    assert by_file["user_id"] is None
+    api = sample_engine.recommend_for(History([1, 6], [5.0, 5.0]), explain=True)
+    assert by_file == json.loads(json.dumps(api.to_dict()))
+    new = told(capsys, "--new-user")
+    assert new == json.loads(
+        json.dumps(sample_engine.recommend_for(History(), explain=True).to_dict())
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "said"),
+    [
+        (2, [], "give exactly one of --user-id U, --ratings FILE, --like"),
+        (2, ["--user-id", "1", "--new-user"], "give exactly one"),
+        (2, ["--like", "Heat", "--ratings", "x"], "give exactly one"),
+        (3, ["--ratings", "/nowhere/mine.csv"], "/nowhere/mine.csv is no file"),
+        (4, ["--user-id", "99999"], "no user 99999"),
+        (4, ["--user-id", "99999"], "give --ratings, --like or --new-user"),
+        (4, ["--like", "Heat", "--like", "qqqzz"], "holds 'qqqzz'"),
+        (2, ["--new-user", "--limit", "0"], "1 to 500"),
+    ],
+)
+def test_mistakes_are_one_line_and_a_code(
+    capsys: pytest.CaptureFixture[str], code: int, arguments: list[str], said: str
+) -> None:
+    assert run(["recommend", *arguments]) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_a_choice_of_title_is_said_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["recommend", "--like", "star wars", "--limit", "2"]) == 0
+    printed = capsys.readouterr()
+    assert "'star wars' is taken as Star Wars: Episode IV" in printed.err
+    assert len(printed.out.splitlines()) == 3
+
+
+def test_a_world_of_two_tastes_is_folded_in_by_taste() -> None:
+    store = store_of(random_triples(3, users=200, movies=100, most=60))
+    with Engine(store, diversity=0.0) as engine:
+        for parity in (0, 1):
+            liked = [movie for movie in range(2, 40) if movie % 2 == parity]
+            items = engine.recommend_for(History(liked, [5.0] * len(liked)), 5)
+            assert np.mean([item.movie.movie_id % 2 == parity for item in items]) >= 0.8
