@@ -16,19 +16,21 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from reelrecs import config
+from reelrecs.config import LEARNED
 from reelrecs.datasets import Dataset, locate
 from reelrecs.datasets.files import open_files
 from reelrecs.datasets.ratings import HIGHEST_STARS, LOWEST_STARS
 from reelrecs.datasets.text import read_bytes
-from reelrecs.engine import Engine, load_model, model_path
+from reelrecs.engine import Engine
 from reelrecs.kernels import knn, parse
 from reelrecs.kernels.knn import SparseRows
-from reelrecs.pipeline.protocols import Candidates, Query
-from reelrecs.pipeline.runner import Trace
-from reelrecs.profiles import LEARNED
+from reelrecs.learning.model_folder import load_model, model_path
+from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.query import Query
+from reelrecs.pipeline.trace import Trace
 from reelrecs.scorer import wire
 from reelrecs.stages.user_context import build_query
-from reelrecs.store.build import open_store
+from reelrecs.store.cache import open_store
 from reelrecs.store.store import Store
 
 RATINGS_FILES = {

@@ -29,7 +29,7 @@ def describe(
 
     All arrays but the first run over all movies of the store. Year preference halves with every
     `half_life` years away from `era` and is `year_unknown` where either year is 0.
-    """
+    """  # noqa: E501
     matrix = np.empty((len(movies), 10), np.float32)
     _describe(
         movies,

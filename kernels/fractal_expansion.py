@@ -125,7 +125,7 @@ def _count(indptr, limits, first, seed, start, lengths):  # type: ignore[no-unty
 
 
 @kernel
-def _fill(indptr, movies, stars, times, movie_count, limits, first, seed, start, stop, out_movies, out_stars, out_times):  # type: ignore[no-untyped-def]  # noqa: E501  # fmt: skip
+def _fill(indptr, movies, stars, times, movie_count, limits, first, seed, start, stop, out_movies, out_stars, out_times):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
     users = len(indptr) - 1
     place = 0
     for row in range(start, stop):

@@ -2,7 +2,7 @@
 
 A batch is some whole sequences laid end to end: `starts` and `lengths` cut them out of `movies`,
 and a row is one position with the position after it as its target.
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reelrecs import config
+from reelrecs.atomic_write import write_whole
 from reelrecs.datasets.files import Folder
 from reelrecs.datasets.text import id_of, whole_lines
 from reelrecs.engine import Engine, check_limit
 from reelrecs.errors import DataError, NotFound, StorageError
 from reelrecs.kernels import pool
-from reelrecs.store.arrow_file import write_whole
 
 SCHEMA = pa.schema(
     [

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+HANDSET, LEARNED = "handset", "learned"
+PROFILES = (LEARNED, HANDSET)
+"""Names of the profiles: which stages make a list and what ranks it."""
+
 LIKED_FROM = 4.0
 """Stars from which a rating means "liked": the usual cut on a five-star scale."""
 

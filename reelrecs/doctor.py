@@ -11,9 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from reelrecs.datasets import locate
-from reelrecs.engine import Engine, load_model
+from reelrecs.engine import Engine
 from reelrecs.errors import ReelRecsError
-from reelrecs.store.build import cache_folder, content_digest, open_store
+from reelrecs.learning.model_folder import load_model
+from reelrecs.store.build import content_digest
+from reelrecs.store.cache import cache_folder, open_store
 
 PACKAGES = ("numba", "numpy", "pyarrow", "scipy", "scikit-learn", "grpcio", "protobuf", "click")
 

@@ -15,9 +15,11 @@ from reelrecs.errors import InvalidRequest
 from reelrecs.explanations import explain as explain_ranked
 from reelrecs.histories import History, query_of_person
 from reelrecs.kernels import pool
-from reelrecs.pipeline.protocols import Filter, Query, Scorer, Source
+from reelrecs.learning.model_folder import load_model, model_path
+from reelrecs.pipeline.protocols import Filter, Scorer, Source
+from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
-from reelrecs.profiles import HANDSET, PROFILES, filters_by_name, profile_of
+from reelrecs.profiles import filters_by_name, profile_of
 from reelrecs.results import Movie, RecommendationList, UserProfile, movie_of, recommendations_of
 from reelrecs.scorer.client import GrpcScorer
 from reelrecs.scorer.embedded import EmbeddedScorer
@@ -25,11 +27,13 @@ from reelrecs.scorer.model import ScoringModel
 from reelrecs.similar import SimilarMovies, similar_movies
 from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.stages.user_context import build_query
-from reelrecs.store.build import open_store, store_of
+from reelrecs.store.build import store_of
+from reelrecs.store.cache import open_store
 from reelrecs.store.store import Store
 
 EMBEDDED = "embedded"
 """The scorer hosted by this process on a private address."""
+
 
 Report = Callable[[str], None]
 
@@ -183,25 +187,6 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def load_model(store: Store, models_dir: Path, profile: str | None = None) -> ScoringModel:
-    """The model of a profile; None: the trained one if it is there, else the hand-set one.
-
-    Raises ModelError for a trained model that is absent, damaged or of other data, and
-    InvalidRequest for a profile that does not exist.
-    """
-    if profile not in (None, *PROFILES):
-        raise InvalidRequest(f"no profile {profile!r}: choose from {', '.join(PROFILES)}")
-    path = model_path(store, models_dir)
-    if profile == HANDSET or (profile is None and not path.exists()):
-        return ScoringModel.handset(store)
-    return ScoringModel.load(path, store)
-
-
-def model_path(store: Store, models_dir: Path) -> Path:
-    """Where a data set's model stands: beside a store of that name, if need be, and not over it."""
-    return models_dir / f"{store.name}.model.arrow"
 
 
 def train_model(

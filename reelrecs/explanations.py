@@ -9,7 +9,8 @@ import numpy as np
 
 from reelrecs import config
 from reelrecs.kernels.explain import co_like_cosine
-from reelrecs.pipeline.protocols import Candidates, Query
+from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.query import Query
 from reelrecs.results import Reason, movie_of
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.store.store import Store

@@ -13,7 +13,7 @@ from reelrecs.datasets.imports.personal_file import Rated, RatedMovies, read_rat
 from reelrecs.datasets.ratings import HIGHEST_STARS
 from reelrecs.datasets.titles import TitleIndex, folded, release_year, search_key
 from reelrecs.errors import InvalidRequest, NotFound
-from reelrecs.pipeline.protocols import Query
+from reelrecs.pipeline.query import Query
 from reelrecs.results import movie_of
 from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store

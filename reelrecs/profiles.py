@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reelrecs import config
+from reelrecs.config import HANDSET, LEARNED
 from reelrecs.errors import InvalidRequest
 from reelrecs.pipeline.protocols import Featurizer, Filter, Source
 from reelrecs.scorer.model import ScoringModel
@@ -16,12 +17,11 @@ from reelrecs.stages.filters import (
     MinimumRatingFilter,
     RecencyFilter,
 )
-from reelrecs.stages.sequence_model import SequenceFeatures, SequenceModel, SequenceSource
+from reelrecs.stages.sequence_features import SequenceFeatures
+from reelrecs.stages.sequence_model import SequenceModel
+from reelrecs.stages.sequence_source import SequenceSource
 from reelrecs.stages.sources import PhoenixSource, ShortHistorySource, ThunderSource
 from reelrecs.store.store import Store
-
-HANDSET, LEARNED = "handset", "learned"
-PROFILES = (LEARNED, HANDSET)
 
 
 @dataclass(frozen=True, slots=True)

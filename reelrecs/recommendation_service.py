@@ -12,7 +12,7 @@ from reelrecs.errors import InvalidRequest, ScorerError
 from reelrecs.histories import History
 from reelrecs.proto import recommendation_pb2, recommendation_pb2_grpc
 from reelrecs.results import Movie, Reason, Recommendation, RecommendationList
-from reelrecs.scorer.service import STATUSES, Guest, Statuses, answer
+from reelrecs.scorer.server import STATUSES, Service, Statuses, answer
 
 SERVICE = recommendation_pb2.DESCRIPTOR.services_by_name["RecommendationService"].full_name
 
@@ -45,11 +45,11 @@ class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServic
         return _response(result, self._engine.store.digest)
 
 
-def guest(engine: Engine) -> Guest:
-    """The service, to be hosted by `scorer.service.start`; the engine must outlive the server."""
+def recommendation_service(engine: Engine) -> Service:
+    """The service, for `reelrecs.scorer.server.start`; the engine must outlive the server."""
     servicer = RecommendationServicer(engine)
     add: Any = recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server
-    return Guest(SERVICE, lambda server: add(servicer, server))
+    return Service(SERVICE, lambda server: add(servicer, server))
 
 
 def _history(message: Any) -> History:

@@ -8,8 +8,8 @@ from itertools import compress
 from typing import Any
 
 from reelrecs.datasets.titles import shown_title
-from reelrecs.pipeline.protocols import Candidates
-from reelrecs.pipeline.runner import Trace
+from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.trace import Trace
 from reelrecs.store.store import Store
 
 

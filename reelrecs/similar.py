@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.kernels import co_likes
-from reelrecs.pipeline.protocols import Rows
+from reelrecs.pipeline.candidates import Rows
 from reelrecs.results import Movie, movie_of
 from reelrecs.store.store import Store
 

@@ -12,7 +12,8 @@ import grpc
 
 from reelrecs import config
 from reelrecs.errors import ScorerError
-from reelrecs.pipeline.protocols import Candidates, Query
+from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.query import Query
 from reelrecs.proto import scorer_pb2_grpc
 from reelrecs.scorer import address as addresses
 from reelrecs.scorer import wire

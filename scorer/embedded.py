@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from reelrecs import config
-from reelrecs.pipeline.protocols import Candidates, Query
-from reelrecs.scorer import address, service
+from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.query import Query
+from reelrecs.scorer import address, server, service
 from reelrecs.scorer.client import GrpcScorer
 from reelrecs.scorer.model import ScoringModel
 
@@ -36,7 +37,7 @@ class EmbeddedScorer:
         if not hasattr(socket, "AF_UNIX") or len(bytes(socket_path)) > address.LONGEST_PATH:
             place = "127.0.0.1:0"
         try:
-            self._server = service.start(model, place, workers)
+            self._server = server.start(service.scorer_services(model), place, workers)
             self._scorer = GrpcScorer([self._server.address], model.store, deadline)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)

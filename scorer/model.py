@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reelrecs.errors import ModelError, ScorerError
 from reelrecs.kernels.boosted_trees import Trees
-from reelrecs.pipeline.protocols import FeatureMatrix, Floats, Rows
+from reelrecs.pipeline.candidates import FeatureMatrix, Floats, Rows
 from reelrecs.scorer.ranker import CF, Blend
 from reelrecs.scorer.user_knn import KnnSettings, People, UserKnn
 from reelrecs.store import arrow_file

@@ -12,7 +12,7 @@ from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
 from reelrecs.kernels.boosted_trees import Trees, add_trees
 from reelrecs.kernels.jit import frozen
-from reelrecs.pipeline.protocols import FeatureMatrix, Floats
+from reelrecs.pipeline.candidates import FeatureMatrix, Floats
 
 CF = "cf"
 """The one column no request carries: the service adds the neighbours' prediction itself."""

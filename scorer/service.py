@@ -1,4 +1,4 @@
-"""The scorer as a gRPC server: two services over one model, with reflection and health.
+"""The scorer over gRPC: two services over one model.
 
 A request is answered whole or refused with a status and one line; a fault of the service is
 INTERNAL and stands in its log, never in a score.
@@ -6,34 +6,23 @@ INTERNAL and stands in its log, never in a score.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
-from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
-from reelrecs import config
-from reelrecs.errors import AddressError, ModelError, NotFound, ReelRecsError
+from reelrecs.errors import ModelError
 from reelrecs.proto import (
     recommendations_pb2,
     recommendations_pb2_grpc,
     scorer_pb2,
     scorer_pb2_grpc,
 )
-from reelrecs.scorer import address as addresses
 from reelrecs.scorer import wire
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.ranker import TREES
+from reelrecs.scorer.server import Service, answer
 from reelrecs.scorer.user_knn import People, stored_person
-
-T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 SERVICES = (
     scorer_pb2.DESCRIPTOR.services_by_name["ScorerService"].full_name,
@@ -41,21 +30,15 @@ SERVICES = (
 )
 
 
-Statuses = Sequence[tuple[type[ReelRecsError], grpc.StatusCode]]
-
-STATUSES: Statuses = (
-    (NotFound, grpc.StatusCode.NOT_FOUND),
-    (ModelError, grpc.StatusCode.FAILED_PRECONDITION),
-    (ReelRecsError, grpc.StatusCode.INVALID_ARGUMENT),
-)
-"""What an error says to a client."""
-
-
-class Guest(NamedTuple):
-    """A service of others on the same server."""
-
-    name: str  # full, such as "reelrecs.v1.RecommendationService"
-    add_to: Callable[[Any], None]
+def scorer_services(model: ScoringModel) -> list[Service]:
+    """Both services over this model, for `reelrecs.scorer.server.start`."""
+    add_scorer: Any = scorer_pb2_grpc.add_ScorerServiceServicer_to_server
+    add_compatible: Any = recommendations_pb2_grpc.add_MLScorerServicer_to_server
+    scorer, compatible = ScorerServicer(model), MLScorerServicer(model)
+    return [
+        Service(SERVICES[0], lambda server: add_scorer(scorer, server)),
+        Service(SERVICES[1], lambda server: add_compatible(compatible, server)),
+    ]
 
 
 class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
@@ -121,92 +104,3 @@ class MLScorerServicer(recommendations_pb2_grpc.MLScorerServicer):
         matrix = wire.candidate_matrix(request.features)
         scores, _ = self._model.score_batch(people, [len(movies)], movies, matrix)
         return recommendations_pb2.ScoreResponse(scores=scores.tolist())
-
-
-class RunningServer:
-    """A server that listens; leaving the `with` block stops it."""
-
-    def __init__(self, server: Any, address: str, health_servicer: Any) -> None:
-        self._server = server
-        self._health = health_servicer
-        self.address = address
-        """Where it listens, with the port it was given when it asked for port 0."""
-
-    def wait(self) -> None:
-        """Return when the server has stopped."""
-        self._server.wait_for_termination()
-
-    def stop(self, grace: float = config.CLOSING_GRACE) -> None:
-        """Refuse new requests at once, wait for running ones and end them after `grace` seconds."""
-        self._health.enter_graceful_shutdown()
-        self._server.stop(grace).wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-
-def start(
-    model: ScoringModel,
-    address: str = config.SERVE_ADDRESS,
-    workers: int = config.SERVICE_WORKERS,
-    guests: Sequence[Guest] = (),
-) -> RunningServer:
-    """Serve the model, and the guests beside it, at `host:port` (0: any port) or `unix:/path`.
-
-    Raises AddressError where nothing can listen, such as a port in use.
-    """
-    addresses.free(addresses.checked(address, lowest_port=0))
-    server = grpc.server(
-        ThreadPoolExecutor(workers, thread_name_prefix="reelrecs-scorer"),
-        options=[
-            ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", config.MESSAGE_BYTES),
-            ("grpc.max_send_message_length", config.MESSAGE_BYTES),
-        ],
-    )
-    health_servicer = health.HealthServicer()
-    add_scorer: Any = scorer_pb2_grpc.add_ScorerServiceServicer_to_server
-    add_scorer(ScorerServicer(model), server)
-    add_compatible: Any = recommendations_pb2_grpc.add_MLScorerServicer_to_server
-    add_compatible(MLScorerServicer(model), server)
-    for guest in guests:
-        guest.add_to(server)
-    services = (*SERVICES, *(guest.name for guest in guests))
-    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    reflection.enable_server_reflection(
-        (*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server
-    )
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise AddressError(f"cannot listen at {address}: choose another --address") from error
-    server.start()
-    for service in ("", *services):
-        health_servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
-    if not address.startswith(addresses.UNIX):
-        address = f"{address.rsplit(':', 1)[0]}:{port}"
-    return RunningServer(server, address, health_servicer)
-
-
-def answer(
-    context: grpc.ServicerContext, work: Callable[[], T], statuses: Statuses = STATUSES
-) -> T:
-    """Do the work or end the call with the first of the statuses that fits its error."""
-    try:
-        return work()
-    except ReelRecsError as error:
-        status = next(status for kind, status in statuses if isinstance(error, kind))
-        line = str(error)
-    except Exception as error:
-        log.exception("a request failed")
-        status, line = grpc.StatusCode.INTERNAL, f"a fault of the service ({error!r}): see its log"
-    context.abort(status, line)
-    raise AssertionError("abort always raises")

@@ -14,7 +14,7 @@ from reelrecs import config
 from reelrecs.errors import ModelError
 from reelrecs.kernels import knn
 from reelrecs.kernels.knn import Neighbours, SparseRows
-from reelrecs.pipeline.protocols import Floats, Rows
+from reelrecs.pipeline.candidates import Floats, Rows
 from reelrecs.store.store import Store
 
 if TYPE_CHECKING:

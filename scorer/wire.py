@@ -13,7 +13,8 @@ import numpy as np
 
 from reelrecs import config
 from reelrecs.errors import ScorerError
-from reelrecs.pipeline.protocols import Candidates, FeatureMatrix, Floats, Query, Rows
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
+from reelrecs.pipeline.query import Query
 from reelrecs.proto import recommendations_pb2, scorer_pb2
 from reelrecs.scorer.user_knn import People, Person, stored_person
 from reelrecs.store.store import Store

@@ -19,7 +19,9 @@ from reelrecs.cli import run
 from reelrecs.engine import Engine
 from reelrecs.errors import DataError, InvalidRequest, NotFound, ScorerError, StorageError
 from reelrecs.kernels import pool
-from reelrecs.pipeline.protocols import Candidates, ManyScorer, Query
+from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.protocols import ManyScorer
+from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
 from tests.worlds import random_triples, store_of
 

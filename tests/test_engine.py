@@ -10,10 +10,12 @@ import pyarrow as pa
 import pytest
 
 import reelrecs
-from reelrecs.engine import Engine, load_model, model_path, train_model
+from reelrecs.engine import Engine, train_model
 from reelrecs.errors import InvalidRequest, ModelError, NotFound
 from reelrecs.kernels import pool
-from reelrecs.pipeline.protocols import Candidates, Query
+from reelrecs.learning.model_folder import load_model, model_path
+from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.query import Query
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.stages.filters import AlreadyRatedFilter
 from tests.worlds import random_triples, store_of

@@ -12,8 +12,8 @@ from reelrecs.cli import run
 from reelrecs.engine import Engine
 from reelrecs.errors import InvalidRequest, NotFound
 from reelrecs.histories import History, TitleFinder, history_of_file, history_of_likes
-from reelrecs.store.build import restrict
 from reelrecs.store.store import Store
+from reelrecs.store.subset import restrict
 from tests.worlds import random_triples, store_of
 
 

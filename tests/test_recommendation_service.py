@@ -17,20 +17,25 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from reelrecs.engine import Engine
 from reelrecs.errors import ScorerError
 from reelrecs.histories import History
-from reelrecs.pipeline.protocols import Candidates, Query
+from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.query import Query
 from reelrecs.proto import recommendation_pb2 as pb
 from reelrecs.proto import recommendation_pb2_grpc, scorer_pb2, scorer_pb2_grpc
-from reelrecs.recommendation_service import SERVICE, guest
+from reelrecs.recommendation_service import SERVICE, recommendation_service
 from reelrecs.results import RecommendationList
 from reelrecs.scorer import service
 from reelrecs.scorer.model import ScoringModel
+from reelrecs.scorer.server import start
+from reelrecs.scorer.service import scorer_services
 
 
 @pytest.fixture(scope="module")
 def channel(sample_engine: Engine) -> Iterator[Any]:
     model = ScoringModel.handset(sample_engine.store)
     with (
-        service.start(model, "127.0.0.1:0", guests=[guest(sample_engine)]) as server,
+        start(
+            [*scorer_services(model), recommendation_service(sample_engine)], "127.0.0.1:0"
+        ) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         yield channel
@@ -208,7 +213,7 @@ def test_faults_of_ours_are_not_put_on_the_client(
     store = sample_engine.store
     with (
         Engine(store, _AwayScorer(error)) as engine,
-        service.start(ScoringModel.handset(store), "127.0.0.1:0", guests=[guest(engine)]) as server,
+        start([recommendation_service(engine)], "127.0.0.1:0") as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         stub = recommendation_pb2_grpc.RecommendationServiceStub(channel)

@@ -66,7 +66,7 @@ def download(name: str, output: str, mirror: str | None) -> None:
 def info(settings: Settings, format_: str) -> None:
     """What the data set of --data-dir holds."""
     from reelrecs.datasets import locate
-    from reelrecs.store.build import open_store, store_path
+    from reelrecs.store.cache import open_store, store_path
 
     with progress_line() as report:
         dataset = locate(None if settings.data_dir is None else Path(settings.data_dir))
@@ -160,7 +160,7 @@ def synthesize(
     Prints how its degrees compare with the source's; use it by --data-dir FILE.
     """
     from reelrecs.datasets import locate
-    from reelrecs.store.build import open_store
+    from reelrecs.store.cache import open_store
     from reelrecs.store.synthetic import likeness
     from reelrecs.store.synthetic import synthesize as make
 
@@ -187,7 +187,8 @@ def synthesize(
 def _build_located(settings: Settings, rejects: Rejects) -> tuple[Store, Path]:
     from reelrecs.datasets import locate
     from reelrecs.errors import InvalidRequest
-    from reelrecs.store.build import build_store, store_path
+    from reelrecs.store.build import build_store
+    from reelrecs.store.cache import store_path
 
     dataset = locate(None if settings.data_dir is None else Path(settings.data_dir))
     if dataset.is_store:

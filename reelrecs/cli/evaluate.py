@@ -164,7 +164,7 @@ def _print(report: Report, format_: str) -> None:
 def _open(settings: Settings, tell: Tell) -> Store:
     from reelrecs.datasets import locate
     from reelrecs.kernels import pool
-    from reelrecs.store.build import open_store
+    from reelrecs.store.cache import open_store
 
     if settings.threads is not None:
         pool.set_threads(settings.threads)

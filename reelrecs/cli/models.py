@@ -56,7 +56,7 @@ def show(settings: Settings, format_: str) -> None:
     """
     with progress_line() as report:
         store = _store(settings, report)
-        from reelrecs.engine import load_model, model_path
+        from reelrecs.learning.model_folder import load_model, model_path
         from reelrecs.scorer.ranker import TREES
 
         blend = load_model(store, Path(settings.models_dir), settings.profile).blend
@@ -89,7 +89,7 @@ def verify(settings: Settings) -> None:
     """
     with progress_line() as report:
         store = _store(settings, report)
-        from reelrecs.engine import model_path
+        from reelrecs.learning.model_folder import model_path
         from reelrecs.scorer.model import ScoringModel
 
         path = model_path(store, Path(settings.models_dir))
@@ -121,7 +121,7 @@ def prune(settings: Settings, dry_run: bool, format_: str) -> None:
 def _store(settings: Settings, report: Callable[[str], None]) -> Store:
     report("starting")
     from reelrecs.datasets import locate
-    from reelrecs.store.build import open_store
+    from reelrecs.store.cache import open_store
 
     named = settings.data_dir
     return open_store(locate(None if named is None else Path(named)), report)

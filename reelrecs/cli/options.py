@@ -21,16 +21,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 COMMANDS = {
     "recommend": ("recommend", "A user's list of movies, ranked and explained."),
     "user": ("user", "What the engine knows of a user."),
-    "search": ("user", "Find movies by title."),
+    "search": ("search", "Find movies by title."),
     "similar": ("similar", "The movies nearest to one, and why."),
     "batch": ("batch", "Write everybody's lists to a Parquet file."),
     "train": ("train", "Make and keep the model of a data set."),
     "models": ("models", "List, show, verify and prune trained models."),
     "serve": ("serve", "Serve recommendations and scores over gRPC."),
-    "benchmark": ("serve", "Send recommend requests and print latencies."),
+    "benchmark": ("benchmark", "Send recommend requests and print latencies."),
     "evaluate": ("evaluate", "Measure the lists beside baselines."),
     "data": ("data", "List, download, examine, build and synthesize data sets."),
-    "warmup": ("doctor", "Compile all kernels and build the store ahead of time."),
+    "warmup": ("warmup", "Compile all kernels and build the store ahead of time."),
     "doctor": ("doctor", "Check this installation, the data and the model."),
 }
 """Command to (module of reelrecs.cli, one line of help)."""

@@ -1,16 +1,15 @@
-"""`serve` and `benchmark`: the engine as a service, and what a request costs."""
+"""`serve`: the engine as a service."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 from pathlib import Path
-from typing import Any
 
 import click
 
-from reelrecs.cli.options import COMPILING, Settings, format_option, limit_option, scorer_option
-from reelrecs.cli.output import note, print_rows, progress_line
+from reelrecs.cli.options import Settings
+from reelrecs.cli.output import note, progress_line
 
 
 @click.command()
@@ -25,42 +24,13 @@ def serve(settings: Settings, address: str, workers: int) -> None:
     with contextlib.ExitStack() as running:
         with progress_line() as report:
             engine = running.enter_context(settings.open_engine(report))
-            from reelrecs.engine import load_model
-            from reelrecs.recommendation_service import guest
-            from reelrecs.scorer.service import start
+            from reelrecs.learning.model_folder import load_model
+            from reelrecs.recommendation_service import recommendation_service
+            from reelrecs.scorer.server import start
+            from reelrecs.scorer.service import scorer_services
 
             model = load_model(engine.store, Path(settings.models_dir), settings.profile)
-            server = running.enter_context(start(model, address, workers, [guest(engine)]))
+            services = [*scorer_services(model), recommendation_service(engine)]
+            server = running.enter_context(start(services, address, workers))
         note(f"scoring {model.store.name} on {server.address}; stop with Ctrl-C")
         server.wait()
-
-
-@click.command()
-@click.option("--requests", type=click.IntRange(min=1), default=1000, show_default=True)
-@click.option(
-    "--concurrent",
-    type=click.IntRange(min=1, max=256),
-    default=1,
-    show_default=True,
-    help="Requests under way at once.",
-)
-@limit_option
-@scorer_option
-@format_option
-@click.pass_obj
-def benchmark(
-    settings: Settings, requests: int, concurrent: int, limit: int, scorer: str, format_: str
-) -> None:
-    """Ask for many users' lists and print latency percentiles and throughput.
-
-    Users are drawn with a fixed seed, so two runs ask for the same lists.
-    """
-    with progress_line() as report, settings.open_engine(report, scorer) as engine:
-        from reelrecs.bench.load_test import run_load
-
-        report(COMPILING)
-        engine.recommend(int(engine.store.user_ids[0]), limit)
-        report(f"sending {requests:,} requests")
-        load = run_load(engine, requests, concurrent, limit)
-    rows: list[list[Any]] = [[name, value] for name, value in load.to_dict().items()]
-    print_rows(format_, ("figure", "value"), rows, load.to_dict())

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from reelrecs.atomic_write import write_whole
 from reelrecs.errors import MalformedRow
-from reelrecs.store.arrow_file import write_whole
 
 OnError = Literal["fail", "skip"]
 

@@ -13,8 +13,11 @@ from reelrecs.evaluation.bootstrap import Interval, bootstrap_all
 from reelrecs.evaluation.registry import EngineSystem
 from reelrecs.evaluation.runner import Report
 from reelrecs.evaluation.splits import Split
-from reelrecs.pipeline.protocols import Candidates, Filter, Mask, Query, Rows
-from reelrecs.pipeline.runner import Trace, merge
+from reelrecs.pipeline.candidates import Candidates, Mask, Rows
+from reelrecs.pipeline.protocols import Filter
+from reelrecs.pipeline.query import Query
+from reelrecs.pipeline.runner import merge
+from reelrecs.pipeline.trace import Trace
 from reelrecs.stages.filters import (
     AlreadyRatedFilter,
     GenrePreferenceFilter,

@@ -11,9 +11,9 @@ from reelrecs import config
 from reelrecs.evaluation.registry import EngineSystem
 from reelrecs.evaluation.system import Factory, Scores, System
 from reelrecs.histories import History, query_of_person
-from reelrecs.pipeline.protocols import Query
-from reelrecs.store.build import restrict
+from reelrecs.pipeline.query import Query
 from reelrecs.store.store import Store
+from reelrecs.store.subset import restrict
 
 UNKNOWN = ", unknown"
 """Stands after a pipeline's name where its people are strangers to it."""

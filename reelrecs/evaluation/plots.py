@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from reelrecs.atomic_write import write_whole
 from reelrecs.errors import InvalidRequest
 from reelrecs.evaluation.bootstrap import Interval
 from reelrecs.evaluation.diversity_tradeoff import TradeoffPoint
 from reelrecs.evaluation.runner import Result
-from reelrecs.store.arrow_file import write_whole
 
 KINDS = (".png", ".svg")
 """Endings a picture may have; they choose the format."""

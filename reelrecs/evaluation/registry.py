@@ -16,7 +16,8 @@ from reelrecs.evaluation import implicit_baselines
 from reelrecs.evaluation.baselines import BASELINES
 from reelrecs.evaluation.system import Factory, Scores, System
 from reelrecs.learning.train import train
-from reelrecs.pipeline.protocols import Candidates, Query
+from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.query import Query
 from reelrecs.store.store import Store
 
 T = TypeVar("T")

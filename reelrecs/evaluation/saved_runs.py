@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from reelrecs.atomic_write import write_whole
 from reelrecs.errors import DataError, InvalidRequest
 from reelrecs.evaluation.bootstrap import Interval, bootstrap_all, paired_differences
 from reelrecs.evaluation.runner import Result, Setting
-from reelrecs.store.arrow_file import write_whole
 
 FORMAT = "reelrecs.evaluation/1"
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.errors import DataError, InvalidRequest
-from reelrecs.store.build import restrict
 from reelrecs.store.store import Store
+from reelrecs.store.subset import restrict
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 from reelrecs.kernels import boosted_trees as kernels
 from reelrecs.kernels.boosted_trees import BINS, Trees
 from reelrecs.learning.conditional_logit import Choices
-from reelrecs.pipeline.protocols import Floats
+from reelrecs.pipeline.candidates import Floats
 
 QUANTILE_ROWS = 50_000
 """Rows from which the quantiles are read: enough for 64 of them."""

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
-from reelrecs.pipeline.protocols import Floats
+from reelrecs.pipeline.candidates import Floats
 
 RIDGE = 1e-4
 """Penalty on squared standardised weights: keeps correlated votes from cancelling each other."""

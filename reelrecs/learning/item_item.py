@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.kernels import item_item as kernels
-from reelrecs.pipeline.protocols import Floats, Rows
+from reelrecs.pipeline.candidates import Floats, Rows
 
 
 def paired_movies(movie_count: NDArray[np.int32]) -> tuple[Rows, Rows]:

@@ -8,7 +8,6 @@ sampled softmax at every position. Single-threaded but for BLAS, seeded, so repe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +16,8 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.kernels import item_item, pool
 from reelrecs.kernels import markov_chain as kernels
-from reelrecs.pipeline.protocols import Floats, Rows
-
-DECAYS = np.array([0.0, 0.6, 0.9, 1.0], np.float32)
-"""A step back counts this much: the last movie alone, a few, some dozens, everything."""
+from reelrecs.pipeline.candidates import Floats, Rows
+from reelrecs.stages.markov_chain import DECAYS, Chain
 
 
 class ChainSettings(NamedTuple):
@@ -40,19 +37,6 @@ class ChainSettings(NamedTuple):
     dropout: float = 0.1  # of movies of the history
     length_power: float = 0.1  # a user of n movies weighs n^-this a row
     spread: float = 0.15  # standard deviation of the first vectors
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """score = outputs @ (mix' state) + bias, state = the damped, decayed sums of inputs.
-
-    `kernels.chain.chain_scores` works it out.
-    """
-
-    inputs: Floats  # [movies, size]
-    outputs: Floats  # [movies, size]
-    mix: Floats  # [decays x size, size]
-    bias: Floats  # [movies]
 
 
 def damping(longest: int) -> Floats:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from reelrecs.engine import model_path
-from reelrecs.errors import ModelError, StorageError
+from reelrecs.config import HANDSET, PROFILES
+from reelrecs.errors import InvalidRequest, ModelError, StorageError
 from reelrecs.scorer.model import FORMAT, ScoringModel
 from reelrecs.store import arrow_file
 from reelrecs.store.store import Store
@@ -109,3 +109,22 @@ def _begins_as_model(path: Path) -> bool:
     """Whether a file that cannot be read was to be a model; the schema stands in front."""
     with path.open("rb") as file:
         return _KIND in file.read(HEAD)
+
+
+def load_model(store: Store, models_dir: Path, profile: str | None = None) -> ScoringModel:
+    """The model of a profile; None: the trained one if it is there, else the hand-set one.
+
+    Raises ModelError for a trained model that is absent, damaged or of other data, and
+    InvalidRequest for a profile that does not exist.
+    """
+    if profile not in (None, *PROFILES):
+        raise InvalidRequest(f"no profile {profile!r}: choose from {', '.join(PROFILES)}")
+    path = model_path(store, models_dir)
+    if profile == HANDSET or (profile is None and not path.exists()):
+        return ScoringModel.handset(store)
+    return ScoringModel.load(path, store)
+
+
+def model_path(store: Store, models_dir: Path) -> Path:
+    """Where a data set's model stands: beside a store of that name, if need be, and not over it."""
+    return models_dir / f"{store.name}.model.arrow"

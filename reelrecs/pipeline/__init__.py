@@ -1,1 +1,1 @@
-"""The framework: what travels between stages, what a stage is, and the one loop. Knows arrays only."""
+"""The framework: what travels between stages, what a stage is, the one loop. Knows arrays only."""

@@ -7,7 +7,8 @@ import numpy as np
 from reelrecs import config
 from reelrecs.datasets.tables import RELEASE_UNKNOWN
 from reelrecs.kernels.catalogue_features import describe
-from reelrecs.pipeline.protocols import Candidates, FeatureMatrix, Floats, Query
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats
+from reelrecs.pipeline.query import Query
 from reelrecs.store.store import Store
 
 COLUMNS = (

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from reelrecs import config
-from reelrecs.pipeline.protocols import Candidates, Mask, Query
+from reelrecs.pipeline.candidates import Candidates, Mask
+from reelrecs.pipeline.query import Query
 from reelrecs.store.store import Store
 
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.errors import InvalidRequest, ScorerError
 from reelrecs.kernels.rerank import marginal_relevance
-from reelrecs.pipeline.protocols import Candidates, Query
+from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.query import Query
 from reelrecs.store.store import Store
 
 

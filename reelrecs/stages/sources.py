@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.kernels import discovery
-from reelrecs.pipeline.protocols import Candidates, Floats, Query, Source
+from reelrecs.pipeline.candidates import Candidates, Floats
+from reelrecs.pipeline.protocols import Source
+from reelrecs.pipeline.query import Query
 from reelrecs.store.store import Store
 
 _ROW_BITS = 32

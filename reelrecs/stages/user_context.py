@@ -9,7 +9,8 @@ from reelrecs import config
 from reelrecs.errors import InvalidRequest
 from reelrecs.kernels import co_likes, genres
 from reelrecs.kernels.jit import frozen
-from reelrecs.pipeline.protocols import Floats, Peers, Query, Rows, Taste
+from reelrecs.pipeline.candidates import Floats, Rows
+from reelrecs.pipeline.query import Peers, Query, Taste
 from reelrecs.store.store import Store
 
 

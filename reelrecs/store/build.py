@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import platformdirs
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -22,49 +19,11 @@ from reelrecs.store import arrow_file
 from reelrecs.store.store import FORMAT, Store
 
 if TYPE_CHECKING:
-    from reelrecs.datasets import Dataset
+    pass
+
 
 MAX_GENRES = 64
 """Genres are kept as bits of one 64-bit word per movie."""
-
-
-def cache_folder() -> Path:
-    """Where stores are kept: $REELRECS_CACHE_DIR, else the user's cache folder."""
-    chosen = os.environ.get("REELRECS_CACHE_DIR")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("reelrecs", appauthor=False)
-
-
-def store_path(dataset: Dataset) -> Path:
-    """Where this data set's store stands; two folders of one name do not share a store."""
-    place = hashlib.blake2b(str(dataset.path.resolve()).encode(), digest_size=6).hexdigest()
-    return cache_folder() / "stores" / f"{dataset.name}-{place}.arrow"
-
-
-def open_store(dataset: Dataset, report: Callable[[str], None] = lambda _: None) -> Store:
-    """The data set's store: mapped if it matches its source, else parsed and built anew.
-
-    A stale, truncated or foreign file is replaced, never trusted. Raises DataError when the data
-    cannot be read and StorageError when the store cannot be written.
-    """
-    if dataset.is_store:
-        return _open_built(dataset.path)
-    path, source = store_path(dataset), dataset.fingerprint()
-    try:
-        store = Store.open(path)
-    except arrow_file.NotReadable:
-        pass
-    else:
-        if store.metadata.get("source") == source:
-            return store
-    report(f"reading {dataset.name} from {dataset.path}")
-    return build_store(path, dataset.name, dataset.read(), source)
-
-
-def _open_built(path: Path) -> Store:
-    try:
-        return Store.open(path)
-    except arrow_file.NotReadable as error:
-        raise DataError(f"{path} is no whole store of this version; build it again") from error
 
 
 def store_of(tables: Tables, name: str) -> Store:
@@ -96,7 +55,7 @@ def compile_tables(tables: Tables) -> tuple[dict[str, arrow_file.Array], dict[st
     by_id = np.argsort(movies.ids, kind="stable")
 
     named: dict[str, arrow_file.Array] = {"user_ids": user_ids, "movie_ids": movie_ids}
-    named |= _indexed(users, movie_rows, ratings.stars, ratings.times, len(movie_ids))
+    named |= index_ratings(users, movie_rows, ratings.stars, ratings.times, len(movie_ids))
     named |= {
         "movie_titles": pa.array([movies.titles[at] for at in by_id], pa.large_string()),
         "movie_years": movies.years[by_id],
@@ -111,31 +70,7 @@ def compile_tables(tables: Tables) -> tuple[dict[str, arrow_file.Array], dict[st
     return named, metadata | summary(named)
 
 
-def restrict(store: Store, keep: NDArray[np.bool_]) -> Store:
-    """A store in memory of some of the ratings, marked in the order of `store.by_user`.
-
-    All movies stay, so movie rows mean the same in both; users without a rating left are gone.
-    """
-    lengths = np.diff(store.by_user.indptr)
-    owners = np.repeat(np.arange(store.user_count), lengths)[keep]
-    kept, users = np.unique(owners, return_inverse=True)
-    named = dict(store.named)
-    for name in [name for name in named if name.startswith("user_")]:
-        values = named[name]
-        if isinstance(values, pa.Array):
-            named[name] = values.take(pa.array(kept))
-    named["user_ids"] = store.user_ids[kept]
-    named |= _indexed(
-        users.astype(np.int32),
-        store.by_user.movies[keep],
-        store.by_user.ratings[keep],
-        store.by_user.times[keep],
-        store.movie_count_total,
-    )
-    return Store(named, store.metadata | summary(named))
-
-
-def _indexed(
+def index_ratings(
     users: NDArray[np.int32],
     movies: NDArray[np.int32],
     stars: NDArray[np.float32],

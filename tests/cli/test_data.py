@@ -13,7 +13,7 @@ from reelrecs import data
 from reelrecs.cli import run
 from reelrecs.datasets import locate
 from reelrecs.errors import DataError
-from reelrecs.store.build import open_store
+from reelrecs.store.cache import open_store
 
 
 @pytest.fixture(autouse=True)

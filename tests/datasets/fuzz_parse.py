@@ -1,4 +1,4 @@
-"""Mutation fuzzer for the readers, run by hand: `python -m tests.datasets.fuzz_parse SECONDS [SEED]`.
+"""Mutation fuzzer for the readers: `python -m tests.datasets.fuzz_parse SECONDS [SEED]`.
 
 Every input goes through the ratings kernel and through its slow twin, which must agree on rows,
 lines and offsets, and through the readers of whole data sets, which must give tables whose rows

@@ -12,7 +12,7 @@ from reelrecs.errors import DataError, InvalidRequest
 from reelrecs.evaluation import System, evaluate, implicit_baselines, registry, saved_runs, splits
 from reelrecs.evaluation.candidate_recall import SERVED, UNION, candidate_recall
 from reelrecs.evaluation.diversity_tradeoff import diversity_tradeoff
-from reelrecs.pipeline.runner import Trace
+from reelrecs.pipeline.trace import Trace
 from reelrecs.stages.filters import GenrePreferenceFilter
 from reelrecs.store.store import Store
 from tests.worlds import random_triples, store_of

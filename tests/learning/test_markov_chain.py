@@ -5,14 +5,8 @@ import pytest
 from scipy.special import log_softmax
 
 from reelrecs.kernels.markov_chain import chain_scores
-from reelrecs.learning.markov_chain import (
-    DECAYS,
-    Chain,
-    ChainSettings,
-    _Trainer,
-    damping,
-    fit_chain,
-)
+from reelrecs.learning.markov_chain import ChainSettings, _Trainer, damping, fit_chain
+from reelrecs.stages.markov_chain import DECAYS, Chain
 
 SMALL = ChainSettings(size=3, epochs=1, batch_rows=8, negatives=4, dropout=0.0)
 

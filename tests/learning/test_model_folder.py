@@ -11,9 +11,17 @@ import pytest
 
 from reelrecs import config
 from reelrecs.cli import run
-from reelrecs.engine import Engine, model_path
+from reelrecs.engine import Engine
 from reelrecs.errors import StorageError
-from reelrecs.learning.model_folder import DAMAGED, GOOD, OTHER, STALE, list_models, prune_models
+from reelrecs.learning.model_folder import (
+    DAMAGED,
+    GOOD,
+    OTHER,
+    STALE,
+    list_models,
+    model_path,
+    prune_models,
+)
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.store import arrow_file
 from reelrecs.store.store import Store

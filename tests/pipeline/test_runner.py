@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelrecs.pipeline.protocols import Candidates, FeatureMatrix, Peers, Query, Taste
-from reelrecs.pipeline.runner import Pipeline, Trace, merge
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
+from reelrecs.pipeline.query import Peers, Query, Taste
+from reelrecs.pipeline.runner import Pipeline, merge
+from reelrecs.pipeline.trace import Trace
 
 
 def query_for(limit: int) -> Query:

@@ -14,12 +14,14 @@ import pytest
 
 from reelrecs import config
 from reelrecs.errors import AddressError, ScorerError
-from reelrecs.pipeline.protocols import Candidates, FeatureMatrix
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.proto import scorer_pb2, scorer_pb2_grpc
-from reelrecs.scorer import service, wire
+from reelrecs.scorer import wire
 from reelrecs.scorer.client import GrpcScorer
 from reelrecs.scorer.embedded import EmbeddedScorer
 from reelrecs.scorer.model import ScoringModel
+from reelrecs.scorer.server import start
+from reelrecs.scorer.service import scorer_services
 from reelrecs.scorer.user_knn import People, stored_person
 from reelrecs.stages.user_context import build_query, query_of_history
 from tests.worlds import random_triples, store_of
@@ -32,7 +34,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def server(model):
-    with service.start(model, "127.0.0.1:0") as server:
+    with start(scorer_services(model), "127.0.0.1:0") as server:
         yield server
 
 

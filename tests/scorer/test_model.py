@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelrecs.errors import ModelError, ScorerError
-from reelrecs.pipeline.protocols import FeatureMatrix
+from reelrecs.pipeline.candidates import FeatureMatrix
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.ranker import Blend
 from reelrecs.scorer.user_knn import KnnSettings, People, Person, UserKnn, stored_person

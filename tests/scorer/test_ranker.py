@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
 from reelrecs.kernels.boosted_trees import Trees
-from reelrecs.pipeline.protocols import FeatureMatrix
+from reelrecs.pipeline.candidates import FeatureMatrix
 from reelrecs.scorer.ranker import Blend
 
 HANDSET = Blend.handset()

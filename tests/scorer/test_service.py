@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from reelrecs import config
 from reelrecs.errors import AddressError
-from reelrecs.pipeline.protocols import FeatureMatrix
+from reelrecs.pipeline.candidates import FeatureMatrix
 from reelrecs.proto import (
     recommendations_pb2,
     recommendations_pb2_grpc,
@@ -20,8 +20,10 @@ from reelrecs.proto import (
     scorer_pb2_grpc,
 )
 from reelrecs.scorer import address as address_module
-from reelrecs.scorer import service, wire
+from reelrecs.scorer import wire
 from reelrecs.scorer.model import ScoringModel
+from reelrecs.scorer.server import start
+from reelrecs.scorer.service import scorer_services
 from reelrecs.scorer.user_knn import People, stored_person
 from tests.worlds import random_triples, store_of
 
@@ -36,7 +38,7 @@ def model():
 @pytest.fixture(scope="module")
 def channel(model):
     with (
-        service.start(model, "127.0.0.1:0") as server,
+        start(scorer_services(model), "127.0.0.1:0") as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         yield channel
@@ -127,7 +129,7 @@ class Faulty(ScoringModel):
 def test_a_bug_is_internal_and_never_a_score(model, caplog):
     faulty = Faulty(model.store, model.blend, model.settings)
     with (
-        service.start(faulty, "127.0.0.1:0") as server,
+        start(scorer_services(faulty), "127.0.0.1:0") as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         code, line = refusal(scorer_pb2_grpc.ScorerServiceStub(channel).Score, request_of(model))
@@ -210,19 +212,19 @@ def test_health_and_reflection_answer(channel):
 
 def test_a_port_in_use_is_an_address_error(model):
     with (
-        service.start(model, "127.0.0.1:0") as server,
+        start(scorer_services(model), "127.0.0.1:0") as server,
         pytest.raises(AddressError, match=r"cannot listen at .*: address already in use; choose"),
     ):
-        service.start(model, server.address)
+        start(scorer_services(model), server.address)
 
 
 def test_of_two_servers_that_race_for_a_port_one_fails(model, monkeypatch):
     monkeypatch.setattr(address_module, "free", lambda _: None)
     with (
-        service.start(model, "127.0.0.1:0") as server,
+        start(scorer_services(model), "127.0.0.1:0") as server,
         pytest.raises(AddressError, match="cannot listen at"),
     ):
-        service.start(model, server.address)
+        start(scorer_services(model), server.address)
 
 
 @pytest.mark.parametrize(
@@ -232,21 +234,21 @@ def test_of_two_servers_that_race_for_a_port_one_fails(model, monkeypatch):
 )  # fmt: skip
 def test_a_senseless_address_is_an_address_error(model, address):
     with pytest.raises(AddressError, match="is no address: give HOST:PORT"):
-        service.start(model, address)
+        start(scorer_services(model), address)
 
 
 def test_an_address_of_another_machine_is_an_address_error(model):
     with pytest.raises(AddressError, match=r"cannot listen at 192\.0\.2\.1:50051: cannot assign"):
-        service.start(model, "192.0.2.1:50051")
+        start(scorer_services(model), "192.0.2.1:50051")
 
 
 def test_a_unix_socket_in_use_is_left_to_its_owner(model):
     with tempfile.TemporaryDirectory() as folder:
         address = f"unix:{folder}/s"
-        with service.start(model, address) as server:
+        with start(scorer_services(model), address) as server:
             assert server.address == address
             with pytest.raises(AddressError, match="already in use"):
-                service.start(model, address)
+                start(scorer_services(model), address)
             with grpc.insecure_channel(address) as channel:
                 stub = scorer_pb2_grpc.ScorerServiceStub(channel)
                 assert stub.Describe(scorer_pb2.DescribeRequest(), timeout=5).dataset == "world"
@@ -257,12 +259,12 @@ def test_a_dead_socket_is_replaced_and_a_file_is_not(model):
         path = Path(folder) / "s"
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(str(path))
-        with service.start(model, f"unix:{path}"):
+        with start(scorer_services(model), f"unix:{path}"):
             assert path.is_socket()
         path.unlink(missing_ok=True)
         path.write_text("precious")
         with pytest.raises(AddressError, match="a file is in its place"):
-            service.start(model, f"unix:{path}")
+            start(scorer_services(model), f"unix:{path}")
         assert path.read_text() == "precious"
         with pytest.raises(AddressError, match="there is no folder"):
-            service.start(model, f"unix:{folder}/none/s")
+            start(scorer_services(model), f"unix:{folder}/none/s")

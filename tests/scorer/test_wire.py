@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from reelrecs.errors import NotFound, ScorerError
-from reelrecs.pipeline.protocols import Candidates, FeatureMatrix
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.proto import scorer_pb2
 from reelrecs.proto.recommendations_pb2 import CandidateFeatures
 from reelrecs.scorer import wire

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelrecs.datasets.tables import RELEASE_UNKNOWN
-from reelrecs.pipeline.protocols import Candidates
+from reelrecs.pipeline.candidates import Candidates
 from reelrecs.stages.catalogue_features import COLUMNS, CatalogueFeatures
 from reelrecs.stages.sources import ThunderSource
 from reelrecs.stages.user_context import build_query, query_of_history

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelrecs.pipeline.protocols import Candidates
+from reelrecs.pipeline.candidates import Candidates
 from reelrecs.stages.filters import (
     AlreadyRatedFilter,
     GenrePreferenceFilter,

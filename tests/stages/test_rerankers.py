@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reelrecs import config
 from reelrecs.errors import InvalidRequest, ScorerError
 from reelrecs.kernels.rerank import marginal_relevance
-from reelrecs.pipeline.protocols import Candidates
+from reelrecs.pipeline.candidates import Candidates
 from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.stages.user_context import build_query
 from tests.worlds import random_triples, store_of

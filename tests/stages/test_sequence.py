@@ -10,11 +10,13 @@ from hypothesis import given
 from reelrecs import config
 from reelrecs.kernels.sequence_knn import CHANNELS
 from reelrecs.kernels.streak import genre_and_era
-from reelrecs.learning.train import fit_base_models
-from reelrecs.stages.sequence_model import COLUMNS, SequenceFeatures, SequenceModel, SequenceSource
+from reelrecs.learning.base_models import fit_base_models
+from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
+from reelrecs.stages.sequence_model import SequenceModel
+from reelrecs.stages.sequence_source import SequenceSource
 from reelrecs.stages.user_context import build_query, query_of_history
-from reelrecs.store.build import restrict
 from reelrecs.store.store import Store
+from reelrecs.store.subset import restrict
 from tests.learning.test_markov_chain import scores_of
 from tests.worlds import Triple, random_triples, store_of, triples
 

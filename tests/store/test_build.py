@@ -12,8 +12,10 @@ from hypothesis import given
 from reelrecs.datasets import Dataset, locate
 from reelrecs.errors import DataError, NotFound, StorageError
 from reelrecs.store import arrow_file
-from reelrecs.store.build import build_store, content_digest, open_store, restrict, store_path
+from reelrecs.store.build import build_store, content_digest
+from reelrecs.store.cache import open_store, store_path
 from reelrecs.store.store import Store
+from reelrecs.store.subset import restrict
 from tests.worlds import Triple, random_triples, store_of, tables_of, triples
 
 RATINGS = "userId,movieId,rating,timestamp\n"

@@ -1,0 +1,48 @@
+"""The models whose scores the ranker puts together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from reelrecs import config
+from reelrecs.learning.item_item import fit_ease, fit_pairs, fit_step, paired_movies
+from reelrecs.learning.markov_chain import fit_chain
+from reelrecs.store.store import Store
+
+
+def fit_base_models(
+    store: Store, teachers: NDArray[np.int64], report: Callable[[str], None]
+) -> dict[str, NDArray[np.float32] | NDArray[np.int32]]:
+    """The chain and the matrices, on all sequences but the last movies of the teachers.
+
+    BLAS gets one thread each, for its sums depend on how many it has; the models are trained side
+    by side instead.
+    """
+    by_user = store.by_user
+    lengths = np.diff(by_user.indptr)
+    lengths[teachers] -= config.TARGETS_A_USER
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    keep = np.arange(store.rating_count) - np.repeat(by_user.indptr[:-1], np.diff(by_user.indptr))
+    movies = by_user.movies[keep < np.repeat(lengths, np.diff(by_user.indptr))]
+    kept, place = paired_movies(store.movie_count)
+    places = place[movies]
+    with threadpool_limits(1), ThreadPoolExecutor(2) as side_by_side:
+        fits = {
+            name: side_by_side.submit(fit, indptr, places, len(kept))
+            for name, fit in (("step", fit_step), ("ease", fit_ease), ("pairs", fit_pairs))
+        }
+        chain = fit_chain(indptr, movies, store.movie_count_total, config.TRAIN_SEED, report=report)
+        named = {name: fit.result() for name, fit in fits.items()}
+    return {
+        "inputs": chain.inputs,
+        "outputs": chain.outputs,
+        "mix": chain.mix,
+        "bias": chain.bias,
+        "kept": kept,
+        **named,
+    }

@@ -1,0 +1,85 @@
+"""What teaches the ranker: movies that were watched, each among others that were not."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.errors import DataError
+from reelrecs.kernels import pool
+from reelrecs.learning.conditional_logit import Choices
+from reelrecs.pipeline.candidates import Floats
+from reelrecs.scorer.ranker import leads_of
+from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
+from reelrecs.stages.sequence_model import SequenceModel
+from reelrecs.stages.sequence_source import SequenceSource
+from reelrecs.stages.user_context import query_of_history
+from reelrecs.store.store import Store
+
+
+def collect_choices(store: Store, model: SequenceModel, teachers: NDArray[np.int64]) -> Choices:
+    """For each of the teachers' last movies: that movie and a sample of its rivals, described.
+
+    Each choice draws its rivals by a seed of its own, so threads do not matter.
+    """
+    tasks = [(int(user), back) for user in teachers for back in range(1, config.TARGETS_A_USER + 1)]
+    source, features = SequenceSource(model), SequenceFeatures(model)
+
+    def describe(task: tuple[int, int]) -> tuple[Floats, Floats] | None:
+        user, back = task
+        start, stop = store.by_user.indptr[user], store.by_user.indptr[user + 1]
+        cut = stop - back
+        target = store.by_user.movies[cut]
+        query = query_of_history(
+            store,
+            store.by_user.movies[start:cut],
+            store.by_user.ratings[start:cut],
+            store.by_user.times[start:cut],
+            config.DEFAULT_LIMIT,
+            user,
+        )
+        rivals = source.find(query).movies
+        if target not in rivals:
+            return None
+        future = np.zeros(store.movie_count_total, np.bool_)
+        future[store.by_user.movies[cut:stop]] = True
+        described = features.describe(query, rivals, future)
+        leads = leads_of(described, np.array([0, len(described)]))
+        order = np.argsort(-described[:, _LEADING], kind="stable")
+        order = order[rivals[order] != target]
+        best, rest = order[: config.BEST_RIVALS], order[config.BEST_RIVALS :]
+        rng = np.random.default_rng((config.TRAIN_SEED, user, back))
+        drawn = rng.choice(rest, min(config.DRAWN_RIVALS, len(rest)), replace=False)
+        group = np.concatenate([np.flatnonzero(rivals == target), best, drawn])
+        offset = np.zeros(len(group), np.float32)
+        if len(drawn):
+            offset[1 + len(best) :] = np.log(len(rest) / len(drawn))
+        return np.concatenate([described[group], leads[group]], axis=1), offset
+
+    with ThreadPoolExecutor(pool.threads(), initializer=pool.one_of_many) as workers:
+        groups = [group for group in workers.map(describe, tasks) if group is not None]
+    if len(groups) < config.LEAST_CHOICES:
+        raise DataError(
+            f"only {len(groups)} choices to learn from in {store.name}; the hand-set profile "
+            "needs no training"
+        )
+    sizes = [len(offset) for _, offset in groups]
+    return Choices(
+        np.concatenate([rows for rows, _ in groups]),
+        np.concatenate([offset for _, offset in groups]),
+        np.cumsum([0, *sizes[:-1]]),
+    )
+
+
+def choose_teachers(store: Store, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Users whose last movies are kept from the base models, drawn at random, ascending."""
+    able = np.flatnonzero(np.diff(store.by_user.indptr) >= 2 * config.TARGETS_A_USER)
+    share = max(config.FEWEST_TEACHERS, round(len(able) * config.TEACHER_SHARE))
+    wanted = min(config.TEACHERS, share, len(able))
+    return np.sort(rng.choice(able, wanted, replace=False))
+
+
+_LEADING = COLUMNS.index("sequence.next_alike")

@@ -1,0 +1,71 @@
+"""Who is asked for: a history in time order, and what can be read out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs.pipeline.candidates import Floats, Rows
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Users who like what one user likes, and what they like."""
+
+    users: Rows  # best first
+    overlap: Rows  # [users] how many liked movies they share
+    likes: Rows  # [movies of the store] how many peers like each
+    weight: Rows  # [movies of the store] the overlap of those peers, added up
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What one user's stars say of genres and eras."""
+
+    mean_rating: float  # stars; the data's mean for an empty history
+    genre_preference: Floats  # [genres] shrunken mean stars of each genre
+    top_genres: NDArray[np.int64]  # genre codes, the best liked first
+    top_genre_mask: int  # the same as a bit mask
+    era: int  # median year of the liked movies; 0 = unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One user as the pipeline sees them: a history in time order and what was read out of it.
+
+    `user_row` is -1 for somebody the store does not hold (fold-in); nothing but the exclusion of
+    the user's own row from their neighbours depends on it.
+    """
+
+    limit: int
+    user_row: int
+    movies: Rows  # [h] rated movies, oldest first
+    ratings: Floats  # [h] stars
+    times: NDArray[np.int64]  # [h] seconds since 1970, ascending
+    liked: Rows  # movies rated LIKED_FROM stars or more, oldest first
+    find_taste: Callable[[], Taste] = field(repr=False, compare=False)
+    find_peers: Callable[[], Peers] = field(repr=False, compare=False)
+    scratch: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    """What one stage worked out for this query and another may use, under the owner's name."""
+
+    @property
+    def taste(self) -> Taste:
+        """The user's taste, worked out when first asked for: not every list needs it."""
+        return self.once("taste", self.find_taste)
+
+    @property
+    def peers(self) -> Peers:
+        """The user's peers, worked out when first asked for, as their taste is."""
+        return self.once("peers", self.find_peers)
+
+    def once(self, name: str, work: Callable[[], T]) -> T:
+        """What `work` gives, done when first asked for under this name and then kept."""
+        if name not in self.scratch:
+            self.scratch[name] = work()
+        return cast(T, self.scratch[name])

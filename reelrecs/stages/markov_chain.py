@@ -1,0 +1,25 @@
+"""The factorised Markov chain as the stages use it; `reelrecs.learning.markov_chain` trains it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reelrecs.pipeline.candidates import Floats
+
+DECAYS = np.array([0.0, 0.6, 0.9, 1.0], np.float32)
+"""A step back counts this much: the last movie alone, a few, some dozens, everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """score = outputs @ (mix' state) + bias, state = the damped, decayed sums of inputs.
+
+    `kernels.chain.chain_scores` works it out.
+    """
+
+    inputs: Floats  # [movies, size]
+    outputs: Floats  # [movies, size]
+    mix: Floats  # [decays x size, size]
+    bias: Floats  # [movies]

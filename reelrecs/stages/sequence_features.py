@@ -1,0 +1,95 @@
+"""Candidates described by all sequence evidence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reelrecs import config
+from reelrecs.kernels import sequence_features as kernels
+from reelrecs.kernels import streak
+from reelrecs.kernels.sequence_knn import (
+    CHANNELS,
+)
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Mask, Rows
+from reelrecs.pipeline.query import Query
+from reelrecs.stages.sequence_model import SequenceModel
+
+_UNITS = {
+    **{f"sequence.{channel}": 1.0 for channel in CHANNELS},  # log(votes + 1e-4)
+    "model.step": 2.0,  # log(sequential ridge regression + .003)
+    "model.pairs": 1.0,  # log(ordered co-occurrence with the last movies + 1e-3)
+    "crowd.popularity": 0.125,  # log(ratings + 1)
+    "crowd.recent": 2.0,  # log share of raters who closed about when this user did
+    "fit.genre": 0.25,  # log of how much likelier its genres are on the streak the user is on
+    "model.chain": 0.5,  # log-odds by the factorised Markov chain
+    "model.ease": 8.0,
+    "fit.era": 0.25,  # squared distance from the last movies' years, over their variance
+    "crowd.popularity_by_length": 2.0,  # log(ratings + 1) x log(length of the history)
+}
+"""What each column is multiplied by, so that one unit behind the list's best is about e times less
+of a leader: see the transform "lead" in `reelrecs.scorer.ranker`."""
+
+
+COLUMNS = tuple(_UNITS)
+
+
+UNITS = np.array(list(_UNITS.values()), np.float32)
+
+
+class SequenceFeatures:
+    """Every candidate by the evidence; see COLUMNS."""
+
+    def __init__(self, model: SequenceModel) -> None:
+        self._model = model
+        self._nothing = np.zeros(model.store.movie_count_total, np.bool_)
+
+    def features(self, query: Query, candidates: Candidates) -> FeatureMatrix:
+        """One row per candidate, in the same order; all values finite."""
+        return FeatureMatrix(COLUMNS, self.describe(query, candidates.movies))
+
+    def describe(self, query: Query, movies: Rows, future: Mask | None = None) -> Floats:
+        """[movies, COLUMNS]; `future` [movies of the store] marks the user's own later movies.
+
+        Those stand in the store but beyond the query's history, and must not count as the crowd's.
+        """
+        model, store = self._model, self._model.store
+        found = model.evidence(query)
+        values = np.empty((len(movies), len(COLUMNS)), np.float32)
+        logged, plain = values[:, :_LOGGED], values[:, _LOGGED:]
+        kernels.describe(
+            movies,
+            found.votes,
+            found.chain,
+            model.place,
+            found.summed,
+            store.by_movie.indptr,
+            store.by_movie.users,
+            store.user_closing,
+            found.own_rank - config.RECENT_USERS // 2,
+            found.own_rank + config.RECENT_USERS // 2,
+            self._nothing if future is None else future,
+            logged,
+            plain,
+        )
+        streak.genre_and_era(
+            store.movie_genres,
+            store.movie_years,
+            model.genre_share,
+            query.movies[: -config.STREAK_MOVIES - 1 : -1],
+            config.STREAK_GENRE_DECAY,
+            config.STREAK_YEAR_DECAY,
+            movies,
+            logged[:, -1],
+            plain[:, 2],
+        )
+        np.log(logged, out=logged)
+        plain[:, 3] = logged[:, _POPULARITY] * np.log(max(len(query.movies), 1))
+        values *= UNITS
+        return values
+
+
+_LOGGED = COLUMNS.index("model.chain")
+"""How many columns, the first ones, are logarithms."""
+
+
+_POPULARITY = COLUMNS.index("crowd.popularity")

@@ -1,0 +1,48 @@
+"""Candidates by what comes next in the sequences of others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reelrecs import config
+from reelrecs.kernels.sequence_knn import (
+    CHANNELS,
+)
+from reelrecs.pipeline.candidates import Candidates, Floats, Mask
+from reelrecs.pipeline.query import Query
+from reelrecs.stages.sequence_model import SequenceModel
+
+
+class SequenceSource:
+    """What comes next, by sequence kNN and by the chain."""
+
+    name = "sequence"
+    channels = ("sequence.next", "sequence.chain")
+
+    def __init__(self, model: SequenceModel) -> None:
+        self._model = model
+
+    def find(self, query: Query) -> Candidates:
+        """The best unwatched movies of each channel, together, by ascending row."""
+        found = self._model.evidence(query)
+        votes = found.votes[:, _NEXT] + np.float32(config.BEFORE_SHARE) * found.votes[:, _BEFORE]
+        votes *= self._model.rarity
+        chain = np.where(found.seen, -np.inf, found.chain)
+        by_votes, by_chain = (max(most, 2 * query.limit) for most in config.SEQUENCE_CANDIDATES)
+        voted = _highest(votes, by_votes) & (votes > 0)
+        chained = _highest(chain, by_chain) & ~found.seen
+        movies = np.flatnonzero(voted | chained).astype(np.int32)
+        strength = np.empty((len(movies), 2), np.float32)
+        strength[:, 0] = votes[movies] * voted[movies]
+        strength[:, 1] = np.exp(chain[movies] - chain.max()) * chained[movies]
+        return Candidates(movies, self.channels, strength)
+
+
+_NEXT, _BEFORE = CHANNELS.index("next_alike"), CHANNELS.index("before")
+
+
+def _highest(strength: Floats, most: int) -> Mask:
+    """True for the `most` highest values, and for those tied with the last of them."""
+    most = min(most, len(strength))
+    last = np.partition(strength, len(strength) - most)[len(strength) - most]
+    return np.asarray(strength >= last)

@@ -1,0 +1,34 @@
+"""A store of some of another's ratings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from reelrecs.store.build import index_ratings, summary
+from reelrecs.store.store import Store
+
+
+def restrict(store: Store, keep: NDArray[np.bool_]) -> Store:
+    """A store in memory of some of the ratings, marked in the order of `store.by_user`.
+
+    All movies stay, so movie rows mean the same in both; users without a rating left are gone.
+    """
+    lengths = np.diff(store.by_user.indptr)
+    owners = np.repeat(np.arange(store.user_count), lengths)[keep]
+    kept, users = np.unique(owners, return_inverse=True)
+    named = dict(store.named)
+    for name in [name for name in named if name.startswith("user_")]:
+        values = named[name]
+        if isinstance(values, pa.Array):
+            named[name] = values.take(pa.array(kept))
+    named["user_ids"] = store.user_ids[kept]
+    named |= index_ratings(
+        users.astype(np.int32),
+        store.by_user.movies[keep],
+        store.by_user.ratings[keep],
+        store.by_user.times[keep],
+        store.movie_count_total,
+    )
+    return Store(named, store.metadata | summary(named))

@@ -1,0 +1,124 @@
+"""A gRPC server around servicers: start, health, reflection, statuses, stop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from reelrecs import config
+from reelrecs.errors import AddressError, ModelError, NotFound, ReelRecsError
+from reelrecs.scorer import address as addresses
+
+T = TypeVar("T")
+
+
+log = logging.getLogger(__name__)
+
+
+Statuses = Sequence[tuple[type[ReelRecsError], grpc.StatusCode]]
+
+
+STATUSES: Statuses = (
+    (NotFound, grpc.StatusCode.NOT_FOUND),
+    (ModelError, grpc.StatusCode.FAILED_PRECONDITION),
+    (ReelRecsError, grpc.StatusCode.INVALID_ARGUMENT),
+)
+"""What an error says to a client."""
+
+
+class Service(NamedTuple):
+    """A gRPC service that a server can offer."""
+
+    name: str  # full, such as "reelrecs.v1.ScorerService"
+    add_to: Callable[[Any], None]
+
+
+class RunningServer:
+    """A server that listens; leaving the `with` block stops it."""
+
+    def __init__(self, server: Any, address: str, health_servicer: Any) -> None:
+        self._server = server
+        self._health = health_servicer
+        self.address = address
+        """Where it listens, with the port it was given when it asked for port 0."""
+
+    def wait(self) -> None:
+        """Return when the server has stopped."""
+        self._server.wait_for_termination()
+
+    def stop(self, grace: float = config.CLOSING_GRACE) -> None:
+        """Refuse new requests at once, wait for running ones and end them after `grace` seconds."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace).wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def start(
+    services: Sequence[Service],
+    address: str = config.SERVE_ADDRESS,
+    workers: int = config.SERVICE_WORKERS,
+) -> RunningServer:
+    """Offer the services, health and reflection at `host:port` (0: any port) or `unix:/path`.
+
+    Raises AddressError where nothing can listen, such as a port in use.
+    """
+    addresses.free(addresses.checked(address, lowest_port=0))
+    server = grpc.server(
+        ThreadPoolExecutor(workers, thread_name_prefix="reelrecs-scorer"),
+        options=[
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", config.MESSAGE_BYTES),
+            ("grpc.max_send_message_length", config.MESSAGE_BYTES),
+        ],
+    )
+    health_servicer = health.HealthServicer()
+    for service in services:
+        service.add_to(server)
+    names = [service.name for service in services]
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    reflection.enable_server_reflection(
+        (*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+    )
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise AddressError(f"cannot listen at {address}: choose another --address") from error
+    server.start()
+    for name in ("", *names):
+        health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+    if not address.startswith(addresses.UNIX):
+        address = f"{address.rsplit(':', 1)[0]}:{port}"
+    return RunningServer(server, address, health_servicer)
+
+
+def answer(
+    context: grpc.ServicerContext, work: Callable[[], T], statuses: Statuses = STATUSES
+) -> T:
+    """Do the work or end the call with the first of the statuses that fits its error."""
+    try:
+        return work()
+    except ReelRecsError as error:
+        status = next(status for kind, status in statuses if isinstance(error, kind))
+        line = str(error)
+    except Exception as error:
+        log.exception("a request failed")
+        status, line = grpc.StatusCode.INTERNAL, f"a fault of the service ({error!r}): see its log"
+    context.abort(status, line)
+    raise AssertionError("abort always raises")
