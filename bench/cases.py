@@ -61,8 +61,8 @@ class World:
         return open_store(self.dataset)
 
     @cached_property
-    def handset(self) -> Engine:
-        """An engine of the hand-set profile with its embedded scorer running."""
+    def fixed(self) -> Engine:
+        """An engine of the fixed profile with its embedded scorer running."""
         return Engine(self.store)
 
     @cached_property
@@ -187,13 +187,13 @@ CASES = (
     Case("read all tables", lambda w: w.dataset.read, "rating", _ratings, 5),
     Case("open store", _open),
     Case("kNN of every user", _knn_everybody, "user", lambda w: w.store.user_count, 5),
-    Case("handset: context, peers", lambda w: lambda: w.query().peers),
-    Case("handset: thunder", lambda w: _find(w.handset, w, 0)),
-    Case("handset: phoenix", lambda w: _find(w.handset, w, 1)),
-    Case("handset: features", lambda w: _features(w.handset, w)),
-    Case("handset: score, kNN, gRPC", lambda w: _score(w.handset, w)),
-    Case("handset: re-rank", lambda w: _rerank(w.handset, w)),
-    Case("handset: recommend", lambda w: _requests(w.handset, w.users), rounds=600),
+    Case("fixed: context, peers", lambda w: lambda: w.query().peers),
+    Case("fixed: thunder", lambda w: _find(w.fixed, w, 0)),
+    Case("fixed: phoenix", lambda w: _find(w.fixed, w, 1)),
+    Case("fixed: features", lambda w: _features(w.fixed, w)),
+    Case("fixed: score, kNN, gRPC", lambda w: _score(w.fixed, w)),
+    Case("fixed: re-rank", lambda w: _rerank(w.fixed, w)),
+    Case("fixed: recommend", lambda w: _requests(w.fixed, w.users), rounds=600),
     Case("bare gRPC call, same bytes", _bare_call, rounds=600, needs_model=True),
     Case("learned: context", lambda w: w.query, needs_model=True),
     Case(

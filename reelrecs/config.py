@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-HANDSET, LEARNED = "handset", "learned"
-PROFILES = (LEARNED, HANDSET)
+FIXED, LEARNED = "fixed", "learned"
+PROFILES = (LEARNED, FIXED)
 """Names of the profiles: which stages make a list and what ranks it."""
 
 LIKED_FROM = 4.0
@@ -96,14 +96,14 @@ CF_SHRINKAGE = 1.0
 """Similarity's worth of trust in the movie's own mean: with no neighbour who rated it, the
 prediction is that mean, never a made-up low rating."""
 
-HANDSET_WEIGHTS = {
+FIXED_WEIGHTS = {
     "cf": 0.40,
     "genre_overlap": 0.25,
     "collaborative": 0.20,
     "popularity": 0.10,
     "year": 0.05,
 }
-"""The hand-set blend; every term is on [0, 1], so a score is too."""
+"""The fixed blend; every term is on [0, 1], so a score is too."""
 
 RECENCY_YEARS = 10
 """Years from the user's era that the recency filter lets pass."""
@@ -117,7 +117,7 @@ SHORT_HISTORY = 20
 nothing that sequence evidence has not found, and cost as much time as the scorer."""
 
 # -- re-ranking ------------------------------------------------------------------------------
-HANDSET_DIVERSITY, LEARNED_DIVERSITY = 0.1, 0.02
+FIXED_DIVERSITY, LEARNED_DIVERSITY = 0.1, 0.02
 """Default strength of the diversity penalty in either profile; 0 switches it off. On ml-1m's
 validation cut neither costs NDCG that could be measured; 0.1 would cost the learned one 0.6 %."""
 

@@ -45,7 +45,7 @@ def _silent(message: str) -> None:
 class Engine:
     """Recommendations for one data set; safe to share between threads, closed when done.
 
-    `model` (the hand-set one unless given) decides the profile, that is which stages make a list;
+    `model` (the fixed one unless given) decides the profile, that is which stages make a list;
     it is scored by this process, over gRPC, or by another `scorer`. `sources` and `filters` come
     on top of the profile's own; a filter is an object or the name of a built-in one. Your objects
     always hold unless `relax` names them.
@@ -63,7 +63,7 @@ class Engine:
         relax: Sequence[str] = (),
     ) -> None:
         self.store = store
-        model = model or ScoringModel.handset(store)
+        model = model or ScoringModel.fixed(store)
         self.profile = profile_of(model)
         named = [one for one in filters if isinstance(one, str)]
         own = [one for one in filters if not isinstance(one, str)]
@@ -98,7 +98,7 @@ class Engine:
         A pandas, polars or Arrow table of ratings serves as well as a folder.
 
         `profile` is "learned" (the model that `train` left for this data set in `models_dir`),
-        "handset", or None for the learned one if it is there. `scorer` is "embedded" or addresses
+        "fixed", or None for the learned one if it is there. `scorer` is "embedded" or addresses
         of running services, separated by commas. `report` hears what is being waited for. Raises
         DataError, ModelError, StorageError, AddressError.
         """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reelrecs import config
-from reelrecs.config import HANDSET, LEARNED
+from reelrecs.config import FIXED, LEARNED
 from reelrecs.errors import InvalidRequest
 from reelrecs.pipeline.protocols import Featurizer, Filter, Source
 from reelrecs.scorer.model import ScoringModel
@@ -38,12 +38,12 @@ class Profile:
 def profile_of(model: ScoringModel) -> Profile:
     """The stages that bring the columns which the model blends."""
     store = model.store
-    if model.blend.profile == HANDSET:
+    if model.blend.profile == FIXED:
         return Profile(
-            HANDSET,
+            FIXED,
             (ThunderSource(store), PhoenixSource(store)),
             (CatalogueFeatures(store),),
-            config.HANDSET_DIVERSITY,
+            config.FIXED_DIVERSITY,
         )
     sequence = SequenceModel(store, model.evidence)
     sources = (

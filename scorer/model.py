@@ -48,9 +48,9 @@ class ScoringModel:
         self._knn = UserKnn(store, settings)
 
     @classmethod
-    def handset(cls, store: Store, settings: KnnSettings | None = None) -> ScoringModel:
+    def fixed(cls, store: Store, settings: KnnSettings | None = None) -> ScoringModel:
         """Build the model that needs no training: the weights of `config`."""
-        return cls(store, Blend.handset(), settings or KnnSettings())
+        return cls(store, Blend.fixed(), settings or KnnSettings())
 
     @classmethod
     def learned(

@@ -25,14 +25,14 @@ TRANSFORMS = ("identity", "log1p", "lead")
 candidates: of log votes it is the share of the best one's votes, and being far ahead of all others
 counts beyond the logarithm."""
 
-HANDSET_COLUMNS = {
+FIXED_COLUMNS = {
     "cf": CF,
     "genre_overlap": "genre_overlap_score",
     "collaborative": "collaborative_score",
     "popularity": "popularity_percentile",
     "year": "year_preference_score",
 }
-"""Which column each term of `config.HANDSET_WEIGHTS` reads."""
+"""Which column each term of `config.FIXED_WEIGHTS` reads."""
 
 
 class Term(NamedTuple):
@@ -84,17 +84,17 @@ class Blend:
             )
 
     @classmethod
-    def handset(cls) -> Blend:
-        """Build the blend of `config.HANDSET_WEIGHTS`; its scores are on [0, 1]."""
-        names = tuple(config.HANDSET_WEIGHTS)
+    def fixed(cls) -> Blend:
+        """Build the blend of `config.FIXED_WEIGHTS`; its scores are on [0, 1]."""
+        names = tuple(config.FIXED_WEIGHTS)
         return cls(
-            "handset",
+            "fixed",
             names,
-            tuple(HANDSET_COLUMNS[name] for name in names),
+            tuple(FIXED_COLUMNS[name] for name in names),
             ("identity",) * len(names),
             np.zeros(len(names)),
             np.ones(len(names)),
-            np.array(list(config.HANDSET_WEIGHTS.values())),
+            np.array(list(config.FIXED_WEIGHTS.values())),
             unit_inputs=True,
         )
 

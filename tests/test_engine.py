@@ -190,13 +190,13 @@ def test_a_trained_model_gives_the_same_list_after_loading(tmp_path: Path) -> No
         assert learned.profile.name == "learned"
         with Engine(model.store, model=model) as fresh:
             assert learned.recommend(5).to_dict() == fresh.recommend(5).to_dict()
-    with reelrecs.open(table, models_dir=tmp_path, profile="handset") as handset:
-        assert handset.profile.name == "handset"
+    with reelrecs.open(table, models_dir=tmp_path, profile="fixed") as fixed:
+        assert fixed.profile.name == "fixed"
 
 
 def test_a_model_of_other_data_is_refused(tmp_path: Path, sample_engine: Engine) -> None:
     other = store_of(random_triples(1))
-    ScoringModel.handset(sample_engine.store).save(model_path(other, tmp_path))
+    ScoringModel.fixed(sample_engine.store).save(model_path(other, tmp_path))
     with pytest.raises(ModelError, match="trained on other data"):
         load_model(other, tmp_path)
 
@@ -204,7 +204,7 @@ def test_a_model_of_other_data_is_refused(tmp_path: Path, sample_engine: Engine)
 def test_a_profile_without_its_model_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="run train first"):
         Engine.open(models_dir=tmp_path, profile="learned")
-    with pytest.raises(InvalidRequest, match="choose from learned, handset"):
+    with pytest.raises(InvalidRequest, match="choose from learned, fixed"):
         Engine.open(models_dir=tmp_path, profile="best")
 
 

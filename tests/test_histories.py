@@ -105,7 +105,7 @@ def test_somebody_new_is_offered_more_variety_unless_a_strength_is_asked_for(
         off = asked.recommend_for(History(), 30)
         assert all(a.score >= b.score for a, b in pairwise(off))
         plain = repeated(asked)
-    monkeypatch.setattr(config, "HANDSET_DIVERSITY", 0.0)
+    monkeypatch.setattr(config, "FIXED_DIVERSITY", 0.0)
     with Engine(store) as engine:
         assert repeated(engine) < plain
         ranked = engine.recommend(15, 30)

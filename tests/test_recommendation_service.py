@@ -31,7 +31,7 @@ from reelrecs.scorer.service import scorer_services
 
 @pytest.fixture(scope="module")
 def channel(sample_engine: Engine) -> Iterator[Any]:
-    model = ScoringModel.handset(sample_engine.store)
+    model = ScoringModel.fixed(sample_engine.store)
     with (
         start(
             [*scorer_services(model), recommendation_service(sample_engine)], "127.0.0.1:0"

@@ -53,8 +53,8 @@ class _LazyGroup(click.Group):
 )
 @click.option(
     "--profile",
-    type=click.Choice(["learned", "handset"]),
-    help="Whose lists [default: learned where `train` has been run, else handset].",
+    type=click.Choice(["learned", "fixed"]),
+    help="Whose lists [default: learned where `train` has been run, else fixed].",
 )
 @click.version_option(package_name="reelrecs", message="reelrecs-fast %(version)s")
 @click.pass_context

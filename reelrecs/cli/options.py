@@ -63,9 +63,9 @@ class Settings:
         )
 
     def say_profile(self, engine: Engine) -> None:
-        """Say that the hand-set profile ranks where nobody asked for it: training is worth it."""
-        if self.profile is None and engine.profile.name == "handset":
-            note("ranked by hand-set weights; `reelrecs-fast train` learns better ones")
+        """Say that the fixed profile ranks where nobody asked for it: training is worth it."""
+        if self.profile is None and engine.profile.name == "fixed":
+            note("ranked by fixed weights; `reelrecs-fast train` learns better ones")
 
 
 def format_option(command: F) -> F:

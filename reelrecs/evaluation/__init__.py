@@ -1,7 +1,7 @@
 """How good the lists are: splits, baselines, metrics and honest comparison.
 
     store = reelrecs.open("data/ml-1m").store
-    ours, popular = evaluate(store, ["handset", "popularity"], protocol="last-out", k=10)
+    ours, popular = evaluate(store, ["fixed", "popularity"], protocol="last-out", k=10)
     print(ours.intervals["NDCG@10"], paired_differences(ours.per_user, popular.per_user))
 
 The rules: full ranking over every unseen movie, ties against the system, values per user kept.

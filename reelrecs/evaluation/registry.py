@@ -81,7 +81,7 @@ class EngineSystem(System):
 
 PIPELINES: dict[str, Callable[[Store], EngineSystem]] = {
     "learned": lambda store: EngineSystem("learned", Engine(store, model=train(store))),
-    "handset": lambda store: EngineSystem("handset", Engine(store)),
+    "fixed": lambda store: EngineSystem("fixed", Engine(store)),
 }
 """Profiles of the engine: name to what builds one on a training store."""
 

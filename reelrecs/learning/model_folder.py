@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from reelrecs.config import HANDSET, PROFILES
+from reelrecs.config import FIXED, PROFILES
 from reelrecs.errors import InvalidRequest, ModelError, StorageError
 from reelrecs.scorer.model import FORMAT, ScoringModel
 from reelrecs.store import arrow_file
@@ -112,7 +112,7 @@ def _begins_as_model(path: Path) -> bool:
 
 
 def load_model(store: Store, models_dir: Path, profile: str | None = None) -> ScoringModel:
-    """The model of a profile; None: the trained one if it is there, else the hand-set one.
+    """The model of a profile; None: the trained one if it is there, else the fixed one.
 
     Raises ModelError for a trained model that is absent, damaged or of other data, and
     InvalidRequest for a profile that does not exist.
@@ -120,8 +120,8 @@ def load_model(store: Store, models_dir: Path, profile: str | None = None) -> Sc
     if profile not in (None, *PROFILES):
         raise InvalidRequest(f"no profile {profile!r}: choose from {', '.join(PROFILES)}")
     path = model_path(store, models_dir)
-    if profile == HANDSET or (profile is None and not path.exists()):
-        return ScoringModel.handset(store)
+    if profile == FIXED or (profile is None and not path.exists()):
+        return ScoringModel.fixed(store)
     return ScoringModel.load(path, store)
 
 

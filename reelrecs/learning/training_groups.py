@@ -63,7 +63,7 @@ def collect_choices(store: Store, model: SequenceModel, teachers: NDArray[np.int
         groups = [group for group in workers.map(describe, tasks) if group is not None]
     if len(groups) < config.LEAST_CHOICES:
         raise DataError(
-            f"only {len(groups)} choices to learn from in {store.name}; the hand-set profile "
+            f"only {len(groups)} choices to learn from in {store.name}; the fixed profile "
             "needs no training"
         )
     sizes = [len(offset) for _, offset in groups]

@@ -37,7 +37,7 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_table_names_systems_metrics_and_ties(
     mine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = f"{FAST},user-knn,ease,handset"
+    names = f"{FAST},user-knn,ease,fixed"
     assert run(["--data-dir", str(mine), "evaluate", "--systems", names, "--k", "5"]) == 0
     text = capsys.readouterr().out
     heading, lists, paired = text.split("\n\n")
@@ -82,10 +82,10 @@ def test_negatives_come_with_a_caution(mine: Path, capsys: pytest.CaptureFixture
 
 
 def test_recall_of_the_embedded_sample(capsys: pytest.CaptureFixture[str]) -> None:
-    ask = ["evaluate", "--recall", "--systems", "handset", "--protocol", "validation"]
+    ask = ["evaluate", "--recall", "--systems", "fixed", "--protocol", "validation"]
     assert run([*ask, "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    rows = {row["source"]: row for row in document["recall"]["handset"]}
+    rows = {row["source"]: row for row in document["recall"]["fixed"]}
     everything = rows["all together"]["recall"]
     assert everything["+ all"]["mean"] < everything["already_rated"]["mean"]
     assert 0.4 < everything["as served"]["mean"] < 0.8
@@ -96,7 +96,7 @@ def test_the_tradeoff_is_printed_and_drawn(
     mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = tmp_path / "curve.svg"
-    ask = ["--data-dir", str(mine), "evaluate", "--diversity", "0,0.2,0.5", "--systems", "handset"]
+    ask = ["--data-dir", str(mine), "evaluate", "--diversity", "0,0.2,0.5", "--systems", "fixed"]
     assert run([*ask, "--plot", str(picture)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines[2:]] == ["0.0000", "0.2000", "0.5000"]
@@ -104,7 +104,7 @@ def test_the_tradeoff_is_printed_and_drawn(
     assert run([*ask, "--format", "csv"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
     assert run([*ask, "--format", "json"]) == 0
-    points = json.loads(capsys.readouterr().out)["tradeoff"]["handset"]
+    points = json.loads(capsys.readouterr().out)["tradeoff"]["fixed"]
     assert [point["strength"] for point in points] == [0, 0.2, 0.5]
 
 

@@ -58,11 +58,11 @@ def test_strangers_get_the_list_of_their_history_from_an_engine_without_them(wor
 
 
 def test_evaluate_measures_the_same_people_stored_and_unknown(world: Store) -> None:
-    stored, unknown = evaluate(world, ["handset"], "fold-in", 5)
-    assert (stored.system, unknown.system) == ("handset", "handset, unknown")
+    stored, unknown = evaluate(world, ["fixed"], "fold-in", 5)
+    assert (stored.system, unknown.system) == ("fixed", "fixed, unknown")
     assert stored.setting == unknown.setting
     assert stored.user_ids.tolist() == unknown.user_ids.tolist()
-    (usual,) = evaluate(world, ["handset"], "last-out", 5)
+    (usual,) = evaluate(world, ["fixed"], "last-out", 5)
     places = np.searchsorted(usual.user_ids, stored.user_ids)
     assert usual.per_user["HR@5"][places].tolist() == stored.per_user["HR@5"].tolist()
 

@@ -56,14 +56,14 @@ def test_evaluate_takes_names_and_factories(world: Store) -> None:
             return np.tile(-self._count.astype(float), (len(users), 1))
 
     seen: list[str] = []
-    by_name = evaluate(world, ["popularity", "handset"], protocol="validation", k=5)
+    by_name = evaluate(world, ["popularity", "fixed"], protocol="validation", k=5)
     own = evaluate(world, {"backwards": Backwards}, "validation", 5, report=seen.append)
-    assert [result.system for result in (*by_name, *own)] == ["popularity", "handset", "backwards"]
+    assert [result.system for result in (*by_name, *own)] == ["popularity", "fixed", "backwards"]
     assert by_name[0].setting == own[0].setting
     assert by_name[0].intervals["HR@5"].mean > own[0].intervals["HR@5"].mean
     assert by_name[0].intervals["novelty"].mean < own[0].intervals["novelty"].mean
     assert any("backwards: fitting" in line for line in seen)
-    again = evaluate(world, ["handset"], protocol="validation", k=5)[0]
+    again = evaluate(world, ["fixed"], protocol="validation", k=5)[0]
     for name, values in by_name[1].per_user.items():
         np.testing.assert_array_equal(values, again.per_user[name])
 
@@ -73,7 +73,7 @@ def test_unknown_and_absent_systems_are_refused_before_any_work(
 ) -> None:
     with pytest.raises(InvalidRequest, match=r"no system 'nope': choose from .*, popularity"):
         evaluate(world, ["popularity", "nope"])
-    with pytest.raises(InvalidRequest, match=r"no pipeline 'ease': choose from .*handset"):
+    with pytest.raises(InvalidRequest, match=r"no pipeline 'ease': choose from .*fixed"):
         registry.pipelines_by_name(["ease"])
     with pytest.raises(InvalidRequest, match="no system named"):
         evaluate(world, [])
@@ -129,7 +129,7 @@ def test_candidate_recall_equals_what_the_pipeline_hands_on(world: Store) -> Non
 def test_strength_buys_diversity_and_zero_is_the_order_of_scores(world: Store) -> None:
     split = splits.last_out(world)
     strengths = [0.0, 0.3, 0.9]
-    none, some, much = diversity_tradeoff(split, registry.PIPELINES["handset"], strengths, 10)
+    none, some, much = diversity_tradeoff(split, registry.PIPELINES["fixed"], strengths, 10)
     variety = [point.intervals["diversity"].mean for point in (none, some, much)]
     assert variety[0] < variety[1] < variety[2]
     assert none.ndcg_difference.mean == 0.0
@@ -143,7 +143,7 @@ def test_strength_buys_diversity_and_zero_is_the_order_of_scores(world: Store) -
     for name in ("HR@10", "NDCG@10", "diversity", "novelty"):
         assert some.intervals[name].mean == pytest.approx(shown.intervals[name].mean)
     with pytest.raises(InvalidRequest, match="strength from 0 to 1"):
-        diversity_tradeoff(split, registry.PIPELINES["handset"], [2.0], 10)
+        diversity_tradeoff(split, registry.PIPELINES["fixed"], [2.0], 10)
 
 
 def test_kept_values_come_back_and_pair_up(world: Store, tmp_path: Path) -> None:

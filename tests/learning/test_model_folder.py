@@ -38,11 +38,11 @@ def folder(tmp_path: Path, store: Store) -> Path:
     """One file of every kind there is."""
     models = tmp_path / "models"
     good = model_path(store, models)
-    ScoringModel.handset(store).save(good)
+    ScoringModel.fixed(store).save(good)
     named, metadata = arrow_file.read(good)
     arrow_file.write(models / "b-stale.arrow", named, metadata | {"digest": "0" * 32})
     (models / "c-cut.arrow").write_bytes(good.read_bytes()[:-200])
-    ScoringModel.handset(store_of(random_triples(1))).save(models / "d-other.arrow")
+    ScoringModel.fixed(store_of(random_triples(1))).save(models / "d-other.arrow")
     lacking = {name: values for name, values in named.items() if name != "weight"}
     arrow_file.write(models / "e-lacking.arrow", lacking, metadata)
     arrow_file.write(models / "f-old.arrow", named, metadata | {"format": "reelrecs.model/0"})
@@ -68,7 +68,7 @@ def test_every_model_is_listed_with_its_state_and_nothing_else(folder: Path, sto
     assert {one.file: one.state for one in found} == STATES
     assert [one.file for one in found] == sorted(STATES)
     good = found[-1]
-    assert (good.dataset, good.profile, good.digest) == (store.name, "handset", store.digest)
+    assert (good.dataset, good.profile, good.digest) == (store.name, "fixed", store.digest)
     assert good.size == (folder / good.file).stat().st_size
     assert good.created is not None
     assert good.created.startswith("20")
@@ -136,10 +136,10 @@ def test_show_prints_the_weights_of_a_model_or_of_the_handset_blend(
         code, text, said = call(capsys, *ask, "--format", "json")
         assert code == 0
         document = json.loads(text)
-        assert (document["dataset"], document["profile"]) == ("ml-latest-small", "handset")
+        assert (document["dataset"], document["profile"]) == ("ml-latest-small", "fixed")
         assert document["trained"] is trained
         weights = {term["term"]: term["weight"] for term in document["terms"]}
-        assert weights == config.HANDSET_WEIGHTS
+        assert weights == config.FIXED_WEIGHTS
         assert ("no model is trained yet" in said) is not trained
         assert "genre_overlap_score" in call(capsys, *ask)[1]
 

@@ -29,7 +29,7 @@ from tests.worlds import random_triples, store_of
 
 @pytest.fixture(scope="module")
 def model():
-    return ScoringModel.handset(store_of(random_triples(9), movie_count=65))
+    return ScoringModel.fixed(store_of(random_triples(9), movie_count=65))
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,7 @@ def test_a_server_of_something_else_is_no_scorer(model):
 
 
 def test_a_scorer_on_other_data_refuses(model, server):
-    other = ScoringModel.handset(store_of(random_triples(10), movie_count=65))
+    other = ScoringModel.fixed(store_of(random_triples(10), movie_count=65))
     with pytest.raises(ScorerError, match=r"refused \(failed_precondition\): .* other data"):
         score_at(other, [server.address])
 

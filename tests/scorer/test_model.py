@@ -12,7 +12,7 @@ from reelrecs.scorer.ranker import Blend
 from reelrecs.scorer.user_knn import KnnSettings, People, Person, UserKnn, stored_person
 from tests.worlds import random_triples, store_of, triples
 
-COLUMNS = Blend.handset().required_columns
+COLUMNS = Blend.fixed().required_columns
 
 
 def features(count, seed=0):
@@ -30,7 +30,7 @@ def store():
 
 
 def test_one_call_for_many_people_is_many_calls_for_one(store):
-    model = ScoringModel.handset(store)
+    model = ScoringModel.fixed(store)
     rng = np.random.default_rng(1)
     counts = rng.integers(0, 9, store.user_count).tolist()
     movies = rng.integers(0, 65, sum(counts)).astype(np.int32)
@@ -70,7 +70,7 @@ def test_no_neighbour_means_the_movies_own_mean_and_no_rating_the_datas():
 
 def test_distinct_evidence_gives_distinct_scores(store):
     matrix = features(60)
-    scores, _ = ScoringModel.handset(store).score_batch(
+    scores, _ = ScoringModel.fixed(store).score_batch(
         People.of([stored_person(store, 0)]), [60], np.arange(60, dtype=np.int32), matrix
     )
     assert len(set(scores.tolist())) == 60
@@ -81,7 +81,7 @@ def test_a_collaborative_count_is_refused_not_clamped(store):
     matrix = features(2)
     matrix.column("collaborative_score")[1] = 37.0
     with pytest.raises(ScorerError, match="column collaborative_score must be on"):
-        ScoringModel.handset(store).score_batch(
+        ScoringModel.fixed(store).score_batch(
             People.of([stored_person(store, 0)]), [2], np.array([0, 1], np.int32), matrix
         )
 
@@ -98,7 +98,7 @@ def test_a_blend_without_cf_looks_for_no_neighbours(store):
 @pytest.mark.parametrize(("counts", "movies", "rows"), [([3], 2, 2), ([2], 2, 3), ([1, 1], 2, 2)])
 def test_counts_that_disagree_are_refused(store, counts, movies, rows):
     with pytest.raises(ScorerError, match="make them agree"):
-        ScoringModel.handset(store).score_batch(
+        ScoringModel.fixed(store).score_batch(
             People.of([stored_person(store, 0)]), counts, np.zeros(movies, np.int32), features(rows)
         )
 
@@ -135,11 +135,11 @@ def test_settings_that_cannot_be_are_refused(bad):
 
 def test_a_saved_model_scores_the_same(store, tmp_path):
     path = tmp_path / "deep" / "model.arrow"
-    model = ScoringModel.handset(store, KnnSettings(k=3, shrinkage=0.5))
+    model = ScoringModel.fixed(store, KnnSettings(k=3, shrinkage=0.5))
     model.save(path)
     loaded = ScoringModel.load(path, store)
     assert loaded.settings == model.settings
-    assert loaded.blend.profile == "handset"
+    assert loaded.blend.profile == "fixed"
     batch = (everybody(store), [1] * store.user_count, np.zeros(store.user_count, np.int32))
     matrix = features(store.user_count)
     assert (
@@ -154,7 +154,7 @@ def test_no_file_and_no_model_say_train(store, tmp_path):
     with pytest.raises(ModelError, match=r"there is no model at .*: run train first"):
         ScoringModel.load(tmp_path / "none.arrow", store)
     path = tmp_path / "model.arrow"
-    ScoringModel.handset(store).save(path)
+    ScoringModel.fixed(store).save(path)
     whole = path.read_bytes()
     for damaged in (b"", whole[:100], whole[: len(whole) // 2], whole[:-9], b"words\n" * 99):
         path.write_bytes(damaged)
@@ -176,6 +176,6 @@ def test_a_file_of_another_kind_is_no_model(store, tmp_path):
 
 def test_a_model_of_other_data_is_refused(store, tmp_path):
     path = tmp_path / "model.arrow"
-    ScoringModel.handset(store).save(path)
+    ScoringModel.fixed(store).save(path)
     with pytest.raises(ModelError, match=r"trained on other data .*: run train again"):
         ScoringModel.load(path, store_of(random_triples(6)))

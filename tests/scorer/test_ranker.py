@@ -12,10 +12,10 @@ from reelrecs.kernels.boosted_trees import Trees
 from reelrecs.pipeline.candidates import FeatureMatrix
 from reelrecs.scorer.ranker import Blend
 
-HANDSET = Blend.handset()
+FIXED = Blend.fixed()
 
 
-def features(values, columns=HANDSET.required_columns):
+def features(values, columns=FIXED.required_columns):
     return FeatureMatrix(columns, np.asarray(values, np.float32).reshape(-1, len(columns)))
 
 
@@ -39,22 +39,22 @@ def blend_of(**changes):
 
 @given(arrays.arrays(np.float32, (7, 5), elements=st.floats(0, 1, width=32)))
 def test_scores_are_the_sums_of_their_terms_to_the_last_bit(values):
-    scores, terms = apply(HANDSET, features(values[:, 1:]), values[:, 0])
-    assert terms.columns == tuple(config.HANDSET_WEIGHTS)
+    scores, terms = apply(FIXED, features(values[:, 1:]), values[:, 0])
+    assert terms.columns == tuple(config.FIXED_WEIGHTS)
     assert scores.dtype == terms.values.dtype == np.float32
     for row in range(7):
         total = np.float32(0.0)
         for term in terms.values[row]:
             total = np.float32(total + term)
         assert scores[row] == total
-    weights = np.array(list(config.HANDSET_WEIGHTS.values()))
+    weights = np.array(list(config.FIXED_WEIGHTS.values()))
     assert np.array_equal(terms.values, (weights * values.astype(np.float64)).astype(np.float32))
     assert (scores >= 0.0).all()
     assert (scores <= 1.0 + 1e-6).all()
 
 
 def test_each_term_reads_its_own_column():
-    scores, terms = apply(HANDSET, features([[0.5, 0.25, 1.0, 0.0]]), np.array([1.0], np.float32))
+    scores, terms = apply(FIXED, features([[0.5, 0.25, 1.0, 0.0]]), np.array([1.0], np.float32))
     assert dict(zip(terms.columns, terms.values[0].tolist(), strict=True)) == pytest.approx(
         {"cf": 0.40, "genre_overlap": 0.125, "collaborative": 0.05, "popularity": 0.10, "year": 0.0}
     )
@@ -62,26 +62,26 @@ def test_each_term_reads_its_own_column():
 
 
 def test_columns_are_found_by_name_among_others():
-    columns = ("noise", *reversed(HANDSET.required_columns))
+    columns = ("noise", *reversed(FIXED.required_columns))
     matrix = features([[9.0, 0.1, 0.2, 0.3, 0.4]], columns)
     other = features([[0.4, 0.3, 0.2, 0.1]])
     cf = np.array([0.5], np.float32)
-    assert apply(HANDSET, matrix, cf)[0] == apply(HANDSET, other, cf)[0]
+    assert apply(FIXED, matrix, cf)[0] == apply(FIXED, other, cf)[0]
 
 
-@pytest.mark.parametrize("column", HANDSET.required_columns)
+@pytest.mark.parametrize("column", FIXED.required_columns)
 @pytest.mark.parametrize("value", [1.5, 500.0, -0.1, np.nan, np.inf])
 def test_what_is_off_the_unit_scale_is_refused_by_name(column, value):
     matrix = features(np.full((3, 4), 0.5))
     matrix.column(column)[2] = value
     with pytest.raises(ScorerError, match=rf"column {column} must be on \[0, 1\]; row 2 gives"):
-        apply(HANDSET, matrix, np.full(3, 0.5, np.float32))
+        apply(FIXED, matrix, np.full(3, 0.5, np.float32))
 
 
 def test_a_missing_column_is_named():
     nothing = FeatureMatrix((), np.zeros((1, 0), np.float32))
     with pytest.raises(ScorerError, match=r"needs the column genre_overlap_score, .* none"):
-        apply(HANDSET, nothing, np.zeros(1, np.float32))
+        apply(FIXED, nothing, np.zeros(1, np.float32))
 
 
 def test_a_learned_blend_transforms_centres_and_scales():
@@ -147,7 +147,7 @@ def test_a_column_that_several_terms_read_is_required_once():
 
 
 def test_no_candidates_give_no_scores():
-    scores, terms = apply(HANDSET, features(np.zeros((0, 4))), np.zeros(0, np.float32))
+    scores, terms = apply(FIXED, features(np.zeros((0, 4))), np.zeros(0, np.float32))
     assert scores.shape == (0,)
     assert terms.values.shape == (0, 5)
 

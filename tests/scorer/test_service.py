@@ -32,7 +32,7 @@ NAMES = ("reelrecs.v1.ScorerService", "recommendations.MLScorer")
 
 @pytest.fixture(scope="module")
 def model():
-    return ScoringModel.handset(store_of(random_triples(8), movie_count=65))
+    return ScoringModel.fixed(store_of(random_triples(8), movie_count=65))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_scores_are_the_models(model, stub):
     )
     assert list(response.scores) == scores.tolist()
     assert response.terms.values == terms.values.tobytes()
-    assert list(response.terms.columns) == list(config.HANDSET_WEIGHTS)
+    assert list(response.terms.columns) == list(config.FIXED_WEIGHTS)
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,9 @@ def test_describe_names_data_and_model(model, stub):
     said = stub.Describe(scorer_pb2.DescribeRequest(), timeout=5)
     assert (said.dataset, said.dataset_digest) == ("world", model.store.digest)
     assert (said.users, said.movies, said.ratings) == (40, 65, model.store.rating_count)
-    assert said.profile == "handset"
+    assert said.profile == "fixed"
     assert list(said.required_columns) == list(model.blend.required_columns)
-    assert {term.name: term.weight for term in said.terms} == pytest.approx(config.HANDSET_WEIGHTS)
+    assert {term.name: term.weight for term in said.terms} == pytest.approx(config.FIXED_WEIGHTS)
     assert said.version
 
 
