@@ -87,7 +87,7 @@ def describe_machine(world: World) -> dict[str, str]:
         "machine": f"{_processor()}, {os.cpu_count()} cores, {pool.threads()} threads used",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "packages": ", ".join(f"{name} {version(name)}" for name in ("numba", "numpy", "grpcio")),
-        "data": f"{store.name}: {store.user_count:,} users, {store.movie_count_total:,} movies, "
+        "data": f"{store.name}: {store.user_count:,} users, {store.movie_count:,} movies, "
         f"{store.rating_count:,} ratings",
     }
 

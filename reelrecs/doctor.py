@@ -74,7 +74,7 @@ def _store(data_dir: str | None) -> str:
     if content_digest(store) != store.digest:
         raise OSError("the store does not hold what was written to it; delete the cache folder")
     return (
-        f"{store.user_count:,} users, {store.movie_count_total:,} movies, "
+        f"{store.user_count:,} users, {store.movie_count:,} movies, "
         f"{store.rating_count:,} ratings; digest {store.digest} verified"
     )
 

@@ -149,7 +149,7 @@ class Engine:
     def search(self, text: str, limit: int = config.DEFAULT_LIMIT) -> list[Movie]:
         """Movies whose title holds the text, articles in either place; the best match first."""
         check_limit(limit)
-        rows = self._titles.find(text, limit, self.store.movie_count)
+        rows = self._titles.find(text, limit, self.store.movie_rating_counts)
         return [movie_of(self.store, row) for row in rows]
 
     def query(self, user_id: int, limit: int) -> Query:

@@ -44,14 +44,14 @@ def query_of_person(store: Store, history: History, limit: int) -> Query:
     """
     rows = np.array([store.movie_row(movie_id) for movie_id in history.movie_ids], np.int32)
     stars = np.array(history.ratings, np.float32)
-    highest = max(store.highest, HIGHEST_STARS)
+    highest = max(store.max_rating, HIGHEST_STARS)
     wrong = ~((stars > 0.0) & (stars <= highest))
     if wrong.any():
         raise InvalidRequest(
             f"a history holds the rating {stars[wrong][0]:g}: give stars above 0, up to {highest:g}"
         )
     if history.times is None:
-        times = np.full(len(rows), store.clock, np.int64)
+        times = np.full(len(rows), store.latest_timestamp, np.int64)
     else:
         times = np.array(history.times, np.int64)
     return query_of_history(store, rows, stars, times, limit)
@@ -69,7 +69,7 @@ class TitleFinder:
 
         Raises NotFound, naming the text.
         """
-        rows = self._index.find(text, NAMESAKES + 1, self._store.movie_count)
+        rows = self._index.find(text, NAMESAKES + 1, self._store.movie_rating_counts)
         if not rows:
             raise NotFound(
                 f"no title in {self._store.name} holds {text!r}: look for it with search --title"
@@ -97,7 +97,7 @@ def history_of_likes(store: Store, titles: Sequence[str], report: Report) -> His
     """The history of somebody who likes these, in this order; raises NotFound for any."""
     finder = TitleFinder(store)
     rows = dict.fromkeys(finder.row(title, report) for title in titles)
-    stars = min(config.LIKED_TITLE_STARS, store.highest)
+    stars = min(config.LIKED_TITLE_STARS, store.max_rating)
     return History([int(store.movie_ids[row]) for row in rows], [stars] * len(rows))
 
 

@@ -70,7 +70,7 @@ def common_likers(store: Store, row: int) -> Rows:
     common, _ = co_likes.votes(
         likes.user_indptr,
         likes.movies,
-        store.movie_count_total,
+        store.movie_count,
         likers,
         np.zeros(len(likers), np.int32),
     )
@@ -86,13 +86,13 @@ def similar_movies(store: Store, row: int, limit: int) -> SimilarMovies:
     """
     common = common_likers(store, row)
     likers = int(common[row])
-    liked = store.movie_liked.astype(np.float64)
+    liked = store.movie_like_counts.astype(np.float64)
     by_chance = likers * liked / store.user_count
     spread = np.sqrt(
         likers * liked * (1 - likers / store.user_count) * (1 - liked / store.user_count)
     )
     correlation = np.divide(common - by_chance, spread, out=np.zeros(len(liked)), where=spread > 0)
-    kind = config.SIMILAR_KIND * _likeness(store, row) * store.movie_percentile
+    kind = config.SIMILAR_KIND * _likeness(store, row) * store.movie_popularity_percentiles
     trust = config.SIMILAR_SHRINKAGE
     score = (common * correlation + trust * kind) / (common + trust)
     score[row] = 0.0

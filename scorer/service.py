@@ -78,7 +78,7 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
             dataset=store.name,
             dataset_digest=store.digest,
             users=store.user_count,
-            movies=store.movie_count_total,
+            movies=store.movie_count,
             ratings=store.rating_count,
             profile=blend.profile,
             required_columns=blend.required_columns,

@@ -86,8 +86,10 @@ class UserKnn:
         self._by_movie = SparseRows(
             store.by_movie.indptr, store.by_movie.users, store.by_movie.ratings
         )
-        rated = store.movie_count > 0
-        self._prior = np.where(rated, store.movie_mean, store.mean_rating).astype(np.float64)
+        rated = store.movie_rating_counts > 0
+        self._prior = np.where(rated, store.movie_mean_ratings, store.mean_rating).astype(
+            np.float64
+        )
 
     def neighbours(self, people: People) -> Neighbours:
         """Find the k nearest users of each person; see kernels.knn.nearest."""
@@ -112,7 +114,7 @@ class UserKnn:
             indptr,
             movies,
         )
-        lowest, highest = self._store.lowest, self._store.highest
+        lowest, highest = self._store.min_rating, self._store.max_rating
         stars -= lowest
         stars /= (highest - lowest) or 1.0
         return np.clip(stars, 0.0, 1.0, out=stars).astype(np.float32)
@@ -121,4 +123,4 @@ class UserKnn:
     def _sklearn(self) -> SklearnNearest:
         from reelrecs.scorer.sklearn_knn import SklearnNearest
 
-        return SklearnNearest(self._by_user, self._store.movie_count_total)
+        return SklearnNearest(self._by_user, self._store.movie_count)

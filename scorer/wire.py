@@ -65,7 +65,7 @@ def rows_of(store: Store, ids: Sequence[int]) -> Rows:
     """Movie rows of these ids; raises NotFound for the first that the data does not hold."""
     wanted = np.array(ids, np.uint32)
     at = np.searchsorted(store.movie_ids, wanted)
-    at[at == store.movie_count_total] = 0
+    at[at == store.movie_count] = 0
     missing = store.movie_ids[at] != wanted
     if missing.any():
         store.movie_row(int(wanted[missing][0]))

@@ -35,10 +35,16 @@ def without_user(store: Store, user_id: int) -> Store:
     """
     keep = np.repeat(store.user_ids != user_id, np.diff(store.by_user.indptr))
     rest = restrict(store, keep)
-    counted = ("movie_count", "movie_mean", "movie_liked", "movie_percentile")
+    counted = (
+        "movie_rating_counts",
+        "movie_mean_ratings",
+        "movie_like_counts",
+        "movie_popularity_percentiles",
+    )
     return Store(
         rest.named | {name: store.named[name] for name in counted},
-        rest.metadata | {name: store.metadata[name] for name in ("mean_rating", "scale", "clock")},
+        rest.metadata
+        | {name: store.metadata[name] for name in ("mean_rating", "scale", "latest_timestamp")},
     )
 
 
@@ -84,8 +90,8 @@ def test_somebody_new_gets_what_is_loved_and_of_all_kinds(sample_engine: Engine)
     items = sample_engine.recommend_for(History(), explain=True)
     rows = [store.movie_row(item.movie.movie_id) for item in items]
     assert len(rows) == 20
-    assert np.median(store.movie_percentile[rows]) > 0.95
-    assert store.movie_mean[rows].min() >= 3.5
+    assert np.median(store.movie_popularity_percentiles[rows]) > 0.95
+    assert store.movie_mean_ratings[rows].min() >= 3.5
     assert len({genre for item in items for genre in item.movie.genres}) >= 12
     assert len({(item.movie.year or 0) // 10 for item in items}) >= 5
     assert items.trace.relaxed == ()

@@ -22,7 +22,7 @@ from tests.worlds import Triple, random_triples, store_of, triples
 def likes_matrix(store: Store) -> np.ndarray:
     """[users, movies] of 0 and 1, by scipy from the plain ratings."""
     rated = store.by_user
-    shape = (store.user_count, store.movie_count_total)
+    shape = (store.user_count, store.movie_count)
     stars = sparse.csr_array((rated.ratings, rated.movies, rated.indptr), shape, copy=True)
     return np.asarray((stars >= config.LIKED_FROM).toarray().astype(np.float64))
 
@@ -32,7 +32,7 @@ def test_counts_and_chance_are_those_of_scipy(world: list[Triple], empty: int) -
     store = store_of(world, movie_count=15 + empty)
     likes = likes_matrix(store)
     common = likes.T @ likes
-    for row in range(store.movie_count_total):
+    for row in range(store.movie_count):
         assert common_likers(store, row).tolist() == common[row].tolist()
         found = similar_movies(store, row, 500)
         assert found.likers == common[row, row]
@@ -78,7 +78,7 @@ def test_sequels_and_kin_come_first(sample_engine: Engine) -> None:
 
 def test_a_movie_nobody_likes_is_like_its_kind(sample_engine: Engine) -> None:
     store = sample_engine.store
-    row = int(np.flatnonzero((store.movie_liked == 0) & (store.movie_genres > 0))[0])
+    row = int(np.flatnonzero((store.movie_like_counts == 0) & (store.movie_genres > 0))[0])
     found = sample_engine.similar(int(store.movie_ids[row]), 10)
     assert found.likers == 0
     assert len(found.items) == 10

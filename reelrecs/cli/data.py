@@ -78,13 +78,13 @@ def info(settings: Settings, format_: str) -> None:
         "layout": dataset.layout.name,
         "ratings": store.rating_count,
         "users": store.user_count,
-        "movies": store.movie_count_total,
-        "rated_movies": int((store.movie_count > 0).sum()),
+        "movies": store.movie_count,
+        "rated_movies": int((store.movie_rating_counts > 0).sum()),
         "genres": len(store.genres),
-        "stars": f"{store.lowest:g} to {store.highest:g}",
+        "stars": f"{store.min_rating:g} to {store.max_rating:g}",
         "mean_stars": round(store.mean_rating, 3),
         "first": _day(int(store.by_user.times.min())),
-        "last": _day(store.clock),
+        "last": _day(store.latest_timestamp),
         "store": str(at),
         "store_mb": round(at.stat().st_size / 1e6, 1),
         "digest": store.digest,
@@ -140,7 +140,7 @@ def build(
         rejects.write(Path(rejected))
         note(f"the lines left out are in {rejected}")
     note(
-        f"{store.name}: {store.rating_count:,} ratings of {store.movie_count_total:,} movies "
+        f"{store.name}: {store.rating_count:,} ratings of {store.movie_count:,} movies "
         f"by {store.user_count:,} users"
     )
     click.echo(path)

@@ -40,7 +40,7 @@ class Popularity(System):
     name = "popularity"
 
     def __init__(self, store: Store) -> None:
-        self._count = store.movie_count.astype(np.float64)
+        self._count = store.movie_rating_counts.astype(np.float64)
 
     def scores(self, users: NDArray[np.int32]) -> Scores:
         """The same row for every user."""
@@ -59,9 +59,9 @@ class Ease(System):
     def __init__(
         self, store: Store, regularization: float = EASE_REGULARIZATION, movies: int = EASE_MOVIES
     ) -> None:
-        self._movies = store.movie_count_total
-        most_rated = np.argsort(-store.movie_count, kind="stable")[:movies]
-        self._kept = np.sort(most_rated[store.movie_count[most_rated] > 0])
+        self._movies = store.movie_count
+        most_rated = np.argsort(-store.movie_rating_counts, kind="stable")[:movies]
+        self._kept = np.sort(most_rated[store.movie_rating_counts[most_rated] > 0])
         self._x = x = interactions(store)[:, self._kept]
         self._by_users = x.shape[0] < x.shape[1]
         gram = (x @ x.T if self._by_users else x.T @ x).toarray()

@@ -88,7 +88,7 @@ def list_quality(
     present = lists >= 0
     safe = np.where(present, lists, 0)
     counts = present.sum(axis=1)
-    information = -np.log2(np.maximum(train.movie_count, 1) / train.user_count)
+    information = -np.log2(np.maximum(train.movie_rating_counts, 1) / train.user_count)
     novelty = (information[safe] * present).sum(axis=1) / np.maximum(counts, 1)
     mix = genre_bits / np.maximum(genre_bits.sum(axis=1, keepdims=True), 1)
     diversity, calibration = np.zeros(len(users)), np.zeros(len(users))
@@ -104,8 +104,8 @@ def list_quality(
 
 def catalogue_use(train: Store, lists: NDArray[np.int32]) -> dict[str, float]:
     """Coverage (share of rated movies that anybody is shown) and popularity bias (Gini)."""
-    shown = np.bincount(lists[lists >= 0], minlength=train.movie_count_total)
-    shown = np.sort(shown[train.movie_count > 0]).astype(np.float64)
+    shown = np.bincount(lists[lists >= 0], minlength=train.movie_count)
+    shown = np.sort(shown[train.movie_rating_counts > 0]).astype(np.float64)
     n = len(shown)
     gini = (2 * np.arange(1, n + 1) - n - 1) @ shown / max(n * shown.sum(), 1)
     return {"coverage": float((shown > 0).mean()), "Gini": float(gini)}

@@ -46,7 +46,7 @@ class EngineSystem(System):
 
     def scores_of(self, queries: Sequence[Query]) -> Scores:
         """The same for anybody's queries."""
-        scores = np.full((len(queries), self.engine.store.movie_count_total), -np.inf)
+        scores = np.full((len(queries), self.engine.store.movie_count), -np.inf)
         for row, scored in enumerate(self.scored(queries)):
             if len(scored):
                 scores[row, scored.movies] = self._as_shown(queries[row], scored)

@@ -108,7 +108,7 @@ def setting_of(split: Split, k: int, negatives: int | None, seed: int) -> Settin
 
 def blocks(split: Split) -> list[slice]:
     """The split's users in blocks whose dense scores stay small."""
-    movies = split.train.movie_count_total
+    movies = split.train.movie_count
     size = max(1, min(BLOCK_USERS, BLOCK_CELLS // movies))
     return [slice(at, min(at + size, len(split.users))) for at in range(0, len(split.users), size)]
 
@@ -140,7 +140,7 @@ def _rank(
         start = time.perf_counter()
         scores = system.scores(users)
         seconds += time.perf_counter() - start
-        if scores.shape != (len(users), split.train.movie_count_total) or np.isnan(scores).any():
+        if scores.shape != (len(users), split.train.movie_count) or np.isnan(scores).any():
             raise RuntimeError(f"{system.name} did not give one number a movie for each user")
         watched = _watched(split, users)
         scores[watched] = -np.inf
@@ -158,7 +158,7 @@ def _rank(
 
 
 def _watched(split: Split, users: NDArray[np.int32]) -> NDArray[np.bool_]:
-    watched = np.zeros((len(users), split.train.movie_count_total), np.bool_)
+    watched = np.zeros((len(users), split.train.movie_count), np.bool_)
     by_user = split.train.by_user
     for row, user in enumerate(users):
         watched[row, by_user.movies[by_user.indptr[user] : by_user.indptr[user + 1]]] = True

@@ -12,7 +12,7 @@ from reelrecs.store.store import Store
 def interactions(store: Store) -> scipy.sparse.csr_matrix:
     """[users, movies] of ones: whether a user rated a movie."""
     ones = np.ones(store.rating_count, np.float64)
-    shape = (store.user_count, store.movie_count_total)
+    shape = (store.user_count, store.movie_count)
     matrix = scipy.sparse.csr_matrix(
         (ones, store.by_user.movies, store.by_user.indptr), shape=shape, copy=True
     )

@@ -29,14 +29,14 @@ def fit_base_models(
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     keep = np.arange(store.rating_count) - np.repeat(by_user.indptr[:-1], np.diff(by_user.indptr))
     movies = by_user.movies[keep < np.repeat(lengths, np.diff(by_user.indptr))]
-    kept, place = paired_movies(store.movie_count)
+    kept, place = paired_movies(store.movie_rating_counts)
     places = place[movies]
     with threadpool_limits(1), ThreadPoolExecutor(2) as side_by_side:
         fits = {
             name: side_by_side.submit(fit, indptr, places, len(kept))
             for name, fit in (("step", fit_step), ("ease", fit_ease), ("pairs", fit_pairs))
         }
-        chain = fit_chain(indptr, movies, store.movie_count_total, config.TRAIN_SEED, report=report)
+        chain = fit_chain(indptr, movies, store.movie_count, config.TRAIN_SEED, report=report)
         named = {name: fit.result() for name, fit in fits.items()}
     return {
         "inputs": chain.inputs,

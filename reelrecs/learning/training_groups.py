@@ -44,7 +44,7 @@ def collect_choices(store: Store, model: SequenceModel, teachers: NDArray[np.int
         rivals = source.find(query).movies
         if target not in rivals:
             return None
-        future = np.zeros(store.movie_count_total, np.bool_)
+        future = np.zeros(store.movie_count, np.bool_)
         future[store.by_user.movies[cut:stop]] = True
         described = features.describe(query, rivals, future)
         leads = leads_of(described, np.array([0, len(described)]))

@@ -33,7 +33,7 @@ class CatalogueFeatures:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._mean = np.where(
-            store.movie_count > 0, store.movie_mean, np.float32(store.mean_rating)
+            store.movie_rating_counts > 0, store.movie_mean_ratings, np.float32(store.mean_rating)
         )
         self._age = _ages(store)
 
@@ -44,8 +44,8 @@ class CatalogueFeatures:
             candidates.movies,
             store.movie_genres,
             self._mean,
-            store.movie_count,
-            store.movie_percentile,
+            store.movie_rating_counts,
+            store.movie_popularity_percentiles,
             store.movie_years,
             self._age,
             query.peers.likes,
@@ -62,6 +62,8 @@ class CatalogueFeatures:
 def _ages(store: Store) -> Floats:
     """Days from each movie's release to the end of the data, never negative."""
     known = store.movie_released != RELEASE_UNKNOWN
-    days = np.maximum(store.clock // _SECONDS_A_DAY - store.movie_released.astype(np.int64), 0)
+    days = np.maximum(
+        store.latest_timestamp // _SECONDS_A_DAY - store.movie_released.astype(np.int64), 0
+    )
     usual = np.median(days[known]) if known.any() else 0
     return np.where(known, days, usual).astype(np.float32)

@@ -37,7 +37,7 @@ class MinimumRatingFilter:
         mean: float = config.MINIMUM_MEAN,
         ratings: int = config.MINIMUM_RATINGS,
     ) -> None:
-        self._passes = (store.movie_mean >= mean) & (store.movie_count >= ratings)
+        self._passes = (store.movie_mean_ratings >= mean) & (store.movie_rating_counts >= ratings)
 
     def keep(self, query: Query, candidates: Candidates) -> Mask:
         """True for movies with at least that mean from at least so many ratings."""

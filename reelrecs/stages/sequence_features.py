@@ -41,7 +41,7 @@ class SequenceFeatures:
 
     def __init__(self, model: SequenceModel) -> None:
         self._model = model
-        self._nothing = np.zeros(model.store.movie_count_total, np.bool_)
+        self._nothing = np.zeros(model.store.movie_count, np.bool_)
 
     def features(self, query: Query, candidates: Candidates) -> FeatureMatrix:
         """One row per candidate, in the same order; all values finite."""

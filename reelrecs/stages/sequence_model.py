@@ -69,14 +69,16 @@ class SequenceModel:
             zip(MATRICES, frozen(*(named[name] for name in MATRICES)), strict=True)
         )
         self.settings = SequenceSettings()
-        self.place = np.full(store.movie_count_total, -1, np.int32)
+        self.place = np.full(store.movie_count, -1, np.int32)
         self.place[self.kept] = np.arange(len(self.kept), dtype=np.int32)
         self._closings = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
         codes = np.arange(max(len(store.genres), 1), dtype=np.uint64)
         bits = (store.movie_genres[:, None] >> codes) & np.uint64(1)
-        share = (store.movie_count @ bits.astype(np.float64)) / max(store.rating_count, 1)
+        share = (store.movie_rating_counts @ bits.astype(np.float64)) / max(store.rating_count, 1)
         self.genre_share = np.clip(share, 1e-4, 1 - 1e-4)
-        self.rarity = ((store.movie_count + 1.0) ** -config.POPULARITY_DISCOUNT).astype(np.float32)
+        self.rarity = ((store.movie_rating_counts + 1.0) ** -config.POPULARITY_DISCOUNT).astype(
+            np.float32
+        )
 
     def evidence(self, query: Query) -> Evidence:
         """Work out, or take from the query's scratch, all evidence for its history."""
@@ -85,7 +87,7 @@ class SequenceModel:
     def _evidence(self, query: Query) -> Evidence:
         store, history = self.store, query.movies
         by_user, by_movie = store.by_user, store.by_movie
-        chained = np.empty(store.movie_count_total, np.float32)
+        chained = np.empty(store.movie_count, np.float32)
         summed = np.zeros((len(MATRICES), len(self.kept)), np.float32)
         summing = pool.beside(
             kernels.base_scores,
@@ -109,9 +111,9 @@ class SequenceModel:
             query.user_row,
         )
         rank = self._closing_rank(query)
-        seen = np.zeros(store.movie_count_total, np.bool_)
+        seen = np.zeros(store.movie_count, np.bool_)
         seen[history] = True
-        votes = np.zeros((store.movie_count_total, len(CHANNELS)), np.float32)
+        votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)
         sequence_votes(
             by_user.indptr,
             by_user.movies,
@@ -145,5 +147,5 @@ class SequenceModel:
         """Where the user stands in closing order; at the data's end without a history."""
         if query.user_row >= 0:
             return int(self.store.user_closing[query.user_row])
-        last = int(query.times[-1]) if len(query.times) else self.store.clock
+        last = int(query.times[-1]) if len(query.times) else self.store.latest_timestamp
         return int(np.searchsorted(self._closings, last))

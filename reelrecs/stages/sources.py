@@ -56,12 +56,12 @@ class PhoenixSource:
 
     def __init__(self, store: Store, most: int = config.PHOENIX_CANDIDATES) -> None:
         self._most = most
-        self._movie_count = store.movie_count_total
+        self._movie_count = store.movie_count
         self._pool = np.flatnonzero(
-            (store.movie_mean >= config.PHOENIX_MEAN)
-            & (store.movie_count >= config.PHOENIX_RATINGS)
+            (store.movie_mean_ratings >= config.PHOENIX_MEAN)
+            & (store.movie_rating_counts >= config.PHOENIX_RATINGS)
         ).astype(np.int32)
-        count = store.movie_count[self._pool]
+        count = store.movie_rating_counts[self._pool]
         self._popularity = (count / max(count.max(initial=0), 1)).astype(np.float32)
         self._genres = store.movie_genres[self._pool]
         self._years = store.movie_years[self._pool]

@@ -96,7 +96,7 @@ def _peers(store: Store, liked: Rows, user_row: int) -> Peers:
     likes, weight = co_likes.votes(
         store.likes.user_indptr,
         store.likes.movies,
-        store.movie_count_total,
+        store.movie_count,
         similar,
         overlap,
     )
@@ -106,12 +106,12 @@ def _peers(store: Store, liked: Rows, user_row: int) -> Peers:
 def _check(store: Store, movies: Rows, ratings: Floats) -> None:
     if len(movies) == 0:
         return
-    if movies.min() < 0 or movies.max() >= store.movie_count_total:
+    if movies.min() < 0 or movies.max() >= store.movie_count:
         raise InvalidRequest(
-            f"a history names movie rows outside 0 to {store.movie_count_total - 1}: "
+            f"a history names movie rows outside 0 to {store.movie_count - 1}: "
             "translate ids with Store.movie_row"
         )
-    seen = np.zeros(store.movie_count_total, np.bool_)
+    seen = np.zeros(store.movie_count, np.bool_)
     seen[movies] = True
     if np.count_nonzero(seen) < len(movies):
         raise InvalidRequest("a history rates a movie twice: keep the later rating only")

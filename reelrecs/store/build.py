@@ -102,7 +102,7 @@ def index_ratings(
         "user_ratings": stars,
         "user_times": times[order],
         "user_closing": closing,
-        "user_mean": (sums / np.diff(user_indptr)).astype(np.float32),
+        "user_mean_ratings": (sums / np.diff(user_indptr)).astype(np.float32),
         "user_norm": np.sqrt(squares),
         "user_likes_indptr": user_likes_indptr,
         "user_likes": movies[likes],
@@ -112,10 +112,10 @@ def index_ratings(
         "movie_users": users[by_movie],
         "movie_ratings": stars[by_movie],
         "movie_positions": positions[by_movie],
-        "movie_count": count,
-        "movie_mean": mean,
-        "movie_liked": liked,
-        "movie_percentile": percentiles(count),
+        "movie_rating_counts": count,
+        "movie_mean_ratings": mean,
+        "movie_like_counts": liked,
+        "movie_popularity_percentiles": percentiles(count),
     }
 
 
@@ -131,7 +131,7 @@ def summary(named: dict[str, Any]) -> dict[str, str]:
     stars = named["user_ratings"]
     return {
         "digest": _digest(named),
-        "clock": str(int(named["user_times"].max())),
+        "latest_timestamp": str(int(named["user_times"].max())),
         "scale": json.dumps([float(stars.min()), float(stars.max())]),
         "mean_rating": repr(float(stars.mean(dtype=np.float64))),
     }

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from reelrecs.errors import NotFound
 from reelrecs.store import arrow_file
 
-FORMAT = "reelrecs.store/2"
+FORMAT = "reelrecs.store/3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class Store:
         self.digest = metadata["digest"]
         """Identity of the content: equal exactly when all ratings and movies are equal."""
         self.genres: tuple[str, ...] = tuple(json.loads(metadata["genres"]))
-        self.clock = int(metadata["clock"])
+        self.latest_timestamp = int(metadata["latest_timestamp"])
         """Seconds since 1970 at which the data ends; ages are measured against this."""
-        self.lowest, self.highest = (float(stars) for stars in json.loads(metadata["scale"]))
+        self.min_rating, self.max_rating = (float(stars) for stars in json.loads(metadata["scale"]))
         self.mean_rating = float(metadata["mean_rating"])
         self.by_user = RatingsByUser(
             named["user_indptr"], named["user_movies"], named["user_ratings"], named["user_times"]
@@ -86,16 +86,18 @@ class Store:
         self.user_closing: NDArray[np.int32] = named["user_closing"]
         """[users] rank by the time of the last rating, 0 = closed first."""
         self.user_ids: NDArray[np.uint32] = named["user_ids"]
-        self.user_mean: NDArray[np.float32] = named["user_mean"]
+        self.user_mean_ratings: NDArray[np.float32] = named["user_mean_ratings"]
         self.user_norm: NDArray[np.float64] = named["user_norm"]
         self.movie_ids: NDArray[np.uint32] = named["movie_ids"]
         self.movie_years: NDArray[np.int16] = named["movie_years"]
         self.movie_released: NDArray[np.int32] = named["movie_released"]
         self.movie_genres: NDArray[np.uint64] = named["movie_genres"]
-        self.movie_count: NDArray[np.int32] = named["movie_count"]
-        self.movie_mean: NDArray[np.float32] = named["movie_mean"]
-        self.movie_liked: NDArray[np.int32] = named["movie_liked"]
-        self.movie_percentile: NDArray[np.float32] = named["movie_percentile"]
+        self.movie_rating_counts: NDArray[np.int32] = named["movie_rating_counts"]
+        self.movie_mean_ratings: NDArray[np.float32] = named["movie_mean_ratings"]
+        self.movie_like_counts: NDArray[np.int32] = named["movie_like_counts"]
+        self.movie_popularity_percentiles: NDArray[np.float32] = named[
+            "movie_popularity_percentiles"
+        ]
         self.movie_titles: pa.Array = named["movie_titles"]
 
     @classmethod
@@ -115,7 +117,7 @@ class Store:
         return len(self.user_ids)
 
     @property
-    def movie_count_total(self) -> int:
+    def movie_count(self) -> int:
         """How many movies are known, rated or not."""
         return len(self.movie_ids)
 

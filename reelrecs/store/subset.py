@@ -29,6 +29,6 @@ def restrict(store: Store, keep: NDArray[np.bool_]) -> Store:
         store.by_user.movies[keep],
         store.by_user.ratings[keep],
         store.by_user.times[keep],
-        store.movie_count_total,
+        store.movie_count,
     )
     return Store(named, store.metadata | summary(named))

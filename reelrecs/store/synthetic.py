@@ -92,10 +92,10 @@ def synthesize(
         times = scratch("times", np.int64)
         fractal_expansion.fill_rows(
             (by_user.indptr, by_user.movies, by_user.ratings, by_user.times),
-            source.movie_count_total, probability, seed, indptr, (movies, stars, times),
+            source.movie_count, probability, seed, indptr, (movies, stars, times),
         )  # fmt: skip
         report(f"turning {total:,} ratings round")
-        counts = np.bincount(movies, minlength=columns * source.movie_count_total)
+        counts = np.bincount(movies, minlength=columns * source.movie_count)
         movie_indptr = np.concatenate(([0], np.cumsum(counts)))
         turned = (scratch("users", np.int32), scratch("ratings", np.float32),
                   scratch("positions", np.int32))  # fmt: skip
@@ -173,7 +173,7 @@ def _groups(degrees: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 
 def _catalogue(source: Store, blocks: int, columns: int) -> dict[str, Any]:
-    movies = columns * source.movie_count_total
+    movies = columns * source.movie_count
     titles = [
         title if column == 0 else f"Copy {column} of {title}"
         for column in range(columns)
@@ -211,7 +211,7 @@ def _by_user(
         "user_movies": movies,
         "user_ratings": stars,
         "user_times": times,
-        "user_mean": (sums / np.diff(indptr)).astype(np.float32),
+        "user_mean_ratings": (sums / np.diff(indptr)).astype(np.float32),
         "user_norm": np.sqrt(squares),
     }
 
@@ -231,8 +231,8 @@ def _by_movie(
         "movie_users": users,
         "movie_ratings": ratings,
         "movie_positions": positions,
-        "movie_count": count,
-        "movie_mean": mean,
-        "movie_liked": liked,
-        "movie_percentile": percentiles(count),
+        "movie_rating_counts": count,
+        "movie_mean_ratings": mean,
+        "movie_like_counts": liked,
+        "movie_popularity_percentiles": percentiles(count),
     }

@@ -21,8 +21,8 @@ def test_ease_is_the_minimum_of_its_objective(users: int, movies: int) -> None:
     np.fill_diagonal(gradient, 0.0)
     np.testing.assert_allclose(gradient, 0, atol=1e-8)
     got = baselines.Ease(store, 5.0).scores(everybody)
-    assert np.isneginf(got[:, store.movie_count == 0]).all()
-    rated = store.movie_count > 0
+    assert np.isneginf(got[:, store.movie_rating_counts == 0]).all()
+    rated = store.movie_rating_counts > 0
     np.testing.assert_allclose(got[:, rated], (x @ weights)[:, rated], atol=1e-10)
 
 
@@ -31,8 +31,8 @@ def test_ease_of_the_most_rated_movies_leaves_the_others_out() -> None:
     got = baselines.Ease(store, 5.0, movies=10).scores(np.arange(3, dtype=np.int32))
     ranked = np.flatnonzero(np.isfinite(got[0]))
     assert len(ranked) == 10
-    left_out = np.delete(store.movie_count, ranked)
-    assert store.movie_count[ranked].min() >= left_out.max()
+    left_out = np.delete(store.movie_rating_counts, ranked)
+    assert store.movie_rating_counts[ranked].min() >= left_out.max()
 
 
 def test_neighbour_baselines_equal_scikit_learn() -> None:

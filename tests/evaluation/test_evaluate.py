@@ -95,8 +95,8 @@ def test_a_list_like_the_history_is_calibrated_and_popular_movies_are_no_news() 
     assert one["calibration"][0] > 0.1
     assert one["diversity"][0] == 0
     assert like["diversity"][0] > 0.3
-    common = np.argsort(-store.movie_count)[:5].astype(np.int32)
-    rare = np.argsort(store.movie_count)[:5].astype(np.int32)
+    common = np.argsort(-store.movie_rating_counts)[:5].astype(np.int32)
+    rare = np.argsort(store.movie_rating_counts)[:5].astype(np.int32)
     novelty = [
         metrics.list_quality(store, users, one[None, :])["novelty"][0] for one in (common, rare)
     ]
@@ -112,7 +112,7 @@ class Oracle(System):
         self._split = split
 
     def scores(self, users: np.ndarray) -> np.ndarray:
-        scores = np.zeros((len(users), self._split.train.movie_count_total))
+        scores = np.zeros((len(users), self._split.train.movie_count))
         for row, user in enumerate(users):
             place = int(np.searchsorted(self._split.users, user))
             wanted = self._split.targets[self._split.indptr[place] : self._split.indptr[place + 1]]
@@ -139,7 +139,7 @@ def test_a_system_is_closed_and_its_nonsense_is_refused() -> None:
 
     class Nonsense(Oracle):
         def scores(self, users: np.ndarray) -> np.ndarray:
-            return np.full((len(users), split.train.movie_count_total), np.nan)
+            return np.full((len(users), split.train.movie_count), np.nan)
 
         def close(self) -> None:
             closed.append(self.name)
@@ -160,7 +160,7 @@ def test_sampled_negatives_make_it_easier() -> None:
 
 def test_negatives_are_that_many_and_never_the_target() -> None:
     split = splits.last_out(store_of(random_triples(7, users=50, movies=60, most=20)))
-    rated_nothing = np.zeros((1, split.train.movie_count_total))
+    rated_nothing = np.zeros((1, split.train.movie_count))
 
     class Constant(System):
         name = "constant"

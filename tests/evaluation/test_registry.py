@@ -50,7 +50,7 @@ def test_evaluate_takes_names_and_factories(world: Store) -> None:
         name = "another name"
 
         def __init__(self, store: Store) -> None:
-            self._count = store.movie_count
+            self._count = store.movie_rating_counts
 
         def scores(self, users: np.ndarray) -> np.ndarray:
             return np.tile(-self._count.astype(float), (len(users), 1))

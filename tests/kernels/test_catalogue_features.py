@@ -9,7 +9,7 @@ from reelrecs.kernels.catalogue_features import describe
 from tests.worlds import random_triples, store_of
 
 STORE = store_of(random_triples(2), movie_count=66)
-MOVIES = STORE.movie_count_total
+MOVIES = STORE.movie_count
 
 
 @given(
@@ -21,7 +21,7 @@ MOVIES = STORE.movie_count_total
 def test_the_matrix_equals_its_naive_twin(rows, taste, era, seed):
     rng = np.random.default_rng(seed)
     age = rng.integers(0, 30_000, MOVIES).astype(np.float32)
-    mean = STORE.movie_mean.copy()
+    mean = STORE.movie_mean_ratings.copy()
     likes = rng.integers(0, 9, MOVIES).astype(np.int32)
     weight = likes * 3
     matrix = describe(
@@ -29,7 +29,7 @@ def test_the_matrix_equals_its_naive_twin(rows, taste, era, seed):
         STORE.movie_genres,
         mean,
         STORE.movie_count,
-        STORE.movie_percentile,
+        STORE.movie_popularity_percentiles,
         STORE.movie_years,
         age,
         likes,
@@ -51,7 +51,7 @@ def test_the_matrix_equals_its_naive_twin(rows, taste, era, seed):
                 likes[movie],
                 mean[movie],
                 STORE.movie_count[movie],
-                STORE.movie_percentile[movie],
+                STORE.movie_popularity_percentiles[movie],
                 year,
                 0.5 ** (abs(year - era) / 5) if era else 0.5,
                 age[movie],

@@ -22,7 +22,7 @@ def likes_of(store, user):
 @given(WORLDS, st.data())
 def test_most_shared_equals_its_naive_twin(world, data):
     store = store_of(world, movie_count=18)
-    rows = st.lists(st.integers(0, store.movie_count_total - 1), unique=True)
+    rows = st.lists(st.integers(0, store.movie_count - 1), unique=True)
     liked = np.array(data.draw(rows), np.int32)
     shared_from, most = data.draw(st.integers(1, 4)), data.draw(st.integers(0, 14))
     excluded = data.draw(st.integers(-1, store.user_count))
@@ -57,11 +57,11 @@ def test_votes_equal_their_naive_twin(world, data):
     likes, weight = co_likes.votes(
         store.likes.user_indptr,
         store.likes.movies,
-        store.movie_count_total,
+        store.movie_count,
         chosen,
         overlap,
     )
-    for movie in range(store.movie_count_total):
+    for movie in range(store.movie_count):
         voters = [at for at, user in enumerate(rows) if movie in likes_of(store, user)]
         assert likes[movie] == len(voters)
         assert weight[movie] == sum(int(overlap[at]) for at in voters)

@@ -63,7 +63,7 @@ def test_nearest_is_the_slow_twin_to_the_last_bit(world, k):
     by_user, by_movie = rows_of(store)
     own = np.arange(store.user_count, dtype=np.int32)
     found = knn.nearest(by_user, own, by_movie, store.user_norm, k)
-    users = dense(by_user, store.movie_count_total)
+    users = dense(by_user, store.movie_count)
     assert listed(found) == naive_nearest(users, own, users, k)
     assert (found.similarities[found.users < 0] == 0.0).all()
 
@@ -199,7 +199,7 @@ def test_queries_outside_the_data_are_refused():
             knn.predict(
                 found,
                 by_user,
-                np.ones(store.movie_count_total),
+                np.ones(store.movie_count),
                 1.0,
                 np.array(indptr),
                 np.array([candidate], np.int32),

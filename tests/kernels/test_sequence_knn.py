@@ -32,9 +32,9 @@ def kernel_votes(store: Store, user: int, own_row: int) -> np.ndarray:
     similarity = taste_similarity(
         store.by_user.indptr, store.by_movie.indptr, store.by_movie.users, history, own_row
     )
-    seen = np.zeros(store.movie_count_total, np.bool_)
+    seen = np.zeros(store.movie_count, np.bool_)
     seen[history] = True
-    votes = np.zeros((store.movie_count_total, len(CHANNELS)), np.float32)
+    votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)
     sequence_votes(
         store.by_user.indptr,
         store.by_user.movies,
@@ -60,7 +60,7 @@ def naive_votes(store: Store, user: int, own_row: int) -> np.ndarray:
     recency = {
         movie: s.context_decay**k for k, movie in enumerate(history[::-1][: s.context_movies])
     }
-    votes = np.zeros((store.movie_count_total, len(CHANNELS)))
+    votes = np.zeros((store.movie_count, len(CHANNELS)))
     similar = naive_similarity(store, history, own_row)
     for back, anchor in enumerate(history[::-1][: s.anchors]):
         raters = [other for other in order if anchor in sequence_of(store, other)]
@@ -114,7 +114,7 @@ def naive_similarity(store: Store, history: Sequence[int], own_row: int) -> list
     for other in range(store.user_count):
         movies = sequence_of(store, other)
         common = set(movies) & set(history)
-        total = sum(1 / np.sqrt(store.movie_count[movie] + 20) for movie in common)
+        total = sum(1 / np.sqrt(store.movie_rating_counts[movie] + 20) for movie in common)
         result.append(0.0 if other == own_row else total / np.sqrt(len(movies) + 30))
     return result
 

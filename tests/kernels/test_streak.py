@@ -14,9 +14,9 @@ from tests.worlds import random_triples, store_of
 def test_genre_and_era_equal_their_naive_twin(seed: int, length: int) -> None:
     store = store_of(random_triples(seed, users=8, movies=20, most=12), 25)
     rng = np.random.default_rng(seed)
-    last = rng.choice(store.movie_count_total, length, replace=False).astype(np.int32)
+    last = rng.choice(store.movie_count, length, replace=False).astype(np.int32)
     share = np.linspace(0.1, 0.5, len(store.genres))
-    movies = np.arange(store.movie_count_total, dtype=np.int32)
+    movies = np.arange(store.movie_count, dtype=np.int32)
     genre, era = np.empty(len(movies), np.float32), np.empty(len(movies), np.float32)
     streak.genre_and_era(
         store.movie_genres, store.movie_years, share, last, 0.85, 0.7, movies, genre, era

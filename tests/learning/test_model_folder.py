@@ -84,7 +84,7 @@ def test_whatever_stands_in_the_models_place_is_judged(
 
 def test_a_store_in_the_models_place_is_damaged(tmp_path: Path, store: Store) -> None:
     arrow_file.write(
-        model_path(store, tmp_path), {"x": pa.array(["a"])}, {"format": "reelrecs.store/2"}
+        model_path(store, tmp_path), {"x": pa.array(["a"])}, {"format": "reelrecs.store/3"}
     )
     assert [one.state for one in list_models(tmp_path, store)] == [DAMAGED]
 

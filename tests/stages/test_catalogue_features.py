@@ -19,7 +19,7 @@ from tests.worlds import random_triples, store_of, tables_of, triples
 
 STORE = store_of(random_triples(6), movie_count=70)
 FEATURES = CatalogueFeatures(STORE)
-EVERYTHING = Candidates(np.arange(STORE.movie_count_total, dtype=np.int32))
+EVERYTHING = Candidates(np.arange(STORE.movie_count, dtype=np.int32))
 DAY = 86_400
 
 
@@ -39,13 +39,13 @@ def check_ranges(store, matrix):
         if name.endswith(("score", "percentile")):
             assert (column <= 1).all()
     stars = matrix.column("avg_rating")
-    assert ((stars >= store.lowest) & (stars <= store.highest)).all()
+    assert ((stars >= store.min_rating) & (stars <= store.max_rating)).all()
 
 
 @given(triples())
 def test_every_value_is_finite_and_in_its_range(world):
     store = store_of(world, movie_count=18)
-    everything = Candidates(np.arange(store.movie_count_total, dtype=np.int32))
+    everything = Candidates(np.arange(store.movie_count, dtype=np.int32))
     features = CatalogueFeatures(store)
     for query in (stranger(store), build_query(store, 0, 20)):
         check_ranges(store, features.features(query, everything))
@@ -53,7 +53,7 @@ def test_every_value_is_finite_and_in_its_range(world):
 
 @given(
     st.integers(0, STORE.user_count - 1),
-    st.lists(st.integers(0, STORE.movie_count_total - 1), unique=True),
+    st.lists(st.integers(0, STORE.movie_count - 1), unique=True),
 )
 def test_a_movie_has_the_same_row_wherever_it_stands(user, rows):
     query = build_query(STORE, user, 20)
@@ -94,7 +94,9 @@ def test_known_values_for_a_known_user():
     assert matrix.column("movie_year").tolist() == [1957, 1960, 1992]
     assert matrix.column("year_preference_score") == pytest.approx([0.5, 0.5**0.4, 0.5**6])
     assert (matrix.column("rating_count") == STORE.movie_count[rows]).all()
-    assert (matrix.column("popularity_percentile") == STORE.movie_percentile[rows]).all()
+    assert (
+        matrix.column("popularity_percentile") == STORE.movie_popularity_percentiles[rows]
+    ).all()
 
 
 def test_the_percentile_is_a_true_one():

@@ -25,7 +25,7 @@ FILTERS = (
     RecencyFilter(STORE, 10),
 )
 USERS = st.integers(0, STORE.user_count - 1)
-ROWS = st.lists(st.integers(0, STORE.movie_count_total - 1), unique=True)
+ROWS = st.lists(st.integers(0, STORE.movie_count - 1), unique=True)
 
 
 def batch(rows):
@@ -43,7 +43,7 @@ def allowed(name, query, row):
     if name == "already_rated":
         return row not in query.movies
     if name == "minimum_rating":
-        return STORE.movie_mean[row] >= 3.5 and STORE.movie_count[row] >= 10
+        return STORE.movie_mean_ratings[row] >= 3.5 and STORE.movie_count[row] >= 10
     if name == "genre_preference":
         top = {STORE.genres[code] for code in query.taste.top_genres}
         return not top.isdisjoint(STORE.genres_of(row))
@@ -73,7 +73,7 @@ def test_filters_are_idempotent_and_their_order_does_not_matter(user, rows, orde
 
 
 def test_somebody_without_a_history_loses_nothing_for_it():
-    everything = batch(range(STORE.movie_count_total))
+    everything = batch(range(STORE.movie_count))
     for stage in FILTERS:
         if stage.name != "minimum_rating":
             assert stage.keep(stranger(), everything).all()
@@ -83,7 +83,7 @@ def test_what_is_not_known_is_not_held_against_a_movie():
     """A movie without year or genres passes the filters that ask for them."""
     query = build_query(STORE, 0, 20)
     query.scratch["taste"] = replace(query.taste, era=1700, top_genre_mask=1 << 40)
-    everything = batch(range(STORE.movie_count_total))
+    everything = batch(range(STORE.movie_count))
     for stage, known in (
         (GenrePreferenceFilter(STORE), "_genres"),
         (RecencyFilter(STORE, 3), "_years"),

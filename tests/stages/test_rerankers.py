@@ -17,9 +17,7 @@ from tests.worlds import random_triples, store_of
 
 STORE = store_of(random_triples(7), movie_count=130)
 QUERY = build_query(STORE, 0, 20)
-SCORED = st.dictionaries(
-    st.integers(0, STORE.movie_count_total - 1), st.integers(0, 64), max_size=40
-)
+SCORED = st.dictionaries(st.integers(0, STORE.movie_count - 1), st.integers(0, 64), max_size=40)
 STRENGTHS = st.sampled_from([0.0, 0.1, 0.5, 1.0])
 
 

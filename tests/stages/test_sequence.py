@@ -35,7 +35,7 @@ def world() -> SequenceModel:
 @given(triples())
 def test_every_value_is_finite_for_everybody(made: Sequence[Triple]) -> None:
     model = model_of(store_of(made, 17))
-    everything = np.arange(model.store.movie_count_total, dtype=np.int32)
+    everything = np.arange(model.store.movie_count, dtype=np.int32)
     for user in range(-1, min(model.store.user_count, 3)):
         nothing = np.zeros(0, np.int32)
         query = (
@@ -63,12 +63,12 @@ def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
         5,
         user,
     )
-    future = np.zeros(store.movie_count_total, np.bool_)
+    future = np.zeros(store.movie_count, np.bool_)
     future[store.by_user.movies[cut:stop]] = True
     keep = np.ones(store.rating_count, np.bool_)
     keep[cut:stop] = False
     blind = model_of(restrict(store, keep))
-    everything = np.arange(store.movie_count_total, dtype=np.int32)
+    everything = np.arange(store.movie_count, dtype=np.int32)
     seeing = SequenceModel(store, {**world.matrices, **_named(blind)})
     ours = SequenceFeatures(seeing).describe(past, everything, future)
     theirs = SequenceFeatures(blind).describe(build_query(blind.store, user, 5), everything)
@@ -89,11 +89,11 @@ def _named(model: SequenceModel) -> dict[str, np.ndarray]:
 def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     store = world.store
     query = build_query(store, 3, 5)
-    everything = np.arange(store.movie_count_total, dtype=np.int32)
+    everything = np.arange(store.movie_count, dtype=np.int32)
     votes = world.evidence(query).votes
 
     def summed(name: str, decay: float, most: int) -> np.ndarray:
-        total = np.zeros(store.movie_count_total)
+        total = np.zeros(store.movie_count)
         for back, movie in enumerate(query.movies[::-1][:most].tolist()):
             if movie in world.kept:
                 row = world.matrices[name][world.kept.tolist().index(movie)]
@@ -101,7 +101,7 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
         return total
 
     rank = int(store.user_closing[3])
-    recent = np.zeros(store.movie_count_total)
+    recent = np.zeros(store.movie_count)
     for user in range(store.user_count):
         if -300 <= store.user_closing[user] - rank < 300:
             recent[store.by_user.movies[slice(*store.by_user.indptr[user : user + 2])]] += 1
@@ -122,13 +122,15 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
         **{f"sequence.{name}": np.log(votes[:, at] + 1e-4) for at, name in enumerate(CHANNELS)},
         "model.step": np.log(np.maximum(summed("step", 0.8, 31), 0) + 0.003) * 2,
         "model.pairs": np.log(summed("pairs", 0.96, 60) + 1e-3),
-        "crowd.popularity": np.log(store.movie_count + 1) / 8,
-        "crowd.recent": np.log((recent + 2) / (store.movie_count + 2)) * 2,
+        "crowd.popularity": np.log(store.movie_rating_counts + 1) / 8,
+        "crowd.recent": np.log((recent + 2) / (store.movie_rating_counts + 2)) * 2,
         "fit.genre": np.log(genre) / 4,
         "model.chain": scores_of(world.chain, query.movies) / 2,
         "model.ease": summed("ease", 1.0, 300) * 8,
         "fit.era": era / 4,
-        "crowd.popularity_by_length": np.log(store.movie_count + 1) * np.log(len(query.movies)) * 2,
+        "crowd.popularity_by_length": np.log(store.movie_rating_counts + 1)
+        * np.log(len(query.movies))
+        * 2,
     }
     found = SequenceFeatures(world).describe(query, everything)
     assert tuple(expected) == COLUMNS

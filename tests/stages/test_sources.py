@@ -91,7 +91,7 @@ def test_phoenix_finds_unwatched_well_rated_movies(user):
     assert found.strength.shape == (len(found), 3)
     assert len(np.unique(found.movies)) == len(found) > 0
     assert not np.isin(found.movies, query.movies).any()
-    assert (LIKED.movie_mean[found.movies] >= config.PHOENIX_MEAN).all()
+    assert (LIKED.movie_mean_ratings[found.movies] >= config.PHOENIX_MEAN).all()
     assert (LIKED.movie_count[found.movies] >= config.PHOENIX_RATINGS).all()
     assert ((found.strength >= 0) & (found.strength <= 1)).all()
     assert found.strength.any(axis=1).all()
@@ -106,7 +106,7 @@ def test_phoenix_finds_unwatched_well_rated_movies(user):
 def test_phoenix_channels_share_their_places_fairly(user, most):
     query = build_query(LIKED, user, 20)
     found = PhoenixSource(LIKED, most).find(query)
-    everything = PhoenixSource(LIKED, LIKED.movie_count_total).find(query)
+    everything = PhoenixSource(LIKED, LIKED.movie_count).find(query)
     for channel in range(3):
         available = np.count_nonzero(everything.strength[:, channel])
         assert np.count_nonzero(found.strength[:, channel]) >= min(available, len(found) // 3)
@@ -131,7 +131,8 @@ def test_nobody_in_particular_gets_popular_and_varied_movies():
     genre, popularity, era = found.strength.T
     assert not era.any()
     pool = np.flatnonzero(
-        (LIKED.movie_mean >= config.PHOENIX_MEAN) & (LIKED.movie_count >= config.PHOENIX_RATINGS)
+        (LIKED.movie_mean_ratings >= config.PHOENIX_MEAN)
+        & (LIKED.movie_count >= config.PHOENIX_RATINGS)
     )
     counts = LIKED.movie_count[pool]
     assert LIKED.movie_count[found.movies[popularity.argmax()]] == counts.max()
@@ -153,7 +154,7 @@ def test_sources_never_raise(world):
 
 
 def test_everything_watched_leaves_nothing_to_find():
-    rows = np.arange(STORE.movie_count_total)
+    rows = np.arange(STORE.movie_count)
     query = stranger(STORE, rows, np.full(len(rows), 5))
     assert len(query.peers.users) > 0
     assert len(THUNDER.find(query)) == len(PHOENIX.find(query)) == 0

@@ -67,7 +67,7 @@ def test_a_query_equals_its_naive_twin(world):
             shared, key=lambda other: (-shared[other], other)
         )
         assert query.peers.overlap.tolist() == [shared[other] for other in query.peers.users]
-        for movie in range(store.movie_count_total):
+        for movie in range(store.movie_count):
             fans = [other for other in shared if movie in likes[other]]
             assert query.peers.likes[movie] == len(fans)
             assert query.peers.weight[movie] == sum(shared[other] for other in fans)
@@ -99,7 +99,7 @@ def test_an_empty_history_is_valid():
     assert query.taste.era == query.taste.top_genre_mask == 0
     assert len(query.taste.top_genres) == len(query.peers.users) == len(query.liked) == 0
     assert not query.peers.likes.any()
-    assert len(query.peers.likes) == len(query.peers.weight) == STORE.movie_count_total
+    assert len(query.peers.likes) == len(query.peers.weight) == STORE.movie_count
 
 
 def test_a_genre_seen_twice_is_no_preference():
@@ -135,7 +135,7 @@ def test_the_era_is_the_median_year_of_liked_movies_only():
 def test_a_history_that_makes_no_sense_is_refused():
     movies, stars, times = rated([1, 2], [3, 4])
     for broken in (
-        (movies + np.int32(STORE.movie_count_total), stars, times),
+        (movies + np.int32(STORE.movie_count), stars, times),
         (movies - np.int32(5), stars, times),
         (movies[[0, 0]], stars, times),
         (movies, stars * np.float32(np.nan), times),

@@ -42,13 +42,13 @@ def test_both_orders_hold_exactly_the_ratings(made: Sequence[Triple]) -> None:
         (int(store.user_ids[owner]), int(store.movie_ids[movie]), float(stars))
         for owner, movie, stars in zip(owners, by_user.movies, by_user.ratings, strict=True)
     ]
-    raters = np.repeat(np.arange(store.movie_count_total), np.diff(by_movie.indptr))
+    raters = np.repeat(np.arange(store.movie_count), np.diff(by_movie.indptr))
     for movie, user, stars, position in zip(
         raters, by_movie.users, by_movie.ratings, by_movie.positions, strict=True
     ):
         at = by_user.indptr[user] + position
         assert (by_user.movies[at], by_user.ratings[at]) == (movie, stars)
-    for movie in range(store.movie_count_total):
+    for movie in range(store.movie_count):
         users = by_movie.users[by_movie.indptr[movie] : by_movie.indptr[movie + 1]]
         assert (np.diff(store.user_closing[users]) > 0).all()
     last = by_user.times[by_user.indptr[1:] - 1]
@@ -60,7 +60,7 @@ def test_likes_are_the_ratings_of_four_stars_and_more(made: Sequence[Triple]) ->
     store = store_of(made, 18)
     likes = store.likes
     users = np.repeat(np.arange(store.user_count), np.diff(likes.user_indptr))
-    movies = np.repeat(np.arange(store.movie_count_total), np.diff(likes.movie_indptr))
+    movies = np.repeat(np.arange(store.movie_count), np.diff(likes.movie_indptr))
     expected = sorted(
         (store.user_row(user), store.movie_row(movie)) for user, movie, stars in made if stars >= 4
     )
@@ -73,18 +73,18 @@ def test_statistics_follow_from_the_ratings(made: Sequence[Triple]) -> None:
     store = store_of(made, 18)
     for row, movie_id in enumerate(store.movie_ids):
         stars = [s for _, movie, s in made if movie == movie_id]
-        assert store.movie_count[row] == len(stars)
-        assert store.movie_liked[row] == sum(s >= 4 for s in stars)
-        assert store.movie_mean[row] == pytest.approx(np.mean(stars) if stars else 0)
-    counts = store.movie_count.astype(float)
+        assert store.movie_rating_counts[row] == len(stars)
+        assert store.movie_like_counts[row] == sum(s >= 4 for s in stars)
+        assert store.movie_mean_ratings[row] == pytest.approx(np.mean(stars) if stars else 0)
+    counts = store.movie_rating_counts.astype(float)
     below = (counts[None, :] < counts[:, None]).sum(1) + (counts[None, :] == counts[:, None]).sum(
         1
     ) / 2
-    np.testing.assert_allclose(store.movie_percentile, below / len(counts), rtol=1e-6)
+    np.testing.assert_allclose(store.movie_popularity_percentiles, below / len(counts), rtol=1e-6)
     for row, user_id in enumerate(store.user_ids):
         stars = np.array([s for user, _, s in made if user == user_id])
         assert store.user_norm[row] == pytest.approx(np.sqrt((stars**2).sum()))
-        assert store.user_mean[row] == pytest.approx(stars.mean())
+        assert store.user_mean_ratings[row] == pytest.approx(stars.mean())
 
 
 def test_users_and_movies_are_found_by_id_only() -> None:
@@ -206,8 +206,8 @@ def test_restricting_equals_building_from_what_is_left(made: Sequence[Triple]) -
         "movie_indptr",
         "movie_users",
         "movie_positions",
-        "movie_count",
-        "movie_percentile",
+        "movie_rating_counts",
+        "movie_popularity_percentiles",
         "user_norm",
     ):
         np.testing.assert_array_equal(cut.named[name], fresh.named[name], err_msg=name)

@@ -31,7 +31,7 @@ def test_about_as_many_ratings_as_asked_for(source: Store, tmp_path: Path, growt
     assert store.rating_count == pytest.approx(wanted, rel=0.12)  # each user keeps one at least
     assert np.diff(store.by_user.indptr).min() >= 1
     assert store.user_count % source.user_count == 0
-    assert store.movie_count_total % source.movie_count_total == 0
+    assert store.movie_count % source.movie_count == 0
     assert list(tmp_path.iterdir()) == [tmp_path / "big.arrow"]
 
 
@@ -41,13 +41,11 @@ def test_every_block_holds_only_ratings_of_the_source(source: Store, tmp_path: P
     made = entries(store)
     assert len(set(made)) == len(made)
     folded = {
-        (user % source.user_count, movie % source.movie_count_total, stars, time)
+        (user % source.user_count, movie % source.movie_count, stars, time)
         for user, movie, stars, time in made
     }
     assert folded <= real
-    blocks = {
-        (user // source.user_count, movie // source.movie_count_total) for user, movie, *_ in made
-    }
+    blocks = {(user // source.user_count, movie // source.movie_count) for user, movie, *_ in made}
     probability = block_probabilities(source, 5000)
     assert len(blocks) == probability.size > 1
 
@@ -56,7 +54,7 @@ def test_both_sides_and_all_statistics_agree(source: Store, tmp_path: Path) -> N
     store = synthesize(source, 12_000, tmp_path / "big.arrow")
     by_user, by_movie = store.by_user, store.by_movie
     from_movies = []
-    for movie in range(store.movie_count_total):
+    for movie in range(store.movie_count):
         for at in range(by_movie.indptr[movie], by_movie.indptr[movie + 1]):
             user = int(by_movie.users[at])
             place = by_user.indptr[user] + by_movie.positions[at]
@@ -67,11 +65,11 @@ def test_both_sides_and_all_statistics_agree(source: Store, tmp_path: Path) -> N
     for user in range(store.user_count):
         own = slice(by_user.indptr[user], by_user.indptr[user + 1])
         assert (np.diff(by_user.times[own]) >= 0).all()
-        assert store.user_mean[user] == pytest.approx(by_user.ratings[own].mean())
+        assert store.user_mean_ratings[user] == pytest.approx(by_user.ratings[own].mean())
         assert store.user_norm[user] == pytest.approx(np.linalg.norm(by_user.ratings[own]))
-    assert store.movie_count.sum() == store.rating_count
-    assert store.raw_title(source.movie_count_total) == f"Copy 1 of {source.raw_title(0)}"
-    assert store.genres_of(source.movie_count_total) == source.genres_of(0)
+    assert store.movie_rating_counts.sum() == store.rating_count
+    assert store.raw_title(source.movie_count) == f"Copy 1 of {source.raw_title(0)}"
+    assert store.genres_of(source.movie_count) == source.genres_of(0)
 
 
 def test_it_is_the_store_that_the_same_ratings_as_text_would_give(
@@ -79,7 +77,7 @@ def test_it_is_the_store_that_the_same_ratings_as_text_would_give(
 ) -> None:
     store = synthesize(source, 12_000, tmp_path / "big.arrow")
     users, movies, stars, times = zip(*entries(store), strict=True)
-    count = store.movie_count_total
+    count = store.movie_count
     genres = [tuple(store.genres_of(movie)) for movie in range(count)]
     tables = Tables(
         Ratings(
