@@ -16,12 +16,12 @@ from reelrecs.kernels import item_item as kernels
 from reelrecs.pipeline.candidates import Floats, Rows
 
 
-def paired_movies(movie_count: NDArray[np.int32]) -> tuple[Rows, Rows]:
+def paired_movies(rating_counts: NDArray[np.int32]) -> tuple[Rows, Rows]:
     """The movies of the matrices, by row, and for each movie its place among them or -1."""
-    rated = int((movie_count > 0).sum())
-    most = np.argsort(-movie_count, kind="stable")[: min(config.PAIRED_MOVIES, rated)]
+    rated = int((rating_counts > 0).sum())
+    most = np.argsort(-rating_counts, kind="stable")[: min(config.PAIRED_MOVIES, rated)]
     kept: Rows = np.sort(most).astype(np.int32)
-    place = np.full(len(movie_count), -1, np.int32)
+    place = np.full(len(rating_counts), -1, np.int32)
     place[kept] = np.arange(len(kept), dtype=np.int32)
     return kept, place
 

@@ -9,7 +9,7 @@ from reelrecs.learning import item_item
 from tests.worlds import random_triples, store_of
 
 STORE = store_of(random_triples(8, users=60, movies=25, most=24), 30)
-KEPT, PLACE = item_item.paired_movies(STORE.movie_count)
+KEPT, PLACE = item_item.paired_movies(STORE.movie_rating_counts)
 PLACES = PLACE[STORE.by_user.movies]
 INDPTR = STORE.by_user.indptr
 
@@ -19,9 +19,9 @@ def sequences() -> list[np.ndarray]:
 
 
 def test_paired_movies_are_the_rated_ones() -> None:
-    assert (STORE.movie_count[KEPT] > 0).all()
+    assert (STORE.movie_rating_counts[KEPT] > 0).all()
     assert (PLACE[KEPT] == np.arange(len(KEPT))).all()
-    assert (PLACE >= 0).sum() == len(KEPT) == (STORE.movie_count > 0).sum()
+    assert (PLACE >= 0).sum() == len(KEPT) == (STORE.movie_rating_counts > 0).sum()
 
 
 def test_ease_minimises_its_objective() -> None:

@@ -93,7 +93,7 @@ def test_known_values_for_a_known_user():
     assert matrix.column("genre_diversity_score").tolist() == [0, 0.5, 0]
     assert matrix.column("movie_year").tolist() == [1957, 1960, 1992]
     assert matrix.column("year_preference_score") == pytest.approx([0.5, 0.5**0.4, 0.5**6])
-    assert (matrix.column("rating_count") == STORE.movie_count[rows]).all()
+    assert (matrix.column("rating_count") == STORE.movie_rating_counts[rows]).all()
     assert (
         matrix.column("popularity_percentile") == STORE.movie_popularity_percentiles[rows]
     ).all()
@@ -110,7 +110,7 @@ def test_the_percentile_is_a_true_one():
 
 
 def test_an_unrated_movie_has_the_mean_of_the_data_and_no_evidence():
-    unrated = np.flatnonzero(STORE.movie_count == 0).astype(np.int32)
+    unrated = np.flatnonzero(STORE.movie_rating_counts == 0).astype(np.int32)
     assert len(unrated) >= 10
     matrix = FEATURES.features(build_query(STORE, 0, 20), Candidates(unrated))
     assert matrix.column("avg_rating") == pytest.approx(STORE.mean_rating)

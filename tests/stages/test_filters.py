@@ -43,7 +43,7 @@ def allowed(name, query, row):
     if name == "already_rated":
         return row not in query.movies
     if name == "minimum_rating":
-        return STORE.movie_mean_ratings[row] >= 3.5 and STORE.movie_count[row] >= 10
+        return STORE.movie_mean_ratings[row] >= 3.5 and STORE.movie_rating_counts[row] >= 10
     if name == "genre_preference":
         top = {STORE.genres[code] for code in query.taste.top_genres}
         return not top.isdisjoint(STORE.genres_of(row))

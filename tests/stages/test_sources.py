@@ -92,7 +92,7 @@ def test_phoenix_finds_unwatched_well_rated_movies(user):
     assert len(np.unique(found.movies)) == len(found) > 0
     assert not np.isin(found.movies, query.movies).any()
     assert (LIKED.movie_mean_ratings[found.movies] >= config.PHOENIX_MEAN).all()
-    assert (LIKED.movie_count[found.movies] >= config.PHOENIX_RATINGS).all()
+    assert (LIKED.movie_rating_counts[found.movies] >= config.PHOENIX_RATINGS).all()
     assert ((found.strength >= 0) & (found.strength <= 1)).all()
     assert found.strength.any(axis=1).all()
     genre, _, era = found.strength.T
@@ -132,15 +132,15 @@ def test_nobody_in_particular_gets_popular_and_varied_movies():
     assert not era.any()
     pool = np.flatnonzero(
         (LIKED.movie_mean_ratings >= config.PHOENIX_MEAN)
-        & (LIKED.movie_count >= config.PHOENIX_RATINGS)
+        & (LIKED.movie_rating_counts >= config.PHOENIX_RATINGS)
     )
-    counts = LIKED.movie_count[pool]
-    assert LIKED.movie_count[found.movies[popularity.argmax()]] == counts.max()
+    counts = LIKED.movie_rating_counts[pool]
+    assert LIKED.movie_rating_counts[found.movies[popularity.argmax()]] == counts.max()
     for code in range(len(LIKED.genres)):
         of_genre = (LIKED.movie_genres[pool] >> np.uint64(code) & np.uint64(1)) == 1
         first = counts[of_genre].max()
         mine = (LIKED.movie_genres[found.movies] >> np.uint64(code) & np.uint64(1)) == 1
-        assert LIKED.movie_count[found.movies[mine & (genre == 1)]].max() == first
+        assert LIKED.movie_rating_counts[found.movies[mine & (genre == 1)]].max() == first
 
 
 @given(triples())
