@@ -103,7 +103,7 @@ FIXED_WEIGHTS = {
     "popularity": 0.10,
     "year": 0.05,
 }
-"""The fixed blend; every term is on [0, 1], so a score is too."""
+"""The fixed ranker; every term is on [0, 1], so a score is too."""
 
 RECENCY_YEARS = 10
 """Years from the user's era that the recency filter lets pass."""
@@ -200,12 +200,12 @@ RECENT_USERS = 600
 STREAK_MOVIES, STREAK_GENRE_DECAY, STREAK_YEAR_DECAY = 12, 0.85, 0.7
 """Last movies that tell a streak of a genre or an era, and their decays."""
 
-# -- the learned profile: the blend --------------------------------------------------------------
+# -- the learned profile: the ranker --------------------------------------------------------------
 TRAIN_SEED = 7
 """Seeds everything in training."""
 
 TEACHERS, TARGETS_A_USER = 2_000, 5
-"""Users whose last movies teach the blend, and how many of them: half as many are enough for its
+"""Users whose last movies teach the ranker, and how many of them: half as many are enough for its
 weights, but not for the trees."""
 
 BEST_RIVALS, DRAWN_RIVALS = 40, 40

@@ -82,7 +82,7 @@ def _store(data_dir: str | None) -> str:
 def _model(data_dir: str | None, models_dir: str) -> str:
     store = open_store(locate(None if data_dir is None else Path(data_dir)))
     model = load_model(store, Path(models_dir))
-    return f"profile {model.blend.profile} with {len(model.blend.names)} terms"
+    return f"profile {model.ranker.profile} with {len(model.ranker.names)} terms"
 
 
 def _recommendation(data_dir: str | None, models_dir: str) -> str:

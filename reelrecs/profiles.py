@@ -36,9 +36,9 @@ class Profile:
 
 
 def profile_of(model: ScoringModel) -> Profile:
-    """The stages that bring the columns which the model blends."""
+    """The stages that bring the columns which the model ranks by."""
     store = model.store
-    if model.blend.profile == FIXED:
+    if model.ranker.profile == FIXED:
         return Profile(
             FIXED,
             (ThunderSource(store), PhoenixSource(store)),

@@ -1,4 +1,4 @@
-"""The scoring model: one store, one blend, one way to find neighbours; saved as one Arrow file."""
+"""The scoring model: one store, one ranker, one way to find neighbours; saved as one Arrow file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reelrecs.errors import ModelError, ScorerError
 from reelrecs.kernels.boosted_trees import Trees
 from reelrecs.pipeline.candidates import FeatureMatrix, Floats, Rows
-from reelrecs.scorer.ranker import CF, Blend
+from reelrecs.scorer.ranker import CF, Ranker
 from reelrecs.scorer.user_knn import KnnSettings, People, UserKnn
 from reelrecs.store import arrow_file
 from reelrecs.store.store import Store
@@ -24,7 +24,7 @@ from reelrecs.store.store import Store
 FORMAT = "reelrecs.model/2"
 
 _TREES = "trees."
-"""Stands before the names of the forest's arrays in a file."""
+"""Stands before the names of the boosted trees's arrays in a file."""
 
 _EVIDENCE = "evidence."
 """Stands before the names of base model arrays in a file."""
@@ -36,37 +36,37 @@ class ScoringModel:
     def __init__(
         self,
         store: Store,
-        blend: Blend,
+        ranker: Ranker,
         settings: KnnSettings,
         evidence: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
         self.store = store
-        self.blend = blend
+        self.ranker = ranker
         self.settings = settings
         self.evidence = dict(evidence or {})
-        """Arrays of trained base models by name, for the stages that bring the blend's columns."""
+        """Arrays of trained base models by name, for the stages that bring the ranker's columns."""
         self._knn = UserKnn(store, settings)
 
     @classmethod
     def fixed(cls, store: Store, settings: KnnSettings | None = None) -> ScoringModel:
         """Build the model that needs no training: the weights of `config`."""
-        return cls(store, Blend.fixed(), settings or KnnSettings())
+        return cls(store, Ranker.fixed(), settings or KnnSettings())
 
     @classmethod
     def learned(
-        cls, store: Store, blend: Blend, evidence: Mapping[str, NDArray[Any]]
+        cls, store: Store, ranker: Ranker, evidence: Mapping[str, NDArray[Any]]
     ) -> ScoringModel:
         """Build a trained model, whose columns rest on these base models."""
-        return cls(store, blend, KnnSettings(), evidence)
+        return cls(store, ranker, KnnSettings(), evidence)
 
     def score_batch(
         self, people: People, counts: Sequence[int], movies: Rows, features: FeatureMatrix
     ) -> tuple[Floats, FeatureMatrix]:
         """Scores [candidates] and the terms they are sums of, in the given order.
 
-        `counts[p]` of the candidates are person p's, one person after the other. A blend without
+        `counts[p]` of the candidates are person p's, one person after the other. A ranker without
         the column "cf" looks for no neighbours. Raises ScorerError for features that do not fit
-        the candidates or the blend.
+        the candidates or the ranker.
         """
         indptr = np.zeros(len(counts) + 1, np.int64)
         np.cumsum(np.asarray(counts, np.int64), out=indptr[1:])
@@ -77,30 +77,30 @@ class ScoringModel:
                 f"{len(people.rows)} people with {indptr[-1]} candidates in all, {len(movies)} "
                 f"movies and {len(features.values)} rows of features: make them agree"
             )
-        cf = self._knn.scores(people, indptr, movies) if CF in self.blend.columns else None
-        return self.blend.apply(features, cf, indptr)
+        cf = self._knn.scores(people, indptr, movies) if CF in self.ranker.columns else None
+        return self.ranker.apply(features, cf, indptr)
 
     def save(self, path: Path) -> None:
         """Write the model, whole or not at all; raises StorageError."""
-        blend = self.blend
+        ranker = self.ranker
         named: dict[str, arrow_file.Array] = {
-            "name": pa.array(blend.names, pa.large_string()),
-            "column": pa.array(blend.columns, pa.large_string()),
-            "transform": pa.array(blend.transforms, pa.large_string()),
-            "center": blend.center,
-            "scale": blend.scale,
-            "weight": blend.weights,
+            "name": pa.array(ranker.names, pa.large_string()),
+            "column": pa.array(ranker.columns, pa.large_string()),
+            "transform": pa.array(ranker.transforms, pa.large_string()),
+            "center": ranker.center,
+            "scale": ranker.scale,
+            "weight": ranker.weights,
         }
-        if blend.trees is not None:
-            named |= {f"{_TREES}{name}": part for name, part in blend.trees._asdict().items()}
+        if ranker.trees is not None:
+            named |= {f"{_TREES}{name}": part for name, part in ranker.trees._asdict().items()}
         named |= {f"{_EVIDENCE}{name}": values for name, values in self.evidence.items()}
         metadata = {
             "format": FORMAT,
             "dataset": self.store.name,
             "digest": self.store.digest,
-            "profile": blend.profile,
+            "profile": ranker.profile,
             "parameters": json.dumps(
-                {"unit_inputs": blend.unit_inputs, "neighbours": asdict(self.settings)}
+                {"unit_inputs": ranker.unit_inputs, "neighbours": asdict(self.settings)}
             ),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
@@ -115,7 +115,7 @@ class ScoringModel:
             named, metadata = arrow_file.read(path)
             if metadata.get("format") != FORMAT:
                 raise arrow_file.NotReadable(f"{path} is no {FORMAT} file")
-            blend, settings = _parts(named, metadata)
+            ranker, settings = _parts(named, metadata)
             evidence = {
                 name.removeprefix(_EVIDENCE): values
                 for name, values in named.items()
@@ -129,12 +129,12 @@ class ScoringModel:
                 f"model {path} was trained on other data ({dataset} {digest[:8]}, not "
                 f"{store.name} {store.digest[:8]}): run train again"
             )
-        return cls(store, blend, settings, evidence)
+        return cls(store, ranker, settings, evidence)
 
 
-def _parts(named: dict[str, Any], metadata: dict[str, str]) -> tuple[Blend, KnnSettings]:
+def _parts(named: dict[str, Any], metadata: dict[str, str]) -> tuple[Ranker, KnnSettings]:
     parameters = json.loads(metadata["parameters"])
-    blend = Blend(
+    ranker = Ranker(
         metadata["profile"],
         tuple(named["name"].to_pylist()),
         tuple(named["column"].to_pylist()),
@@ -145,7 +145,7 @@ def _parts(named: dict[str, Any], metadata: dict[str, str]) -> tuple[Blend, KnnS
         bool(parameters["unit_inputs"]),
         _trees(named),
     )
-    return blend, KnnSettings(**parameters["neighbours"])
+    return ranker, KnnSettings(**parameters["neighbours"])
 
 
 def _trees(named: dict[str, Any]) -> Trees | None:

@@ -1,4 +1,4 @@
-"""A linear blend of named columns: every score is the sum of terms that can be shown."""
+"""A linear ranker of named columns: every score is the sum of terms that can be shown."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CF = "cf"
 """The one column no request carries: the service adds the neighbours' prediction itself."""
 
 TREES = "trees"
-"""The term of the forest, where a blend has one."""
+"""The term of the boosted trees, where a ranker has one."""
 
-TRANSFORMS = ("identity", "log1p", "lead")
+TRANSFORMS = ("identity", "log1p", "relative")
 """What a term does with its column first. A lead is e to the distance from the best of the person's
 candidates: of log votes it is the share of the best one's votes, and being far ahead of all others
 counts beyond the logarithm."""
@@ -47,13 +47,13 @@ class Term(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Blend:
+class Ranker:
     """Term j is weight / scale * (f(column) - center), taken in float64 and rounded to float32.
 
-    A forest adds one more term, made of the same f(column). A score is the float32 sum of its terms
+    Boosted trees add one more term, made of the same f(column). A score is the float32 sum of its terms
     from left to right and nothing else, so terms that are shown add up to the score to the last
     bit. With `unit_inputs` every column must be on [0, 1]: what lies outside is refused, never cut,
-    for a count blended as a share ruins the order in silence. Raises ModelError for parameters that
+    for a count weighed as a share ruins the order in silence. Raises ModelError for parameters that
     cannot be.
     """
 
@@ -80,12 +80,12 @@ class Blend:
             or not (self.trees is None or _whole(self.trees, len(self.names)))
         ):
             raise ModelError(
-                f"blend {self.profile!r} has parameters that cannot be: run train again"
+                f"ranker {self.profile!r} has parameters that cannot be: run train again"
             )
 
     @classmethod
-    def fixed(cls) -> Blend:
-        """Build the blend of `config.FIXED_WEIGHTS`; its scores are on [0, 1]."""
+    def fixed(cls) -> Ranker:
+        """Build the ranker of `config.FIXED_WEIGHTS`; its scores are on [0, 1]."""
         names = tuple(config.FIXED_WEIGHTS)
         return cls(
             "fixed",
@@ -122,7 +122,7 @@ class Blend:
 
         Rows indptr[p] .. indptr[p+1] - 1 are one person's candidates, among whom leads are told.
         Raises ScorerError, naming the column, for one that is missing, not finite, or off [0, 1]
-        where the blend asks for that.
+        where the ranker asks for that.
         """
         values = features.values
         places = {name: at for at, name in enumerate(features.columns)}
@@ -132,15 +132,15 @@ class Blend:
         for column in self.columns:
             if column not in places:
                 raise ScorerError(
-                    f"the blend needs the column {column}, the features have "
+                    f"the ranker needs the column {column}, the features have "
                     f"{', '.join(features.columns) or 'none'}: send it too"
                 )
         inputs = values[:, [places[column] for column in self.columns]]
         if self.unit_inputs:
             self._require((inputs >= 0.0) & (inputs <= 1.0), inputs, "must be on [0, 1]")
-        leads = [transform == "lead" for transform in self.transforms]
+        leads = [transform == "relative" for transform in self.transforms]
         if any(leads):
-            inputs[:, leads] = leads_of(inputs[:, leads], indptr)
+            inputs[:, leads] = relative_to_best(inputs[:, leads], indptr)
         logged = [transform == "log1p" for transform in self.transforms]
         if any(logged):
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -163,7 +163,7 @@ class Blend:
             )
 
 
-def leads_of(values: Floats, indptr: NDArray[np.int64]) -> Floats:
+def relative_to_best(values: Floats, indptr: NDArray[np.int64]) -> Floats:
     """[rows, columns] of e to the distance from the highest of the same person, in (0, 1]."""
     counts = np.diff(indptr)
     highest = np.maximum.reduceat(values, indptr[:-1][counts > 0])

@@ -70,9 +70,9 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
         return scorer_pb2.ScoreResponse(scores=scores.tolist(), terms=wire.matrix_message(terms))
 
     def _describe(self) -> Any:
-        store, blend = self._model.store, self._model.blend
-        terms = [scorer_pb2.Term(**term._asdict()) for term in blend.parameters]
-        if blend.trees is not None:
+        store, ranker = self._model.store, self._model.ranker
+        terms = [scorer_pb2.Term(**term._asdict()) for term in ranker.parameters]
+        if ranker.trees is not None:
             terms.append(scorer_pb2.Term(name=TREES, transform=TREES, scale=1.0, weight=1.0))
         return scorer_pb2.DescribeResponse(
             dataset=store.name,
@@ -80,8 +80,8 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
             users=store.user_count,
             movies=store.movie_count,
             ratings=store.rating_count,
-            profile=blend.profile,
-            required_columns=blend.required_columns,
+            profile=ranker.profile,
+            required_columns=ranker.required_columns,
             terms=terms,
             version=self._version,
         )

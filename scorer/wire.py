@@ -137,7 +137,7 @@ def candidate_matrix(
     Its clients send the collaborative score as a share or as a count of similar users, and the
     percentile as a share or in percent. A column with any value above 1 is read as the latter and
     divided, as a whole, so that within a request the order by evidence stays; values beyond the
-    largest possible count stay above 1 and are refused by the blend.
+    largest possible count stay above 1 and are refused by the ranker.
     """
     values = np.array(
         [[getattr(one, name) for name in CANDIDATE_COLUMNS] for one in features], np.float32

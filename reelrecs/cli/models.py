@@ -49,7 +49,7 @@ def list_(settings: Settings, format_: str) -> None:
 @format_option
 @click.pass_obj
 def show(settings: Settings, format_: str) -> None:
-    """Print the blend that scores this data set, term by term.
+    """Print the ranker that scores this data set, term by term.
 
     A score adds up weight * (transform(column) - center) / scale, and what the trees say of the
     transformed columns together.
@@ -59,21 +59,21 @@ def show(settings: Settings, format_: str) -> None:
         from reelrecs.learning.model_folder import load_model, model_path
         from reelrecs.scorer.ranker import TREES
 
-        blend = load_model(store, Path(settings.models_dir), settings.profile).blend
+        ranker = load_model(store, Path(settings.models_dir), settings.profile).ranker
         trained = model_path(store, Path(settings.models_dir)).exists()
-    rows: list[list[Any]] = [list(term) for term in blend.parameters]
-    if blend.trees is not None:
+    rows: list[list[Any]] = [list(term) for term in ranker.parameters]
+    if ranker.trees is not None:
         rows.append(
-            [TREES, "", f"{len(blend.trees.leaves)} trees over all of these", 0.0, 1.0, 1.0]
+            [TREES, "", f"{len(ranker.trees.leaves)} trees over all of these", 0.0, 1.0, 1.0]
         )
     columns = ("term", "column", "transform", "center", "scale", "weight")
     note(
-        f"profile {blend.profile}, {len(rows)} terms, for {store.name}"
+        f"profile {ranker.profile}, {len(rows)} terms, for {store.name}"
         + ("" if trained else "; no model is trained yet, make one with train")
     )
     document = {
         "dataset": store.name,
-        "profile": blend.profile,
+        "profile": ranker.profile,
         "trained": trained,
         "terms": [dict(zip(columns, row, strict=True)) for row in rows],
     }
@@ -95,7 +95,7 @@ def verify(settings: Settings) -> None:
         path = model_path(store, Path(settings.models_dir))
         model = ScoringModel.load(path, store)
     click.echo(
-        f"{path}: good, profile {model.blend.profile} with {len(model.blend.term_names)} terms, "
+        f"{path}: good, profile {model.ranker.profile} with {len(model.ranker.term_names)} terms, "
         f"trained on {store.name} ({store.digest[:SHOWN_DIGEST]})"
     )
 

@@ -129,7 +129,7 @@ def _mean_distance(bits: Floats) -> float:
 
 
 SMOOTHING = 0.01
-"""Share of the history's mix blended into the list's, so that a divergence stays finite (Steck)."""
+"""Share of the history's mix weighed into the list's, so that a divergence stays finite (Steck)."""
 
 
 def _divergence(history: Floats, listed: Floats) -> float:

@@ -1,4 +1,4 @@
-"""The learned blend: a conditional logit (McFadden 1974) of the movie watched among candidates."""
+"""The learned ranker: a conditional logit (McFadden 1974) of the movie watched among candidates."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Training of the learned profile: base models first, then a blend that has never seen their data.
+"""Training of the learned profile: base models first, then a ranker that has never seen their data.
 
-The trap is a base model that has seen the blend's targets: it then looks far better than it will
-be, and the blend trusts it blindly. So the last movies of some users are kept from all base
-models, and become the blend's targets; what the store itself tells leaves the user's own row out.
+The trap is a base model that has seen the ranker's targets: it then looks far better than it will
+be, and the ranker trusts it blindly. So the last movies of some users are kept from all base
+models, and become the ranker's targets; what the store itself tells leaves the user's own row out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reelrecs.learning.boosted_trees import fit_trees
 from reelrecs.learning.conditional_logit import fit_logit
 from reelrecs.learning.training_groups import choose_teachers, collect_choices
 from reelrecs.scorer.model import ScoringModel
-from reelrecs.scorer.ranker import Blend
+from reelrecs.scorer.ranker import Ranker
 from reelrecs.stages.sequence_features import COLUMNS
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.store.store import Store
@@ -36,19 +36,19 @@ def train(store: Store, report: Callable[[str], None] = lambda _: None) -> Scori
     named = fit_base_models(store, teachers, report)
     report(f"describing {len(teachers) * config.TARGETS_A_USER:,} choices")
     choices = collect_choices(store, SequenceModel(store, named), teachers)
-    report(f"learning the blend from {len(choices.starts):,} choices")
+    report(f"learning the ranker from {len(choices.starts):,} choices")
     with threadpool_limits(1):
         logit = fit_logit(choices)
     report("growing trees on top of it")
     trees = fit_trees(choices, logit.scores(choices.features) + choices.offset, config.TRAIN_SEED)
-    blend = Blend(
+    ranker = Ranker(
         PROFILE,
-        (*COLUMNS, *(f"{column}.lead" for column in COLUMNS)),
+        (*COLUMNS, *(f"{column}.relative" for column in COLUMNS)),
         COLUMNS * 2,
-        ("identity",) * len(COLUMNS) + ("lead",) * len(COLUMNS),
+        ("identity",) * len(COLUMNS) + ("relative",) * len(COLUMNS),
         logit.center,
         logit.scale,
         logit.weights,
         trees=trees,
     )
-    return ScoringModel.learned(store, blend, named)
+    return ScoringModel.learned(store, ranker, named)

@@ -12,7 +12,7 @@ from reelrecs.errors import DataError
 from reelrecs.kernels import pool
 from reelrecs.learning.conditional_logit import Choices
 from reelrecs.pipeline.candidates import Floats
-from reelrecs.scorer.ranker import leads_of
+from reelrecs.scorer.ranker import relative_to_best
 from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.sequence_source import SequenceSource
@@ -47,7 +47,7 @@ def collect_choices(store: Store, model: SequenceModel, teachers: NDArray[np.int
         future = np.zeros(store.movie_count, np.bool_)
         future[store.by_user.movies[cut:stop]] = True
         described = features.describe(query, rivals, future)
-        leads = leads_of(described, np.array([0, len(described)]))
+        leads = relative_to_best(described, np.array([0, len(described)]))
         order = np.argsort(-described[:, _LEADING], kind="stable")
         order = order[rivals[order] != target]
         best, rest = order[: config.BEST_RIVALS], order[config.BEST_RIVALS :]

@@ -27,7 +27,7 @@ _UNITS = {
     "crowd.popularity_by_length": 2.0,  # log(ratings + 1) x log(length of the history)
 }
 """What each column is multiplied by, so that one unit behind the list's best is about e times less
-of a leader: see the transform "lead" in `reelrecs.scorer.ranker`."""
+of a leader: see the transform "relative" in `reelrecs.scorer.ranker`."""
 
 
 COLUMNS = tuple(_UNITS)

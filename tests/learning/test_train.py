@@ -46,10 +46,10 @@ def test_threads_do_not_change_a_bit(store: Store, model: ScoringModel) -> None:
         again = train(store)
     finally:
         pool.set_threads(before)
-    np.testing.assert_array_equal(again.blend.weights, model.blend.weights)
-    assert again.blend.trees is not None
-    assert model.blend.trees is not None
-    for part, same in zip(again.blend.trees, model.blend.trees, strict=True):
+    np.testing.assert_array_equal(again.ranker.weights, model.ranker.weights)
+    assert again.ranker.trees is not None
+    assert model.ranker.trees is not None
+    for part, same in zip(again.ranker.trees, model.ranker.trees, strict=True):
         np.testing.assert_array_equal(part, same)
     for name, values in model.evidence.items():
         np.testing.assert_array_equal(again.evidence[name], values, err_msg=name)
@@ -60,7 +60,7 @@ def test_a_model_comes_back_from_its_file(
 ) -> None:
     model.save(tmp_path / "m.arrow")
     loaded = ScoringModel.load(tmp_path / "m.arrow", store)
-    assert loaded.blend.profile == "learned"
+    assert loaded.ranker.profile == "learned"
     with Engine(store, model=model) as ours, Engine(store, model=loaded) as theirs:
         for user_id in store.user_ids[:5].tolist():
             assert ours.recommend(user_id).to_dict() == theirs.recommend(user_id).to_dict()

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from reelrecs.errors import ModelError, ScorerError
 from reelrecs.pipeline.candidates import FeatureMatrix
 from reelrecs.scorer.model import ScoringModel
-from reelrecs.scorer.ranker import Blend
+from reelrecs.scorer.ranker import Ranker
 from reelrecs.scorer.user_knn import KnnSettings, People, Person, UserKnn, stored_person
 from tests.worlds import random_triples, store_of, triples
 
-COLUMNS = Blend.fixed().required_columns
+COLUMNS = Ranker.fixed().required_columns
 
 
 def features(count, seed=0):
@@ -87,8 +87,10 @@ def test_a_collaborative_count_is_refused_not_clamped(store):
 
 
 def test_a_blend_without_cf_looks_for_no_neighbours(store):
-    blend = Blend("plain", ("a",), ("a",), ("identity",), np.zeros(1), np.ones(1), np.array([2.0]))
-    model = ScoringModel(store, blend, KnnSettings())
+    ranker = Ranker(
+        "plain", ("a",), ("a",), ("identity",), np.zeros(1), np.ones(1), np.array([2.0])
+    )
+    model = ScoringModel(store, ranker, KnnSettings())
     nobody_could = People.of([Person(-1, np.array([10**6], np.int32), np.ones(1, np.float32))])
     matrix = FeatureMatrix(("a",), np.array([[4.0]], np.float32))
     scores, _ = model.score_batch(nobody_could, [1], np.zeros(1, np.int32), matrix)
@@ -139,7 +141,7 @@ def test_a_saved_model_scores_the_same(store, tmp_path):
     model.save(path)
     loaded = ScoringModel.load(path, store)
     assert loaded.settings == model.settings
-    assert loaded.blend.profile == "fixed"
+    assert loaded.ranker.profile == "fixed"
     batch = (everybody(store), [1] * store.user_count, np.zeros(store.user_count, np.int32))
     matrix = features(store.user_count)
     assert (

@@ -10,18 +10,18 @@ from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
 from reelrecs.kernels.boosted_trees import Trees
 from reelrecs.pipeline.candidates import FeatureMatrix
-from reelrecs.scorer.ranker import Blend
+from reelrecs.scorer.ranker import Ranker
 
-FIXED = Blend.fixed()
+FIXED = Ranker.fixed()
 
 
 def features(values, columns=FIXED.required_columns):
     return FeatureMatrix(columns, np.asarray(values, np.float32).reshape(-1, len(columns)))
 
 
-def apply(blend, matrix, cf, indptr=None):
+def apply(ranker, matrix, cf, indptr=None):
     everybody = [0, len(matrix.values)] if indptr is None else indptr
-    return blend.apply(matrix, cf, np.array(everybody, np.int64))
+    return ranker.apply(matrix, cf, np.array(everybody, np.int64))
 
 
 def blend_of(**changes):
@@ -34,7 +34,7 @@ def blend_of(**changes):
         "scale": np.array([2.0, 4.0]),
         "weights": np.array([3.0, -8.0]),
     }
-    return Blend(**{**parts, **changes})
+    return Ranker(**{**parts, **changes})
 
 
 @given(arrays.arrays(np.float32, (7, 5), elements=st.floats(0, 1, width=32)))
@@ -93,8 +93,8 @@ def test_a_learned_blend_transforms_centres_and_scales():
 
 @given(arrays.arrays(np.float32, (6, 2), elements=st.floats(-20, 20, width=32)))
 def test_a_lead_is_told_among_the_candidates_of_one_person(values):
-    blend = blend_of(transforms=("lead", "identity"), center=np.array([0.25, 0.0]))
-    _, terms = apply(blend, features(values, ("a", "b")), None, [0, 4, 4, 6])
+    ranker = blend_of(transforms=("relative", "identity"), center=np.array([0.25, 0.0]))
+    _, terms = apply(ranker, features(values, ("a", "b")), None, [0, 4, 4, 6])
     lead = np.concatenate(
         [np.exp(part.astype(np.float64) - part.max()) for part in (values[:4, 0], values[4:, 0])]
     )
@@ -140,9 +140,9 @@ def test_a_term_that_is_no_number_is_refused(column, value):
 
 
 def test_a_column_that_several_terms_read_is_required_once():
-    blend = blend_of(columns=("a", "a"))
-    assert blend.required_columns == ("a",)
-    _, terms = apply(blend, features([[3.0]], ("a",)), None)
+    ranker = blend_of(columns=("a", "a"))
+    assert ranker.required_columns == ("a",)
+    _, terms = apply(ranker, features([[3.0]], ("a",)), None)
     assert terms.values[0] == pytest.approx([3.0, -8.0 * (np.log1p(3.0) - 0.5) / 4.0])
 
 

@@ -127,7 +127,7 @@ class Faulty(ScoringModel):
 
 
 def test_a_bug_is_internal_and_never_a_score(model, caplog):
-    faulty = Faulty(model.store, model.blend, model.settings)
+    faulty = Faulty(model.store, model.ranker, model.settings)
     with (
         start(scorer_services(faulty), "127.0.0.1:0") as server,
         grpc.insecure_channel(server.address) as channel,
@@ -143,7 +143,7 @@ def test_describe_names_data_and_model(model, stub):
     assert (said.dataset, said.dataset_digest) == ("world", model.store.digest)
     assert (said.users, said.movies, said.ratings) == (40, 65, model.store.rating_count)
     assert said.profile == "fixed"
-    assert list(said.required_columns) == list(model.blend.required_columns)
+    assert list(said.required_columns) == list(model.ranker.required_columns)
     assert {term.name: term.weight for term in said.terms} == pytest.approx(config.FIXED_WEIGHTS)
     assert said.version
 
