@@ -1,4 +1,4 @@
-"""Oblivious trees: grown by boosting over choices, and added up for candidates.
+"""Oblivious trees: grown by boosting over groups, and added up for candidates.
 
 An oblivious tree asks the same question at every node of a level (Dorogush et al. 2018, CatBoost),
 so a leaf is a number of `depth` bits and a tree costs `depth` comparisons.

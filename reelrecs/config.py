@@ -204,17 +204,17 @@ STREAK_MOVIES, STREAK_GENRE_DECAY, STREAK_YEAR_DECAY = 12, 0.85, 0.7
 TRAIN_SEED = 7
 """Seeds everything in training."""
 
-TEACHERS, TARGETS_A_USER = 2_000, 5
+HELD_OUT_USERS, TARGETS_PER_USER = 2_000, 5
 """Users whose last movies teach the ranker, and how many of them: half as many are enough for its
 weights, but not for the trees."""
 
-BEST_RIVALS, DRAWN_RIVALS = 40, 40
-"""Rivals of the movie watched: the best by sequence kNN, and a random sample of the others."""
+HARD_NEGATIVES, SAMPLED_NEGATIVES = 40, 40
+"""Negatives of the movie watched: the best by sequence kNN, and a random sample of the others."""
 
-TEACHER_SHARE, FEWEST_TEACHERS = 0.5, 40
+HELD_OUT_SHARE, FEWEST_HELD_OUT_USERS = 0.5, 40
 """Most of the users who may teach, unless that is next to nobody: on small data the base models
 need the last movies of the rest (+.003 NDCG on ml-latest-small, nothing on ml-100k, three
 validation cuts each)."""
 
-LEAST_CHOICES = 100
-"""Fewer choices teach two dozen weights nothing."""
+FEWEST_GROUPS = 100
+"""Fewer groups teach two dozen weights nothing."""

@@ -120,7 +120,7 @@ class Ranker:
     ) -> tuple[Floats, FeatureMatrix]:
         """Scores [rows] and terms [rows, terms]; `cf` is needed where `CF` is a column.
 
-        Rows indptr[p] .. indptr[p+1] - 1 are one person's candidates, among whom leads are told.
+        Rows indptr[p] .. indptr[p+1] - 1 are one person's candidates, among whom relative are told.
         Raises ScorerError, naming the column, for one that is missing, not finite, or off [0, 1]
         where the ranker asks for that.
         """
@@ -138,9 +138,9 @@ class Ranker:
         inputs = values[:, [places[column] for column in self.columns]]
         if self.unit_inputs:
             self._require((inputs >= 0.0) & (inputs <= 1.0), inputs, "must be on [0, 1]")
-        leads = [transform == "relative" for transform in self.transforms]
-        if any(leads):
-            inputs[:, leads] = relative_to_best(inputs[:, leads], indptr)
+        relative = [transform == "relative" for transform in self.transforms]
+        if any(relative):
+            inputs[:, relative] = relative_to_best(inputs[:, relative], indptr)
         logged = [transform == "log1p" for transform in self.transforms]
         if any(logged):
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -167,12 +167,12 @@ def relative_to_best(values: Floats, indptr: NDArray[np.int64]) -> Floats:
     """[rows, columns] of e to the distance from the highest of the same person, in (0, 1]."""
     counts = np.diff(indptr)
     highest = np.maximum.reduceat(values, indptr[:-1][counts > 0])
-    leads: Floats = np.exp(values - np.repeat(highest, counts[counts > 0], axis=0))
-    return leads
+    relative: Floats = np.exp(values - np.repeat(highest, counts[counts > 0], axis=0))
+    return relative
 
 
 def _whole(trees: Trees, inputs: int) -> bool:
-    """Whether every question is about an input and every answer leads to a leaf."""
+    """Whether every question is about an input and every answer relative to a leaf."""
     columns, thresholds, leaves = trees
     return bool(
         columns.ndim == 2

@@ -16,16 +16,16 @@ from reelrecs.store.store import Store
 
 
 def fit_base_models(
-    store: Store, teachers: NDArray[np.int64], report: Callable[[str], None]
+    store: Store, held_out: NDArray[np.int64], report: Callable[[str], None]
 ) -> dict[str, NDArray[np.float32] | NDArray[np.int32]]:
-    """The chain and the matrices, on all sequences but the last movies of the teachers.
+    """The chain and the matrices, on all sequences but the last movies of the held_out.
 
     BLAS gets one thread each, for its sums depend on how many it has; the models are trained side
     by side instead.
     """
     by_user = store.by_user
     lengths = np.diff(by_user.indptr)
-    lengths[teachers] -= config.TARGETS_A_USER
+    lengths[held_out] -= config.TARGETS_PER_USER
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     keep = np.arange(store.rating_count) - np.repeat(by_user.indptr[:-1], np.diff(by_user.indptr))
     movies = by_user.movies[keep < np.repeat(lengths, np.diff(by_user.indptr))]

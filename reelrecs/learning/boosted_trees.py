@@ -12,7 +12,7 @@ import numpy as np
 
 from reelrecs.kernels import boosted_trees as kernels
 from reelrecs.kernels.boosted_trees import BINS, Trees
-from reelrecs.learning.conditional_logit import Choices
+from reelrecs.learning.conditional_logit import RankingGroups
 from reelrecs.pipeline.candidates import Floats
 
 QUANTILE_ROWS = 50_000
@@ -26,30 +26,30 @@ class TreeSettings(NamedTuple):
     depth: int = 3
     rate: float = 0.15
     ridge: float = 20.0  # added to the curvature of a leaf
-    drawn: float = 0.4  # share of the choices a tree sees, and of the columns a level may ask about
-    least_odds: float = 1e-4  # rivals with less teach nothing
+    drawn: float = 0.4  # share of the groups a tree sees, and of the columns a level may ask about
+    least_odds: float = 1e-4  # negatives with less teach nothing
 
 
 def fit_trees(
-    choices: Choices, score: Floats, seed: int, settings: TreeSettings | None = None
+    groups: RankingGroups, score: Floats, seed: int, settings: TreeSettings | None = None
 ) -> Trees:
-    """Boost from `score` [rows], which includes the choices' offset; thresholds are quantiles."""
+    """Boost from `score` [rows], which includes the groups' offset; thresholds are quantiles."""
     settings = settings or TreeSettings()
-    columns = choices.features.shape[1]
+    columns = groups.features.shape[1]
     shares = np.linspace(0, 1, BINS + 1)[1:-1]
-    some = choices.features[:: max(1, len(choices.features) // QUANTILE_ROWS)]
+    some = groups.features[:: max(1, len(groups.features) // QUANTILE_ROWS)]
     edges = np.ascontiguousarray(np.quantile(some, shares, axis=0).T, np.float32)
-    bins = np.empty((columns, len(choices.features)), np.uint8)
-    kernels.binned(choices.features, edges, bins)
+    bins = np.empty((columns, len(groups.features)), np.uint8)
+    kernels.binned(groups.features, edges, bins)
     rng = np.random.default_rng(seed)
     asked = np.zeros((settings.trees, settings.depth), np.int32)
     cuts = np.zeros((settings.trees, settings.depth), np.int32)
     leaves = np.zeros((settings.trees, 1 << settings.depth), np.float32)
     kernels.grow(
         bins,
-        np.append(choices.starts, len(choices.features)),
+        np.append(groups.starts, len(groups.features)),
         score.astype(np.float32),
-        rng.random((settings.trees, len(choices.starts))) < settings.drawn,
+        rng.random((settings.trees, len(groups.starts))) < settings.drawn,
         rng.random((settings.trees, settings.depth, columns)) < settings.drawn,
         settings.rate,
         settings.ridge,

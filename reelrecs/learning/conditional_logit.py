@@ -18,7 +18,7 @@ MOST_STEPS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class RankingGroups:
     """Groups of candidates end to end; the first of each group is the movie watched.
 
     `offset` is minus the log of a candidate's chance to be in the sample, which makes the sampled
@@ -27,10 +27,10 @@ class Choices:
 
     features: Floats  # [rows, columns]
     offset: Floats  # [rows]
-    starts: NDArray[np.int64]  # [groups]
+    starts: NDArray[np.int64]  # [group_of_row]
 
     @property
-    def groups(self) -> NDArray[np.int64]:
+    def group_of_row(self) -> NDArray[np.int64]:
         """[rows] which group a row is of."""
         sizes = np.diff(np.append(self.starts, len(self.offset)))
         return np.repeat(np.arange(len(self.starts)), sizes)
@@ -53,20 +53,20 @@ class Logit:
         )
 
 
-def fit_logit(choices: Choices) -> Logit:
+def fit_logit(groups: RankingGroups) -> Logit:
     """Maximum penalised likelihood by L-BFGS on standardised columns."""
-    center = choices.features.mean(axis=0, dtype=np.float64)
-    scale = np.maximum(choices.features.std(axis=0, dtype=np.float64), 1e-6)
-    rows = ((choices.features - center) / scale).astype(np.float32)
-    starts, groups = choices.starts, choices.groups
+    center = groups.features.mean(axis=0, dtype=np.float64)
+    scale = np.maximum(groups.features.std(axis=0, dtype=np.float64), 1e-6)
+    rows = ((groups.features - center) / scale).astype(np.float32)
+    starts, group_of_row = groups.starts, groups.group_of_row
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        logits = rows @ weights.astype(np.float32) + choices.offset
+        logits = rows @ weights.astype(np.float32) + groups.offset
         highest = np.maximum.reduceat(logits, starts)
-        odds = np.exp(logits - highest[groups])
+        odds = np.exp(logits - highest[group_of_row])
         total = np.add.reduceat(odds, starts)
         value = -(logits[starts] - highest - np.log(total)).mean(dtype=np.float64)
-        slope = odds / total[groups]
+        slope = odds / total[group_of_row]
         slope[starts] -= 1
         gradient = (slope @ rows).astype(np.float64) / len(starts)
         return float(value + RIDGE * weights @ weights), gradient + 2 * RIDGE * weights

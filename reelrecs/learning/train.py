@@ -16,7 +16,7 @@ from reelrecs import config
 from reelrecs.learning.base_models import fit_base_models
 from reelrecs.learning.boosted_trees import fit_trees
 from reelrecs.learning.conditional_logit import fit_logit
-from reelrecs.learning.training_groups import choose_teachers, collect_choices
+from reelrecs.learning.training_groups import choose_held_out_users, collect_ranking_groups
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.ranker import Ranker
 from reelrecs.stages.sequence_features import COLUMNS
@@ -32,15 +32,15 @@ def train(store: Store, report: Callable[[str], None] = lambda _: None) -> Scori
     Raises DataError where there are too few ratings to learn from.
     """
     rng = np.random.default_rng(config.TRAIN_SEED)
-    teachers = choose_teachers(store, rng)
-    named = fit_base_models(store, teachers, report)
-    report(f"describing {len(teachers) * config.TARGETS_A_USER:,} choices")
-    choices = collect_choices(store, SequenceModel(store, named), teachers)
-    report(f"learning the ranker from {len(choices.starts):,} choices")
+    held_out = choose_held_out_users(store, rng)
+    named = fit_base_models(store, held_out, report)
+    report(f"describing {len(held_out) * config.TARGETS_PER_USER:,} groups")
+    groups = collect_ranking_groups(store, SequenceModel(store, named), held_out)
+    report(f"learning the ranker from {len(groups.starts):,} groups")
     with threadpool_limits(1):
-        logit = fit_logit(choices)
+        logit = fit_logit(groups)
     report("growing trees on top of it")
-    trees = fit_trees(choices, logit.scores(choices.features) + choices.offset, config.TRAIN_SEED)
+    trees = fit_trees(groups, logit.scores(groups.features) + groups.offset, config.TRAIN_SEED)
     ranker = Ranker(
         PROFILE,
         (*COLUMNS, *(f"{column}.relative" for column in COLUMNS)),

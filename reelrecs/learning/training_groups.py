@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.errors import DataError
 from reelrecs.kernels import pool
-from reelrecs.learning.conditional_logit import Choices
+from reelrecs.learning.conditional_logit import RankingGroups
 from reelrecs.pipeline.candidates import Floats
 from reelrecs.scorer.ranker import relative_to_best
 from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
@@ -20,12 +20,16 @@ from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store
 
 
-def collect_choices(store: Store, model: SequenceModel, teachers: NDArray[np.int64]) -> Choices:
-    """For each of the teachers' last movies: that movie and a sample of its rivals, described.
+def collect_ranking_groups(
+    store: Store, model: SequenceModel, held_out: NDArray[np.int64]
+) -> RankingGroups:
+    """For each of the held_out' last movies: that movie and a sample of its negatives, described.
 
-    Each choice draws its rivals by a seed of its own, so threads do not matter.
+    Each choice draws its negatives by a seed of its own, so threads do not matter.
     """
-    tasks = [(int(user), back) for user in teachers for back in range(1, config.TARGETS_A_USER + 1)]
+    tasks = [
+        (int(user), back) for user in held_out for back in range(1, config.TARGETS_PER_USER + 1)
+    ]
     source, features = SequenceSource(model), SequenceFeatures(model)
 
     def describe(task: tuple[int, int]) -> tuple[Floats, Floats] | None:
@@ -41,44 +45,44 @@ def collect_choices(store: Store, model: SequenceModel, teachers: NDArray[np.int
             config.DEFAULT_LIMIT,
             user,
         )
-        rivals = source.find(query).movies
-        if target not in rivals:
+        negatives = source.find(query).movies
+        if target not in negatives:
             return None
         future = np.zeros(store.movie_count, np.bool_)
         future[store.by_user.movies[cut:stop]] = True
-        described = features.describe(query, rivals, future)
-        leads = relative_to_best(described, np.array([0, len(described)]))
+        described = features.describe(query, negatives, future)
+        relative = relative_to_best(described, np.array([0, len(described)]))
         order = np.argsort(-described[:, _LEADING], kind="stable")
-        order = order[rivals[order] != target]
-        best, rest = order[: config.BEST_RIVALS], order[config.BEST_RIVALS :]
+        order = order[negatives[order] != target]
+        best, rest = order[: config.HARD_NEGATIVES], order[config.HARD_NEGATIVES :]
         rng = np.random.default_rng((config.TRAIN_SEED, user, back))
-        drawn = rng.choice(rest, min(config.DRAWN_RIVALS, len(rest)), replace=False)
-        group = np.concatenate([np.flatnonzero(rivals == target), best, drawn])
+        drawn = rng.choice(rest, min(config.SAMPLED_NEGATIVES, len(rest)), replace=False)
+        group = np.concatenate([np.flatnonzero(negatives == target), best, drawn])
         offset = np.zeros(len(group), np.float32)
         if len(drawn):
             offset[1 + len(best) :] = np.log(len(rest) / len(drawn))
-        return np.concatenate([described[group], leads[group]], axis=1), offset
+        return np.concatenate([described[group], relative[group]], axis=1), offset
 
     with ThreadPoolExecutor(pool.threads(), initializer=pool.one_of_many) as workers:
         groups = [group for group in workers.map(describe, tasks) if group is not None]
-    if len(groups) < config.LEAST_CHOICES:
+    if len(groups) < config.FEWEST_GROUPS:
         raise DataError(
-            f"only {len(groups)} choices to learn from in {store.name}; the fixed profile "
+            f"only {len(groups)} groups to learn from in {store.name}; the fixed profile "
             "needs no training"
         )
     sizes = [len(offset) for _, offset in groups]
-    return Choices(
+    return RankingGroups(
         np.concatenate([rows for rows, _ in groups]),
         np.concatenate([offset for _, offset in groups]),
         np.cumsum([0, *sizes[:-1]]),
     )
 
 
-def choose_teachers(store: Store, rng: np.random.Generator) -> NDArray[np.int64]:
+def choose_held_out_users(store: Store, rng: np.random.Generator) -> NDArray[np.int64]:
     """Users whose last movies are kept from the base models, drawn at random, ascending."""
-    able = np.flatnonzero(np.diff(store.by_user.indptr) >= 2 * config.TARGETS_A_USER)
-    share = max(config.FEWEST_TEACHERS, round(len(able) * config.TEACHER_SHARE))
-    wanted = min(config.TEACHERS, share, len(able))
+    able = np.flatnonzero(np.diff(store.by_user.indptr) >= 2 * config.TARGETS_PER_USER)
+    share = max(config.FEWEST_HELD_OUT_USERS, round(len(able) * config.HELD_OUT_SHARE))
+    wanted = min(config.HELD_OUT_USERS, share, len(able))
     return np.sort(rng.choice(able, wanted, replace=False))
 
 

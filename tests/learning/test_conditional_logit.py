@@ -1,12 +1,12 @@
-"""The conditional logit: it recovers the weights that made the choices."""
+"""The conditional logit: it recovers the weights that made the groups."""
 
 import numpy as np
 import pytest
 
-from reelrecs.learning.conditional_logit import Choices, fit_logit
+from reelrecs.learning.conditional_logit import RankingGroups, fit_logit
 
 
-def simulated(groups: int, offset: float = 0.0) -> tuple[Choices, np.ndarray]:
+def simulated(groups: int, offset: float = 0.0) -> tuple[RankingGroups, np.ndarray]:
     rng = np.random.default_rng(0)
     truth = np.array([1.5, -0.7, 0.0])
     features, starts = [], []
@@ -18,12 +18,12 @@ def simulated(groups: int, offset: float = 0.0) -> tuple[Choices, np.ndarray]:
         starts.append(sum(len(one) for one in features))
         features.append(rows)
     flat = np.concatenate(features).astype(np.float32)
-    return Choices(flat, np.full(len(flat), offset, np.float32), np.array(starts)), truth
+    return RankingGroups(flat, np.full(len(flat), offset, np.float32), np.array(starts)), truth
 
 
 def test_it_recovers_the_weights() -> None:
-    choices, truth = simulated(4000)
-    logit = fit_logit(choices)
+    groups, truth = simulated(4000)
+    logit = fit_logit(groups)
     np.testing.assert_allclose(logit.weights / logit.scale, truth, atol=0.08)
 
 
@@ -34,12 +34,12 @@ def test_a_common_offset_changes_nothing() -> None:
 
 
 def test_groups_are_counted_from_their_starts() -> None:
-    choices = Choices(np.zeros((5, 1), np.float32), np.zeros(5, np.float32), np.array([0, 2]))
-    assert choices.groups.tolist() == [0, 0, 1, 1, 1]
+    groups = RankingGroups(np.zeros((5, 1), np.float32), np.zeros(5, np.float32), np.array([0, 2]))
+    assert groups.group_of_row.tolist() == [0, 0, 1, 1, 1]
 
 
 def test_a_constant_column_gets_no_say() -> None:
-    choices, _ = simulated(200)
-    constant = np.hstack([choices.features, np.ones((len(choices.features), 1), np.float32)])
-    logit = fit_logit(Choices(constant, choices.offset, choices.starts))
+    groups, _ = simulated(200)
+    constant = np.hstack([groups.features, np.ones((len(groups.features), 1), np.float32)])
+    logit = fit_logit(RankingGroups(constant, groups.offset, groups.starts))
     assert logit.weights[3] == pytest.approx(0, abs=1e-6)

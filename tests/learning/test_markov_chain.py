@@ -59,10 +59,10 @@ def loss_of(
         for age in range(length):
             hidden = naive_state(sequence[: age + 1], inputs) @ mix
             target = sequence[age + 1]
-            rivals = [c for c in chosen if c not in sequence[: age + 2]]
+            negatives = [c for c in chosen if c not in sequence[: age + 2]]
             chance = dict(zip(chosen, log_chance, strict=True))
             logits = [outputs[target] @ hidden + bias[target]]
-            logits += [outputs[c] @ hidden + bias[c] - chance[c] for c in rivals]
+            logits += [outputs[c] @ hidden + bias[c] - chance[c] for c in negatives]
             total -= trainer.weights[user] / SMALL.batch_rows * log_softmax(logits)[0]
     return total
 
