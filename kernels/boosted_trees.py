@@ -66,15 +66,15 @@ def grow(  # type: ignore[no-untyped-def]
     Group q is rows starts[q] .. starts[q+1] - 1, the first of them chosen; `score` [rows] is where
     the boosting starts and is moved along. Tree t learns from groups_drawn[t] and may ask, at level
     d, about columns_drawn[t, d]; a cut c asks for a bin above c. Newton steps, leaf values shrunk
-    by `ridge` and `rate`; a rival whose odds to its group's best are below `least` is passed over.
+    by `ridge` and `rate`; a rival whose exp_logits to its group's best are below `least` is passed over.
     """
     rows = bins.shape[1]
     depth = columns.shape[1]
-    slope = np.empty(rows, np.float32)
-    curve = np.empty(rows, np.float32)
+    gradient_of_logit = np.empty(rows, np.float32)
+    hessian = np.empty(rows, np.float32)
     taken = np.empty(rows, np.int32)
     leaf = np.empty(rows, np.uint8)
-    sums = np.empty((BINS << depth, 2))  # slope and curve of every bin of every leaf
+    sums = np.empty((BINS << depth, 2))  # gradient_of_logit and hessian of every bin of every leaf
     gain = np.empty(BINS)
     for tree in range(len(columns)):
         count = 0
@@ -87,17 +87,17 @@ def grow(  # type: ignore[no-untyped-def]
                 best = max(best, score[row])
             total = np.float32(0.0)
             for row in range(start, stop):
-                odds = np.exp(score[row] - best)
-                total += odds
-                if odds > least or row == start:
+                exp_logits = np.exp(score[row] - best)
+                total += exp_logits
+                if exp_logits > least or row == start:
                     taken[count] = row
-                    slope[count] = odds
+                    gradient_of_logit[count] = exp_logits
                     count += 1
             for at in range(first, count):
-                chance = slope[at] / total
-                slope[at] = chance
-                curve[at] = chance * (np.float32(1.0) - chance)
-            slope[first] -= np.float32(1.0)
+                chance = gradient_of_logit[at] / total
+                gradient_of_logit[at] = chance
+                hessian[at] = chance * (np.float32(1.0) - chance)
+            gradient_of_logit[first] -= np.float32(1.0)
         leaf[:count] = 0
         for level in range(depth):
             most = -1.0
@@ -108,8 +108,8 @@ def grow(  # type: ignore[no-untyped-def]
                 sums[: BINS << level] = 0.0
                 for at in range(count):
                     place = np.uint32(leaf[at]) * np.uint32(BINS) + np.uint32(bin_of[taken[at]])
-                    sums[place, 0] += slope[at]
-                    sums[place, 1] += curve[at]
+                    sums[place, 0] += gradient_of_logit[at]
+                    sums[place, 1] += hessian[at]
                 gain[:] = 0.0
                 for part in range(1 << level):
                     bins_of = sums[part * BINS : (part + 1) * BINS]
@@ -133,8 +133,8 @@ def grow(  # type: ignore[no-untyped-def]
         slope_of = np.zeros(1 << depth)
         curve_of = np.zeros(1 << depth)
         for at in range(count):
-            slope_of[leaf[at]] += slope[at]
-            curve_of[leaf[at]] += curve[at]
+            slope_of[leaf[at]] += gradient_of_logit[at]
+            curve_of[leaf[at]] += hessian[at]
         for part in range(1 << depth):
             leaves[tree, part] = -rate * slope_of[part] / (curve_of[part] + ridge)
         for row in range(rows):

@@ -57,11 +57,11 @@ def chain_scores(history, inputs, outputs, mix, bias, decays, out):  # type: ign
 
 
 @kernel
-def states_backward(movies, starts, lengths, decays, damping, kept, slope, gradient):  # type: ignore[no-untyped-def]
-    """Add to gradient [movies, d] what `slope` [rows, modes d] says of the states."""
+def states_backward(movies, starts, lengths, decays, damping, kept, gradient_of_logit, gradient):  # type: ignore[no-untyped-def]
+    """Add to gradient [movies, d] what `gradient_of_logit` [rows, modes d] says of the states."""
     size = gradient.shape[1]
     current = np.empty((len(decays), size), np.float32)
-    row = slope.shape[0]
+    row = gradient_of_logit.shape[0]
     for sequence in range(len(starts) - 1, -1, -1):
         current[:] = 0.0
         for age in range(lengths[sequence] - 1, -1, -1):
@@ -70,7 +70,7 @@ def states_backward(movies, starts, lengths, decays, damping, kept, slope, gradi
             for mode in range(len(decays)):
                 for at in range(size):
                     value = decays[mode] * current[mode, at]
-                    value += damping[mode, age] * slope[row, mode * size + at]
+                    value += damping[mode, age] * gradient_of_logit[row, mode * size + at]
                     current[mode, at] = value
                     gradient[movie, at] += kept[row] * value
 
@@ -109,27 +109,27 @@ def shift_to_highest(logits, target_logits):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def softmax_slopes(odds, target_odds, row_weights, target_slopes):  # type: ignore[no-untyped-def]
-    """Turn odds [rows, sampled] into slopes of the weighted softmax loss, in place."""
-    for row in range(odds.shape[0]):
+def softmax_gradients(exp_logits, target_odds, row_weights, target_slopes):  # type: ignore[no-untyped-def]
+    """Turn exp_logits [rows, sampled] into logit_gradients of the weighted softmax loss, in place."""
+    for row in range(exp_logits.shape[0]):
         total = target_odds[row]
-        for place in range(odds.shape[1]):
-            total += odds[row, place]
+        for place in range(exp_logits.shape[1]):
+            total += exp_logits[row, place]
         share = row_weights[row] / total
-        for place in range(odds.shape[1]):
-            odds[row, place] *= share
+        for place in range(exp_logits.shape[1]):
+            exp_logits[row, place] *= share
         target_slopes[row] = share * target_odds[row] - row_weights[row]
 
 
 @kernel
-def target_backward(hidden, outputs, targets, slopes, d_hidden, d_outputs, d_bias):  # type: ignore[no-untyped-def]
+def target_backward(hidden, outputs, targets, logit_gradients, d_hidden, d_outputs, d_bias):  # type: ignore[no-untyped-def]
     """Add the targets' part of the gradient, row by row."""
     for row in range(hidden.shape[0]):
-        movie, slope = targets[row], slopes[row]
-        d_bias[movie] += slope
+        movie, gradient_of_logit = targets[row], logit_gradients[row]
+        d_bias[movie] += gradient_of_logit
         for at in range(hidden.shape[1]):
-            d_hidden[row, at] += slope * outputs[movie, at]
-            d_outputs[movie, at] += slope * hidden[row, at]
+            d_hidden[row, at] += gradient_of_logit * outputs[movie, at]
+            d_outputs[movie, at] += gradient_of_logit * hidden[row, at]
 
 
 @kernel
@@ -140,9 +140,9 @@ def adamw(values, gradient, first, second, rate, decay, beta1, beta2, step):  # 
     one = np.float32(1.0)
     b1, b2 = np.float32(beta1), np.float32(beta2)
     for at in range(len(values)):
-        slope = gradient[at]
-        first[at] = b1 * first[at] + (one - b1) * slope
-        second[at] = b2 * second[at] + (one - b2) * slope * slope
+        gradient_of_logit = gradient[at]
+        first[at] = b1 * first[at] + (one - b1) * gradient_of_logit
+        second[at] = b2 * second[at] + (one - b2) * gradient_of_logit * gradient_of_logit
         move = first[at] * correct1 / (np.sqrt(second[at] * correct2) + np.float32(1e-8))
         values[at] -= np.float32(rate) * (move + np.float32(decay) * values[at])
         gradient[at] = 0.0

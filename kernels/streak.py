@@ -18,19 +18,19 @@ def genre_and_era(  # type: ignore[no-untyped-def]
     at most 16, 0 for an unknown year.
     """
     count = len(genre_share)
-    odds = np.zeros(count)
+    exp_logits = np.zeros(count)
     weight = 1.0
     for movie in last_movies:
         for code in range(count):
             if masks[movie] >> np.uint64(code) & np.uint64(1):
-                odds[code] += weight * np.log(0.9 / genre_share[code])
+                exp_logits[code] += weight * np.log(0.9 / genre_share[code])
             else:
-                odds[code] += weight * np.log(0.1 / (1.0 - genre_share[code]))
+                exp_logits[code] += weight * np.log(0.1 / (1.0 - genre_share[code]))
         weight *= genre_decay
     anything = 1.0
     for code in range(count):
-        odds[code] = np.exp(min(odds[code], 12.0))
-        anything += odds[code]
+        exp_logits[code] = np.exp(min(exp_logits[code], 12.0))
+        anything += exp_logits[code]
     total = 0.0
     mean = 0.0
     square = 0.0
@@ -50,7 +50,7 @@ def genre_and_era(  # type: ignore[no-untyped-def]
         fit = 1.0
         for code in range(count):
             if masks[movie] >> np.uint64(code) & np.uint64(1):
-                fit += odds[code] / genre_share[code]
+                fit += exp_logits[code] / genre_share[code]
         genre[row] = fit / anything
         era[row] = 0.0
         if total > 0 and years[movie] > 0:

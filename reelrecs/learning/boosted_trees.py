@@ -27,7 +27,7 @@ class TreeSettings(NamedTuple):
     rate: float = 0.15
     ridge: float = 20.0  # added to the curvature of a leaf
     drawn: float = 0.4  # share of the groups a tree sees, and of the columns a level may ask about
-    least_odds: float = 1e-4  # negatives with less teach nothing
+    least_exp_logit: float = 1e-4  # negatives with less teach nothing
 
 
 def fit_trees(
@@ -53,7 +53,7 @@ def fit_trees(
         rng.random((settings.trees, settings.depth, columns)) < settings.drawn,
         settings.rate,
         settings.ridge,
-        settings.least_odds,
+        settings.least_exp_logit,
         asked,
         cuts,
         leaves,

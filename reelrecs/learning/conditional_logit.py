@@ -63,12 +63,12 @@ def fit_logit(groups: RankingGroups) -> Logit:
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         logits = rows @ weights.astype(np.float32) + groups.offset
         highest = np.maximum.reduceat(logits, starts)
-        odds = np.exp(logits - highest[group_of_row])
-        total = np.add.reduceat(odds, starts)
+        exp_logits = np.exp(logits - highest[group_of_row])
+        total = np.add.reduceat(exp_logits, starts)
         value = -(logits[starts] - highest - np.log(total)).mean(dtype=np.float64)
-        slope = odds / total[group_of_row]
-        slope[starts] -= 1
-        gradient = (slope @ rows).astype(np.float64) / len(starts)
+        gradient_of_logit = exp_logits / total[group_of_row]
+        gradient_of_logit[starts] -= 1
+        gradient = (gradient_of_logit @ rows).astype(np.float64) / len(starts)
         return float(value + RIDGE * weights @ weights), gradient + 2 * RIDGE * weights
 
     found = scipy.optimize.minimize(

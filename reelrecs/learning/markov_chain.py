@@ -195,13 +195,15 @@ class _Trainer:
         kernels.mask_seen(self.movies, starts, lengths, place_of, logits)
         target_logits = np.einsum("rd,rd->r", hidden, outputs[targets]) + bias[targets]
         kernels.shift_to_highest(logits, target_logits)
-        slopes = np.empty(rows, np.float32)
+        logit_gradients = np.empty(rows, np.float32)
         np.exp(logits, out=logits)
-        kernels.softmax_slopes(logits, np.exp(target_logits), row_weights, slopes)
+        kernels.softmax_gradients(logits, np.exp(target_logits), row_weights, logit_gradients)
         d_hidden = logits @ sampled
         d_outputs[chosen] += logits.T @ hidden
         d_bias[chosen] += logits.sum(0)
-        kernels.target_backward(hidden, outputs, targets, slopes, d_hidden, d_outputs, d_bias)
+        kernels.target_backward(
+            hidden, outputs, targets, logit_gradients, d_hidden, d_outputs, d_bias
+        )
         d_mix += state.T @ d_hidden
         kernels.states_backward(
             self.movies, starts, lengths, DECAYS, self.damping, kept, d_hidden @ mix.T, d_inputs

@@ -49,12 +49,12 @@ def naive_tree(
     bins: np.ndarray, starts: np.ndarray, score: np.ndarray, depth: int, ridge: float
 ) -> tuple[float, np.ndarray]:
     """The summed gain of the best cuts, and every row's Newton step, of one greedy tree."""
-    slope, curve = np.empty(len(score)), np.empty(len(score))
+    gradient_of_logit, hessian = np.empty(len(score)), np.empty(len(score))
     for start, stop in pairwise(starts):
         chance = softmax(score[start:stop])
-        slope[start:stop] = chance
-        slope[start] -= 1
-        curve[start:stop] = chance * (1 - chance)
+        gradient_of_logit[start:stop] = chance
+        gradient_of_logit[start] -= 1
+        hessian[start:stop] = chance * (1 - chance)
     leaf = np.zeros(len(score), int)
     gain = 0.0
     for level in range(depth):
@@ -63,13 +63,15 @@ def naive_tree(
             for cut in range(int(bins.max()) + 1):
                 split = leaf + (bins[column] > cut) * (1 << level)
                 parts = [split == part for part in range(2 << level)]
-                value = sum(slope[p].sum() ** 2 / (curve[p].sum() + ridge) for p in parts)
+                value = sum(
+                    gradient_of_logit[p].sum() ** 2 / (hessian[p].sum() + ridge) for p in parts
+                )
                 options.append((value, -column, -cut, split))
         gain, _, _, leaf = max(options, key=lambda option: option[:3])
     step = np.empty(len(score))
     for part in range(1 << depth):
         inside = leaf == part
-        step[inside] = -slope[inside].sum() / (curve[inside].sum() + ridge)
+        step[inside] = -gradient_of_logit[inside].sum() / (hessian[inside].sum() + ridge)
     return gain, step
 
 

@@ -22,23 +22,23 @@ def test_genre_and_era_equal_their_naive_twin(seed: int, length: int) -> None:
         store.movie_genres, store.movie_years, share, last, 0.85, 0.7, movies, genre, era
     )
     kinds = [set(store.genres_of(movie)) for movie in movies]
-    odds = []
+    exp_logits = []
     for code, name in enumerate(store.genres):
         log_odds = sum(
             0.85**back
             * math.log(0.9 / share[code] if name in kinds[movie] else 0.1 / (1 - share[code]))
             for back, movie in enumerate(last)
         )
-        odds.append(math.exp(min(log_odds, 12)))
+        exp_logits.append(math.exp(min(log_odds, 12)))
     weights = 0.7 ** np.arange(length)
     years = store.movie_years[last].astype(float)
     for movie in movies:
         fit = 1 + sum(
-            odds[code] / share[code]
+            exp_logits[code] / share[code]
             for code, name in enumerate(store.genres)
             if name in kinds[movie]
         )
-        assert math.isclose(genre[movie], fit / (1 + sum(odds)), rel_tol=1e-4, abs_tol=1e-5)
+        assert math.isclose(genre[movie], fit / (1 + sum(exp_logits)), rel_tol=1e-4, abs_tol=1e-5)
         if length == 0:
             assert era[movie] == 0
         else:

@@ -12,8 +12,8 @@ def simulated(groups: int, offset: float = 0.0) -> tuple[RankingGroups, np.ndarr
     features, starts = [], []
     for _ in range(groups):
         rows = rng.normal(2, 3, (int(rng.integers(2, 12)), 3))
-        odds = np.exp(rows @ truth)
-        chosen = rng.choice(len(rows), p=odds / odds.sum())
+        exp_logits = np.exp(rows @ truth)
+        chosen = rng.choice(len(rows), p=exp_logits / exp_logits.sum())
         rows[[0, chosen]] = rows[[chosen, 0]]
         starts.append(sum(len(one) for one in features))
         features.append(rows)

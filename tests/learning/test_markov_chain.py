@@ -79,13 +79,13 @@ def test_the_gradient_is_that_of_the_loss() -> None:
     exact = [part.astype(np.float64) for part in trainer.parameters]
     for part, gradient in enumerate(trainer.gradients):
         for at in rng.integers(0, gradient.size, 12):
-            slopes = []
+            logit_gradients = []
             for step in (1e-5, -1e-5):
                 moved = [values.copy() for values in exact]
                 moved[part].reshape(-1)[at] += step
-                slopes.append(loss_of(trainer, moved, users, chosen, log_chance))
-            slope = (slopes[0] - slopes[1]) / 2e-5
-            assert gradient.reshape(-1)[at] == pytest.approx(slope, rel=2e-3, abs=2e-5)
+                logit_gradients.append(loss_of(trainer, moved, users, chosen, log_chance))
+            gradient_of_logit = (logit_gradients[0] - logit_gradients[1]) / 2e-5
+            assert gradient.reshape(-1)[at] == pytest.approx(gradient_of_logit, rel=2e-3, abs=2e-5)
 
 
 def test_it_learns_what_follows_what() -> None:
