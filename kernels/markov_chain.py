@@ -12,10 +12,10 @@ from reelrecs.kernels.jit import kernel
 
 
 @kernel
-def states(movies, starts, lengths, vectors, decays, damping, kept, out):  # type: ignore[no-untyped-def]
+def states(movies, starts, lengths, vectors, decays, damping, dropout_mask, out):  # type: ignore[no-untyped-def]
     """out[row, m d:(m+1) d] = damping[m, age] x sum of decays[m]^k vectors[movie k steps back].
 
-    `kept[row]` scales a row's own movie: 0 leaves it out of its own and all later states.
+    `dropout_mask[row]` scales a row's own movie: 0 leaves it out of its own and all later states.
     """
     size = vectors.shape[1]
     current = np.empty((len(decays), size), np.float32)
@@ -26,38 +26,42 @@ def states(movies, starts, lengths, vectors, decays, damping, kept, out):  # typ
             movie = movies[starts[sequence] + age]
             for mode in range(len(decays)):
                 for at in range(size):
-                    value = decays[mode] * current[mode, at] + kept[row] * vectors[movie, at]
+                    value = (
+                        decays[mode] * current[mode, at] + dropout_mask[row] * vectors[movie, at]
+                    )
                     current[mode, at] = value
                     out[row, mode * size + at] = value * damping[mode, age]
             row += 1
 
 
 @kernel
-def chain_scores(history, inputs, outputs, mix, bias, decays, out):  # type: ignore[no-untyped-def]
-    """Out [movies] = outputs' (mix' state) + bias after the whole history; outputs [d, movies]."""
-    size = inputs.shape[1]
+def chain_scores(history, context_embeddings, item_embeddings, projection, bias, decays, out):  # type: ignore[no-untyped-def]
+    """Out [movies] = item_embeddings' (projection' state) + bias after the whole history; item_embeddings [d, movies]."""
+    size = context_embeddings.shape[1]
     current = np.zeros((len(decays), size), np.float32)
     weight = np.zeros(len(decays), np.float32)
     for movie in history:
         for mode in range(len(decays)):
             weight[mode] = decays[mode] * weight[mode] + np.float32(1.0)
             for at in range(size):
-                current[mode, at] = decays[mode] * current[mode, at] + inputs[movie, at]
+                current[mode, at] = decays[mode] * current[mode, at] + context_embeddings[movie, at]
     hidden = np.zeros(size, np.float32)
     for mode in range(len(decays)):
         damping = np.float32(1.0) / np.sqrt(max(weight[mode], np.float32(1.0)))
         for part in range(size):
             value = damping * current[mode, part]
             for at in range(size):
-                hidden[at] += value * mix[mode * size + part, at]
+                hidden[at] += value * projection[mode * size + part, at]
     out[:] = bias
     for part in range(size):
         for movie in range(len(out)):
-            out[movie] += hidden[part] * outputs[part, movie]
+            out[movie] += hidden[part] * item_embeddings[part, movie]
 
 
 @kernel
-def states_backward(movies, starts, lengths, decays, damping, kept, gradient_of_logit, gradient):  # type: ignore[no-untyped-def]
+def states_backward(
+    movies, starts, lengths, decays, damping, dropout_mask, gradient_of_logit, gradient
+):  # type: ignore[no-untyped-def]
     """Add to gradient [movies, d] what `gradient_of_logit` [rows, modes d] says of the states."""
     size = gradient.shape[1]
     current = np.empty((len(decays), size), np.float32)
@@ -72,7 +76,7 @@ def states_backward(movies, starts, lengths, decays, damping, kept, gradient_of_
                     value = decays[mode] * current[mode, at]
                     value += damping[mode, age] * gradient_of_logit[row, mode * size + at]
                     current[mode, at] = value
-                    gradient[movie, at] += kept[row] * value
+                    gradient[movie, at] += dropout_mask[row] * value
 
 
 @kernel
@@ -122,14 +126,16 @@ def softmax_gradients(exp_logits, target_odds, row_weights, target_slopes):  # t
 
 
 @kernel
-def target_backward(hidden, outputs, targets, logit_gradients, d_hidden, d_outputs, d_bias):  # type: ignore[no-untyped-def]
+def target_backward(
+    hidden, item_embeddings, targets, logit_gradients, d_hidden, d_item_embeddings, d_bias
+):  # type: ignore[no-untyped-def]
     """Add the targets' part of the gradient, row by row."""
     for row in range(hidden.shape[0]):
         movie, gradient_of_logit = targets[row], logit_gradients[row]
         d_bias[movie] += gradient_of_logit
         for at in range(hidden.shape[1]):
-            d_hidden[row, at] += gradient_of_logit * outputs[movie, at]
-            d_outputs[movie, at] += gradient_of_logit * hidden[row, at]
+            d_hidden[row, at] += gradient_of_logit * item_embeddings[movie, at]
+            d_item_embeddings[movie, at] += gradient_of_logit * hidden[row, at]
 
 
 @kernel

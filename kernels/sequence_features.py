@@ -12,13 +12,27 @@ from reelrecs.kernels.sequence_knn import first_in_order
 
 @kernel
 def base_scores(  # type: ignore[no-untyped-def]
-    history, inputs, outputs, mix, bias, decays, places, step, ease, pairs, reach, chained, summed
+    history,
+    context_embeddings,
+    item_embeddings,
+    projection,
+    bias,
+    decays,
+    places,
+    step,
+    ease,
+    pairs,
+    reach,
+    chain_scores,
+    summed,
 ):
-    """Fill chained [movies] by the Markov chain, summed [3, kept] by step, ease and pairs.
+    """Fill chain_scores [movies] by the Markov chain, summed [3, kept] by step, ease and pairs.
 
     `reach` says how much each step back weighs, and how many count, in each of the three.
     """
-    chain_scores(history, inputs, outputs, mix, bias, decays, chained)
+    chain_scores(
+        history, context_embeddings, item_embeddings, projection, bias, decays, chain_scores
+    )
     row_sum(step, places, history, reach.step_decay, reach.step_rows, summed[0])
     row_sum(ease, places, history, 1.0, reach.ease_rows, summed[1])
     row_sum(pairs, places, history, reach.pair_decay, reach.pair_rows, summed[2])
@@ -28,7 +42,7 @@ def base_scores(  # type: ignore[no-untyped-def]
 def describe(  # type: ignore[no-untyped-def]
     movies,
     votes,
-    chained,
+    chain_scores,
     places,
     summed,
     movie_indptr,
@@ -68,5 +82,5 @@ def describe(  # type: ignore[no-untyped-def]
             recent -= 1
         logged[row, channels + 2] = raters + 1
         logged[row, channels + 3] = np.float32(recent + 2) / np.float32(raters + 2)
-        plain[row, 0] = chained[movie]
+        plain[row, 0] = chain_scores[movie]
         plain[row, 1] = ease

@@ -39,9 +39,9 @@ def fit_base_models(
         chain = fit_chain(indptr, movies, store.movie_count, config.TRAIN_SEED, report=report)
         named = {name: fit.result() for name, fit in fits.items()}
     return {
-        "inputs": chain.inputs,
-        "outputs": chain.outputs,
-        "mix": chain.mix,
+        "context_embeddings": chain.context_embeddings,
+        "item_embeddings": chain.item_embeddings,
+        "projection": chain.projection,
         "bias": chain.bias,
         "kept": kept,
         **named,

@@ -36,7 +36,7 @@ class ChainSettings(NamedTuple):
     popularity_power: float = 0.5  # of the sampling distribution
     dropout: float = 0.1  # of movies of the history
     length_power: float = 0.1  # a user of n movies weighs n^-this a row
-    spread: float = 0.15  # standard deviation of the first vectors
+    init_std: float = 0.15  # standard deviation of the first vectors
 
 
 def damping(longest: int) -> Floats:
@@ -87,13 +87,14 @@ class _Trainer:
         )
         planned = min(settings.epochs * rows, settings.most_rows)
         self.steps = max(1, round(planned / settings.batch_rows))
-        inputs, outputs = self._first_vectors(indptr)
+        context_embeddings, item_embeddings = self._first_vectors(indptr)
         modes, size = len(DECAYS), settings.size
-        mix = np.tile(np.eye(size) / np.sqrt(modes), (modes, 1))
-        mix += self.rng.normal(0, 0.01, mix.shape)
+        projection = np.tile(np.eye(size) / np.sqrt(modes), (modes, 1))
+        projection += self.rng.normal(0, 0.01, projection.shape)
         bias = 0.5 * np.log(popularity / popularity.mean())
         self.parameters = [
-            np.ascontiguousarray(part, np.float32) for part in (inputs, outputs, mix, bias)
+            np.ascontiguousarray(part, np.float32)
+            for part in (context_embeddings, item_embeddings, projection, bias)
         ]
         self.gradients = [np.zeros_like(part) for part in self.parameters]
         self.other_gradients = [np.zeros_like(part) for part in self.parameters]
@@ -134,12 +135,16 @@ class _Trainer:
         left, strength, right = np.linalg.svd(lift @ basis, full_matrices=False)
         root = np.sqrt(strength[: settings.size])
         left, right = left[:, : len(root)] * root, (basis @ right[: settings.size].T) * root
-        scale = settings.spread / max(np.sqrt(left.std() * right.std()), 1e-9)
-        inputs = self.rng.normal(0, 0.01, (self.movie_count, settings.size)).astype(np.float32)
-        outputs = self.rng.normal(0, 0.01, (self.movie_count, settings.size)).astype(np.float32)
-        inputs[sampled, : len(root)] = left * scale
-        outputs[sampled, : len(root)] = right * scale
-        return inputs, outputs
+        scale = settings.init_std / max(np.sqrt(left.std() * right.std()), 1e-9)
+        context_embeddings = self.rng.normal(0, 0.01, (self.movie_count, settings.size)).astype(
+            np.float32
+        )
+        item_embeddings = self.rng.normal(0, 0.01, (self.movie_count, settings.size)).astype(
+            np.float32
+        )
+        context_embeddings[sampled, : len(root)] = left * scale
+        item_embeddings[sampled, : len(root)] = right * scale
+        return context_embeddings, item_embeddings
 
     def _sample(self, step: int) -> tuple[NDArray[np.int64], Floats]:
         """Movies to tell the targets from, and the log of each one's chance to be drawn."""
@@ -154,13 +159,13 @@ class _Trainer:
         lengths = self.lengths[users]
         dropout = self.settings.dropout
         drawn = self.rng.random(int(lengths.sum()))
-        kept = ((drawn >= dropout) / (1 - dropout)).astype(np.float32)
+        dropout_mask = ((drawn >= dropout) / (1 - dropout)).astype(np.float32)
         middle = int(np.searchsorted(np.cumsum(lengths), len(drawn) // 2)) + 1
         cut = int(lengths[:middle].sum())
         second = pool.beside(
-            self._half_backward, users[middle:], sample, kept[cut:], self.other_gradients
+            self._half_backward, users[middle:], sample, dropout_mask[cut:], self.other_gradients
         )
-        self._half_backward(users[:middle], sample, kept[:cut], self.gradients)
+        self._half_backward(users[:middle], sample, dropout_mask[:cut], self.gradients)
         second.result()
         for gradient, other in zip(self.gradients, self.other_gradients, strict=True):
             gradient += other
@@ -170,13 +175,13 @@ class _Trainer:
         self,
         users: NDArray[np.int64],
         sample: tuple[NDArray[np.int64], Floats],
-        kept: Floats,
+        dropout_mask: Floats,
         gradients: list[Floats],
     ) -> None:
         """Add to `gradients` those of the sampled softmax loss with the log-Q correction."""
-        inputs, outputs, mix, bias = self.parameters
-        d_inputs, d_outputs, d_mix, d_bias = gradients
-        chosen, log_chance = sample
+        context_embeddings, item_embeddings, projection, bias = self.parameters
+        d_context_embeddings, d_item_embeddings, d_projection, d_bias = gradients
+        chosen, log_probability = sample
         starts, lengths = self.starts[users], self.lengths[users]
         rows = int(lengths.sum())
         if rows == 0:
@@ -184,29 +189,45 @@ class _Trainer:
         here = np.arange(rows) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
         targets = self.movies[here + 1]
         row_weights = np.repeat(self.weights[users], lengths) / np.float32(self.settings.batch_rows)
-        state = np.empty((rows, len(mix)), np.float32)
-        kernels.states(self.movies, starts, lengths, inputs, DECAYS, self.damping, kept, state)
-        hidden = state @ mix
-        sampled = outputs[chosen]
+        state = np.empty((rows, len(projection)), np.float32)
+        kernels.states(
+            self.movies,
+            starts,
+            lengths,
+            context_embeddings,
+            DECAYS,
+            self.damping,
+            dropout_mask,
+            state,
+        )
+        hidden = state @ projection
+        sampled = item_embeddings[chosen]
         logits = hidden @ sampled.T
-        logits += bias[chosen] - log_chance
+        logits += bias[chosen] - log_probability
         place_of = np.full(self.movie_count, -1, np.int32)
         place_of[chosen] = np.arange(len(chosen), dtype=np.int32)
         kernels.mask_seen(self.movies, starts, lengths, place_of, logits)
-        target_logits = np.einsum("rd,rd->r", hidden, outputs[targets]) + bias[targets]
+        target_logits = np.einsum("rd,rd->r", hidden, item_embeddings[targets]) + bias[targets]
         kernels.shift_to_highest(logits, target_logits)
         logit_gradients = np.empty(rows, np.float32)
         np.exp(logits, out=logits)
         kernels.softmax_gradients(logits, np.exp(target_logits), row_weights, logit_gradients)
         d_hidden = logits @ sampled
-        d_outputs[chosen] += logits.T @ hidden
+        d_item_embeddings[chosen] += logits.T @ hidden
         d_bias[chosen] += logits.sum(0)
         kernels.target_backward(
-            hidden, outputs, targets, logit_gradients, d_hidden, d_outputs, d_bias
+            hidden, item_embeddings, targets, logit_gradients, d_hidden, d_item_embeddings, d_bias
         )
-        d_mix += state.T @ d_hidden
+        d_projection += state.T @ d_hidden
         kernels.states_backward(
-            self.movies, starts, lengths, DECAYS, self.damping, kept, d_hidden @ mix.T, d_inputs
+            self.movies,
+            starts,
+            lengths,
+            DECAYS,
+            self.damping,
+            dropout_mask,
+            d_hidden @ projection.T,
+            d_context_embeddings,
         )
 
     def _update(self, step: int) -> None:

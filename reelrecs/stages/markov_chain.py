@@ -14,12 +14,12 @@ DECAYS = np.array([0.0, 0.6, 0.9, 1.0], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """score = outputs @ (mix' state) + bias, state = the damped, decayed sums of inputs.
+    """score = item_embeddings @ (projection' state) + bias, state = the damped, decayed sums of context_embeddings.
 
     `kernels.chain.chain_scores` works it out.
     """
 
-    inputs: Floats  # [movies, size]
-    outputs: Floats  # [movies, size]
-    mix: Floats  # [decays x size, size]
+    context_embeddings: Floats  # [movies, size]
+    item_embeddings: Floats  # [movies, size]
+    projection: Floats  # [decays x size, size]
     bias: Floats  # [movies]

@@ -61,9 +61,16 @@ class SequenceModel:
 
     def __init__(self, store: Store, named: Mapping[str, Any]) -> None:
         self.store = store
-        parts = frozen(*(named[part] for part in ("inputs", "outputs", "mix", "bias")))
+        parts = frozen(
+            *(
+                named[part]
+                for part in ("context_embeddings", "item_embeddings", "projection", "bias")
+            )
+        )
         self.chain = Chain(*parts)
-        self._outputs = frozen(parts[1].T)[0]  # a column a movie: the kernel adds up whole rows
+        self._item_embeddings = frozen(parts[1].T)[
+            0
+        ]  # a column a movie: the kernel adds up whole rows
         self.kept: NDArray[np.int32] = named["kept"]
         self.matrices = dict(
             zip(MATRICES, frozen(*(named[name] for name in MATRICES)), strict=True)
@@ -87,20 +94,20 @@ class SequenceModel:
     def _evidence(self, query: Query) -> Evidence:
         store, history = self.store, query.movies
         by_user, by_movie = store.by_user, store.by_movie
-        chained = np.empty(store.movie_count, np.float32)
+        chain_scores = np.empty(store.movie_count, np.float32)
         summed = np.zeros((len(MATRICES), len(self.kept)), np.float32)
         summing = pool.beside(
             kernels.base_scores,
             history,
-            self.chain.inputs,
-            self._outputs,
-            self.chain.mix,
+            self.chain.context_embeddings,
+            self._item_embeddings,
+            self.chain.projection,
             self.chain.bias,
             DECAYS,
             self.place,
             *(self.matrices[name] for name in MATRICES),
             REACH,
-            chained,
+            chain_scores,
             summed,
         )
         similarity = taste_similarity(
@@ -130,7 +137,7 @@ class SequenceModel:
             votes,
         )
         summing.result()
-        return Evidence(votes, chained, summed, seen, rank)
+        return Evidence(votes, chain_scores, summed, seen, rank)
 
     def just_watched(
         self, query: Query, movies: NDArray[np.int32]

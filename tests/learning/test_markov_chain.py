@@ -20,16 +20,24 @@ def world(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def scores_of(chain: Chain, history: np.ndarray) -> np.ndarray:
     found = np.empty(len(chain.bias), np.float32)
-    outputs = np.ascontiguousarray(chain.outputs.T)
-    chain_scores(history, chain.inputs, outputs, chain.mix, chain.bias, DECAYS, found)
+    item_embeddings = np.ascontiguousarray(chain.item_embeddings.T)
+    chain_scores(
+        history,
+        chain.context_embeddings,
+        item_embeddings,
+        chain.projection,
+        chain.bias,
+        DECAYS,
+        found,
+    )
     return found
 
 
-def naive_state(history: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+def naive_state(history: np.ndarray, context_embeddings: np.ndarray) -> np.ndarray:
     parts = []
     for decay in DECAYS.astype(float):
         weights = np.array([decay**k for k in range(len(history))])
-        total = (weights[:, None] * inputs[history[::-1]]).sum(0)
+        total = (weights[:, None] * context_embeddings[history[::-1]]).sum(0)
         parts.append(total / np.sqrt(weights.sum()))
     return np.concatenate(parts)
 
@@ -38,8 +46,8 @@ def test_scores_follow_the_definition() -> None:
     rng = np.random.default_rng(1)
     chain = Chain(*(rng.random(shape).astype(np.float32) for shape in [(9, 3), (9, 3), (12, 3), 9]))
     history = np.array([4, 1, 8, 2], np.int32)
-    state = naive_state(history, chain.inputs)
-    expected = chain.outputs @ (state @ chain.mix) + chain.bias
+    state = naive_state(history, chain.context_embeddings)
+    expected = chain.item_embeddings @ (state @ chain.projection) + chain.bias
     np.testing.assert_allclose(scores_of(chain, history), expected, rtol=1e-4)
     np.testing.assert_array_equal(scores_of(chain, history[:0]), chain.bias)
 
@@ -49,20 +57,20 @@ def loss_of(
     parameters: list[np.ndarray],
     users: np.ndarray,
     chosen: np.ndarray,
-    log_chance: np.ndarray,
+    log_probability: np.ndarray,
 ) -> float:
-    inputs, outputs, mix, bias = parameters
+    context_embeddings, item_embeddings, projection, bias = parameters
     total = 0.0
     for user in users:
         start, length = trainer.starts[user], trainer.lengths[user]
         sequence = trainer.movies[start : start + length + 1]
         for age in range(length):
-            hidden = naive_state(sequence[: age + 1], inputs) @ mix
+            hidden = naive_state(sequence[: age + 1], context_embeddings) @ projection
             target = sequence[age + 1]
             negatives = [c for c in chosen if c not in sequence[: age + 2]]
-            chance = dict(zip(chosen, log_chance, strict=True))
-            logits = [outputs[target] @ hidden + bias[target]]
-            logits += [outputs[c] @ hidden + bias[c] - chance[c] for c in negatives]
+            chance = dict(zip(chosen, log_probability, strict=True))
+            logits = [item_embeddings[target] @ hidden + bias[target]]
+            logits += [item_embeddings[c] @ hidden + bias[c] - chance[c] for c in negatives]
             total -= trainer.weights[user] / SMALL.batch_rows * log_softmax(logits)[0]
     return total
 
@@ -74,8 +82,8 @@ def test_the_gradient_is_that_of_the_loss() -> None:
     for part in trainer.parameters:
         part += rng.normal(0, 0.3, part.shape).astype(np.float32)
     users = np.arange(len(trainer.starts))
-    chosen, log_chance = trainer._sample(1)
-    trainer._backward(users, (chosen, log_chance))
+    chosen, log_probability = trainer._sample(1)
+    trainer._backward(users, (chosen, log_probability))
     exact = [part.astype(np.float64) for part in trainer.parameters]
     for part, gradient in enumerate(trainer.gradients):
         for at in rng.integers(0, gradient.size, 12):
@@ -83,7 +91,7 @@ def test_the_gradient_is_that_of_the_loss() -> None:
             for step in (1e-5, -1e-5):
                 moved = [values.copy() for values in exact]
                 moved[part].reshape(-1)[at] += step
-                logit_gradients.append(loss_of(trainer, moved, users, chosen, log_chance))
+                logit_gradients.append(loss_of(trainer, moved, users, chosen, log_probability))
             gradient_of_logit = (logit_gradients[0] - logit_gradients[1]) / 2e-5
             assert gradient.reshape(-1)[at] == pytest.approx(gradient_of_logit, rel=2e-3, abs=2e-5)
 
@@ -105,8 +113,8 @@ def test_it_learns_what_follows_what() -> None:
 def test_training_is_repeatable_and_the_seed_matters() -> None:
     indptr, movies = world()
     one, again, other = (fit_chain(indptr, movies, 9, seed, SMALL) for seed in (0, 0, 1))
-    np.testing.assert_array_equal(one.outputs, again.outputs)
-    assert not np.array_equal(one.outputs, other.outputs)
+    np.testing.assert_array_equal(one.item_embeddings, again.item_embeddings)
+    assert not np.array_equal(one.item_embeddings, other.item_embeddings)
 
 
 def test_sequences_of_one_movie_teach_nothing_and_harm_nothing() -> None:
