@@ -128,10 +128,10 @@ def _pyarrow(world: World) -> Callable[[], object]:
 
 def _knn_everybody(world: World) -> Callable[[], object]:
     store = world.store
-    people = SparseRows(store.by_user.indptr, store.by_user.movies, store.by_user.ratings)
+    users = SparseRows(store.by_user.indptr, store.by_user.movies, store.by_user.ratings)
     raters = SparseRows(store.by_movie.indptr, store.by_movie.users, store.by_movie.ratings)
     rows = np.arange(store.user_count, dtype=np.int32)
-    return lambda: knn.nearest(people, rows, raters, store.user_norm, config.NEIGHBOURS)
+    return lambda: knn.nearest(users, rows, raters, store.user_norm, config.NEIGHBOURS)
 
 
 def _open(world: World) -> Callable[[], object]:

@@ -17,7 +17,7 @@ from reelrecs.errors import ModelError, ScorerError
 from reelrecs.kernels.boosted_trees import Trees
 from reelrecs.pipeline.candidates import FeatureMatrix, Floats, Rows
 from reelrecs.scorer.ranker import CF, Ranker
-from reelrecs.scorer.user_knn import KnnSettings, People, UserKnn
+from reelrecs.scorer.user_knn import KnnSettings, UserBatch, UserKnn
 from reelrecs.store import arrow_file
 from reelrecs.store.store import Store
 
@@ -31,7 +31,7 @@ _EVIDENCE = "evidence."
 
 
 class ScoringModel:
-    """Scores candidates of any number of people in one call; immutable, shared by threads."""
+    """Scores candidates of any number of users in one call; immutable, shared by threads."""
 
     def __init__(
         self,
@@ -60,24 +60,24 @@ class ScoringModel:
         return cls(store, ranker, KnnSettings(), evidence)
 
     def score_batch(
-        self, people: People, counts: Sequence[int], movies: Rows, features: FeatureMatrix
+        self, users: UserBatch, counts: Sequence[int], movies: Rows, features: FeatureMatrix
     ) -> tuple[Floats, FeatureMatrix]:
         """Scores [candidates] and the terms they are sums of, in the given order.
 
-        `counts[p]` of the candidates are person p's, one person after the other. A ranker without
+        `counts[p]` of the candidates are user p's, one user after the other. A ranker without
         the column "cf" looks for no neighbours. Raises ScorerError for features that do not fit
         the candidates or the ranker.
         """
         indptr = np.zeros(len(counts) + 1, np.int64)
         np.cumsum(np.asarray(counts, np.int64), out=indptr[1:])
-        if not len(people.rows) == len(counts) or not (
+        if not len(users.rows) == len(counts) or not (
             indptr[-1] == len(movies) == len(features.values)
         ):
             raise ScorerError(
-                f"{len(people.rows)} people with {indptr[-1]} candidates in all, {len(movies)} "
+                f"{len(users.rows)} users with {indptr[-1]} candidates in all, {len(movies)} "
                 f"movies and {len(features.values)} rows of features: make them agree"
             )
-        cf = self._knn.scores(people, indptr, movies) if CF in self.ranker.columns else None
+        cf = self._knn.scores(users, indptr, movies) if CF in self.ranker.columns else None
         return self.ranker.apply(features, cf, indptr)
 
     def save(self, path: Path) -> None:

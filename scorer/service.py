@@ -22,7 +22,7 @@ from reelrecs.scorer import wire
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.ranker import TREES
 from reelrecs.scorer.server import Service, answer
-from reelrecs.scorer.user_knn import People, stored_person
+from reelrecs.scorer.user_knn import UserBatch, stored_user
 
 SERVICES = (
     scorer_pb2.DESCRIPTOR.services_by_name["ScorerService"].full_name,
@@ -63,10 +63,10 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
                 f"this scorer serves {store.name} ({store.digest[:8]}), the request was made from "
                 f"other data ({request.dataset_digest[:8]}): start it on the same data"
             )
-        people, counts = wire.people_of(store, request.users)
+        users, counts = wire.user_batch_of(store, request.users)
         movies = wire.rows_of(store, request.movie_ids)
         features = wire.matrix_of(request.features)
-        scores, terms = self._model.score_batch(people, counts, movies, features)
+        scores, terms = self._model.score_batch(users, counts, movies, features)
         return scorer_pb2.ScoreResponse(scores=scores.tolist(), terms=wire.matrix_message(terms))
 
     def _describe(self) -> Any:
@@ -99,8 +99,8 @@ class MLScorerServicer(recommendations_pb2_grpc.MLScorerServicer):
 
     def _score(self, request: Any) -> Any:
         store = self._model.store
-        people = People.of([stored_person(store, store.user_row(request.user_id))])
+        users = UserBatch.of([stored_user(store, store.user_row(request.user_id))])
         movies = wire.rows_of(store, [one.movie_id for one in request.features])
         matrix = wire.candidate_matrix(request.features)
-        scores, _ = self._model.score_batch(people, [len(movies)], movies, matrix)
+        scores, _ = self._model.score_batch(users, [len(movies)], movies, matrix)
         return recommendations_pb2.ScoreResponse(scores=scores.tolist())

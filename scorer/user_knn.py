@@ -24,7 +24,7 @@ BACKENDS = ("kernel", "sklearn")
 """Who finds the neighbours: the numba kernel or scikit-learn, with the same result."""
 
 
-class Person(NamedTuple):
+class QueryUser(NamedTuple):
     """Somebody to score for: a history, and the user row that is themselves or -1."""
 
     row: int
@@ -32,30 +32,30 @@ class Person(NamedTuple):
     ratings: Floats  # [h]
 
 
-class People(NamedTuple):
-    """Several persons as CSR."""
+class UserBatch(NamedTuple):
+    """Several users as CSR."""
 
-    rows: Rows  # [people] own user rows, -1 for those the store does not hold
+    rows: Rows  # [users] own user rows, -1 for those the store does not hold
     histories: SparseRows  # movies and stars
 
     @classmethod
-    def of(cls, persons: Sequence[Person]) -> People:
-        """Line the persons up; one alone is not copied."""
-        indptr = np.zeros(len(persons) + 1, np.int64)
-        np.cumsum([len(person.movies) for person in persons], out=indptr[1:])
-        if len(persons) == 1:
-            movies, ratings = persons[0].movies, persons[0].ratings
+    def of(cls, users: Sequence[QueryUser]) -> UserBatch:
+        """Line the users up; one alone is not copied."""
+        indptr = np.zeros(len(users) + 1, np.int64)
+        np.cumsum([len(user.movies) for user in users], out=indptr[1:])
+        if len(users) == 1:
+            movies, ratings = users[0].movies, users[0].ratings
         else:
-            movies = np.concatenate([np.zeros(0, np.int32), *(one.movies for one in persons)])
-            ratings = np.concatenate([np.zeros(0, np.float32), *(one.ratings for one in persons)])
-        rows = np.array([person.row for person in persons], np.int32)
+            movies = np.concatenate([np.zeros(0, np.int32), *(one.movies for one in users)])
+            ratings = np.concatenate([np.zeros(0, np.float32), *(one.ratings for one in users)])
+        rows = np.array([user.row for user in users], np.int32)
         return cls(rows, SparseRows(indptr, movies, ratings))
 
 
-def stored_person(store: Store, row: int) -> Person:
+def stored_user(store: Store, row: int) -> QueryUser:
     """Take a user of the store with all their ratings, as views."""
     start, stop = store.by_user.indptr[row], store.by_user.indptr[row + 1]
-    return Person(row, store.by_user.movies[start:stop], store.by_user.ratings[start:stop])
+    return QueryUser(row, store.by_user.movies[start:stop], store.by_user.ratings[start:stop])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +91,23 @@ class UserKnn:
             np.float64
         )
 
-    def neighbours(self, people: People) -> Neighbours:
-        """Find the k nearest users of each person; see kernels.knn.nearest."""
+    def neighbours(self, users: UserBatch) -> Neighbours:
+        """Find the k nearest users of each user; see kernels.knn.nearest."""
         if self.settings.backend == "sklearn":
-            return self._sklearn.nearest(people.histories, people.rows, self.settings.k)
+            return self._sklearn.nearest(users.histories, users.rows, self.settings.k)
         return knn.nearest(
-            people.histories, people.rows, self._by_movie, self._store.user_norm, self.settings.k
+            users.histories, users.rows, self._by_movie, self._store.user_norm, self.settings.k
         )
 
-    def scores(self, people: People, indptr: NDArray[np.int64], movies: Rows) -> Floats:
+    def scores(self, users: UserBatch, indptr: NDArray[np.int64], movies: Rows) -> Floats:
         """Predict stars for everybody's candidates, on [0, 1] between the data's extremes.
 
-        `indptr` [people + 1] says whose candidates are whose. Where the data knows one star value
+        `indptr` [users + 1] says whose candidates are whose. Where the data knows one star value
         only, all scores are 0. The cut at 0 and 1 takes away rounding and nothing else, for a mean
         of stars lies between them.
         """
         stars = knn.predict(
-            self.neighbours(people),
+            self.neighbours(users),
             self._by_user,
             self._prior,
             self.settings.shrinkage,

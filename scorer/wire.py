@@ -16,7 +16,7 @@ from reelrecs.errors import ScorerError
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
 from reelrecs.pipeline.query import Query
 from reelrecs.proto import recommendations_pb2, scorer_pb2
-from reelrecs.scorer.user_knn import People, Person, stored_person
+from reelrecs.scorer.user_knn import QueryUser, UserBatch, stored_user
 from reelrecs.store.store import Store
 
 LITTLE = np.dtype("<f4")
@@ -94,19 +94,19 @@ def score_request(
     )
 
 
-def people_of(store: Store, users: Iterable[scorer_pb2.User]) -> tuple[People, list[int]]:
+def user_batch_of(store: Store, users: Iterable[scorer_pb2.User]) -> tuple[UserBatch, list[int]]:
     """Read who is asked for and how many candidates each has."""
-    persons, counts = [], []
+    users, counts = [], []
     for user in users:
         row = store.user_row(user.user_id) if user.HasField("user_id") else -1
         if user.HasField("history"):
-            persons.append(_person(store, row, user.history))
+            users.append(_query_user(store, row, user.history))
         elif row >= 0:
-            persons.append(stored_person(store, row))
+            users.append(stored_user(store, row))
         else:
             raise ScorerError("a user came without id and without history: give one or both")
         counts.append(user.candidates)
-    return People.of(persons), counts
+    return UserBatch.of(users), counts
 
 
 def scores_of(
@@ -155,7 +155,7 @@ def _user_message(store: Store, query: Query, candidates: int) -> scorer_pb2.Use
     user = scorer_pb2.User(candidates=candidates)
     if query.user_row >= 0:
         user.user_id = int(store.user_ids[query.user_row])
-        stored = stored_person(store, query.user_row)
+        stored = stored_user(store, query.user_row)
         if np.array_equal(stored.movies, query.movies) and np.array_equal(
             stored.ratings, query.ratings
         ):
@@ -167,7 +167,7 @@ def _user_message(store: Store, query: Query, candidates: int) -> scorer_pb2.Use
     return user
 
 
-def _person(store: Store, row: int, history: scorer_pb2.History) -> Person:
+def _query_user(store: Store, row: int, history: scorer_pb2.History) -> QueryUser:
     movies = rows_of(store, history.movie_ids)
     ratings = np.array(history.ratings, np.float32)
     if len(movies) != len(ratings) or len(np.unique(movies)) < len(movies):
@@ -177,4 +177,4 @@ def _person(store: Store, row: int, history: scorer_pb2.History) -> Person:
         )
     if not (np.isfinite(ratings) & (ratings > 0.0)).all():
         raise ScorerError("a history holds a rating that is no number above 0: give stars")
-    return Person(row, movies, ratings)
+    return QueryUser(row, movies, ratings)

@@ -22,7 +22,7 @@ from reelrecs.scorer.embedded import EmbeddedScorer
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.server import start
 from reelrecs.scorer.service import scorer_services
-from reelrecs.scorer.user_knn import People, stored_person
+from reelrecs.scorer.user_knn import UserBatch, stored_user
 from reelrecs.stages.user_context import build_query, query_of_history
 from tests.worlds import random_triples, store_of
 
@@ -124,7 +124,7 @@ def test_candidates_come_back_in_order_with_scores_and_terms(model, server):
     with GrpcScorer([server.address], model.store) as scorer:
         scored = scorer.score(build_query(model.store, 2, 5), asked)
     scores, terms = model.score_batch(
-        People.of([stored_person(model.store, 2)]), [8], asked.movies, asked.features
+        UserBatch.of([stored_user(model.store, 2)]), [8], asked.movies, asked.features
     )
     assert scored.movies is asked.movies
     assert scored.features is asked.features

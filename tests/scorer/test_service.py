@@ -24,7 +24,7 @@ from reelrecs.scorer import wire
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.server import start
 from reelrecs.scorer.service import scorer_services
-from reelrecs.scorer.user_knn import People, stored_person
+from reelrecs.scorer.user_knn import UserBatch, stored_user
 from tests.worlds import random_triples, store_of
 
 NAMES = ("reelrecs.v1.ScorerService", "recommendations.MLScorer")
@@ -75,7 +75,7 @@ def test_scores_are_the_models(model, stub):
     request = request_of(model, dataset_digest=model.store.digest)
     response = stub.Score(request, timeout=5)
     scores, terms = model.score_batch(
-        People.of([stored_person(model.store, 0)]),
+        UserBatch.of([stored_user(model.store, 0)]),
         [6],
         np.arange(6, dtype=np.int32),
         wire.matrix_of(request.features),

@@ -71,13 +71,13 @@ def test_a_stored_user_travels_by_id_alone_and_comes_back_whole(store):
     assert request.dataset_digest == store.digest
     assert request.movie_ids == store.movie_ids[[1, 2, 9]].tolist()
     assert wire.matrix_of(request.features).values.tolist() == [[0.0], [1.0], [0.0]]
-    people, counts = wire.people_of(store, request.users)
+    users, counts = wire.user_batch_of(store, request.users)
     assert counts == [2, 1]
-    assert people.rows.tolist() == [3, 0]
+    assert users.rows.tolist() == [3, 0]
     for at, query in enumerate(queries):
-        part = slice(people.histories.indptr[at], people.histories.indptr[at + 1])
-        assert np.array_equal(people.histories.indices[part], query.movies)
-        assert np.array_equal(people.histories.values[part], query.ratings)
+        part = slice(users.histories.indptr[at], users.histories.indptr[at + 1])
+        assert np.array_equal(users.histories.indices[part], query.movies)
+        assert np.array_equal(users.histories.values[part], query.ratings)
 
 
 @pytest.mark.parametrize("row", [-1, 4])
@@ -88,10 +88,10 @@ def test_another_history_travels_itself_even_an_empty_one(store, row, length):
     query = query_of_history(store, movies, ratings, np.arange(length), 5, row)
     request = wire.score_request(store, [query], [batch(store, [7])])
     assert request.users[0].HasField("user_id") == (row >= 0)
-    people, _ = wire.people_of(store, request.users)
-    assert people.rows.tolist() == [row]
-    assert people.histories.indices.tolist() == movies.tolist()
-    assert people.histories.values.tolist() == ratings.tolist()
+    users, _ = wire.user_batch_of(store, request.users)
+    assert users.rows.tolist() == [row]
+    assert users.histories.indices.tolist() == movies.tolist()
+    assert users.histories.values.tolist() == ratings.tolist()
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,15 @@ def test_another_history_travels_itself_even_an_empty_one(store, row, length):
 )
 def test_users_that_contradict_themselves_are_refused(store, user, said):
     with pytest.raises(ScorerError, match=said):
-        wire.people_of(store, [scorer_pb2.User(**user)])
+        wire.user_batch_of(store, [scorer_pb2.User(**user)])
 
 
 def test_unknown_users_and_movies_of_a_history_are_not_found(store):
     with pytest.raises(NotFound, match="no user 999"):
-        wire.people_of(store, [scorer_pb2.User(user_id=999)])
+        wire.user_batch_of(store, [scorer_pb2.User(user_id=999)])
     history = scorer_pb2.History(movie_ids=[999], ratings=[4.0])
     with pytest.raises(NotFound, match="no movie 999"):
-        wire.people_of(store, [scorer_pb2.User(history=history)])
+        wire.user_batch_of(store, [scorer_pb2.User(history=history)])
 
 
 def test_candidates_without_features_are_refused(store):
