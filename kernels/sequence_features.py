@@ -47,7 +47,7 @@ def describe(  # type: ignore[no-untyped-def]
     summed,
     movie_indptr,
     movie_users,
-    closing,
+    activity_ranks,
     first_rank,
     last_rank,
     future,
@@ -57,7 +57,7 @@ def describe(  # type: ignore[no-untyped-def]
     """Fill `logged`: votes, step, pairs, popularity, recency; and `plain`: chain, ease.
 
     Both are [candidates, columns], with room for others after those. Logarithms are left to the
-    caller, and what may be 0 is raised by a little. Raters who closed at first_rank .. last_rank -
+    caller, and what may be 0 is raised by a little. Raters last active at first_rank .. last_rank -
     1 are recent; the user's own rating of a movie that `future` marks counts neither as one of them
     nor as one of all.
     """
@@ -74,8 +74,8 @@ def describe(  # type: ignore[no-untyped-def]
         logged[row, channels] = step + np.float32(3e-3)
         logged[row, channels + 1] = pairs + np.float32(1e-3)
         start, stop = movie_indptr[movie], movie_indptr[movie + 1]
-        low = first_in_order(movie_users, closing, start, stop, first_rank)
-        high = first_in_order(movie_users, closing, low, stop, last_rank)
+        low = first_in_order(movie_users, activity_ranks, start, stop, first_rank)
+        high = first_in_order(movie_users, activity_ranks, low, stop, last_rank)
         raters, recent = stop - start, high - low
         if future[movie]:
             raters -= 1

@@ -34,7 +34,7 @@ class SequenceSettings(NamedTuple):
     anchors: int = 4  # last movies of the user that vote
     anchor_decay: float = 0.7  # weight of each earlier anchor
     slow_anchor_decay: float = 0.9  # the same in the slow channels
-    occurrences: int = 300  # of an anchor, the nearest in closing order
+    occurrences: int = 300  # of an anchor, the nearest in activity_ranks order
     context_movies: int = 50  # last movies of the user that make a context
     context_decay: float = 0.95  # weight of each earlier one
     context_reach: int = 10  # positions looked at on either side of an occurrence
@@ -75,11 +75,11 @@ def _taste_similarity(  # type: ignore[no-untyped-def]
 
 
 @inlined
-def first_in_order(users, closing, start, stop, rank):  # type: ignore[no-untyped-def]
-    """The first place in start..stop whose user closed at `rank` or later."""
+def first_in_order(users, activity_ranks, start, stop, rank):  # type: ignore[no-untyped-def]
+    """The first place in start..stop whose user was last active at `rank` or later."""
     while start < stop:
         middle = (start + stop) >> 1
-        if closing[users[middle]] < rank:
+        if activity_ranks[users[middle]] < rank:
             start = middle + 1
         else:
             stop = middle
@@ -93,18 +93,18 @@ def sequence_votes(  # type: ignore[no-untyped-def]
     movie_indptr,
     movie_users,
     movie_positions,
-    closing,
+    activity_ranks,
     similarity,
     history,
     own_row,
-    own_rank,
+    as_of_rank,
     settings,
     seen,
     votes,
 ):
     """Fill votes [movies, CHANNELS] for one user; `seen` marks the movies of the history.
 
-    An anchor's occurrences are those of the users who closed nearest to `own_rank` (equal shares
+    An anchor's occurrences are those of the users last active nearest to `as_of_rank` (equal shares
     before and after); the user `own_row` never votes. Each anchor's votes are divided by the sum
     of its occurrences' weights, so common and rare anchors count alike.
     """
@@ -127,7 +127,7 @@ def sequence_votes(  # type: ignore[no-untyped-def]
         anchor = history[n - 1 - back]
         start, stop = movie_indptr[anchor], movie_indptr[anchor + 1]
         if stop - start > settings.occurrences:
-            middle = first_in_order(movie_users, closing, start, stop, own_rank)
+            middle = first_in_order(movie_users, activity_ranks, start, stop, as_of_rank)
             start = max(start, min(middle - settings.occurrences // 2, stop - settings.occurrences))
             stop = start + settings.occurrences
         total = np.full(4, np.float32(1e-3))

@@ -195,7 +195,7 @@ TASTE_MOVIES = 120
 """Last movies by which people of like taste are told; older ones change no list on ml-1m."""
 
 RECENT_USERS = 600
-"""Users about this one in closing order among whom a movie's recency is told."""
+"""Users about this one in activity_ranks order among whom a movie's recency is told."""
 
 STREAK_MOVIES, STREAK_GENRE_DECAY, STREAK_YEAR_DECAY = 12, 0.85, 0.7
 """Last movies that tell a streak of a genre or an era, and their decays."""

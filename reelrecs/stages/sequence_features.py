@@ -19,7 +19,7 @@ _UNITS = {
     "model.step": 2.0,  # log(sequential ridge regression + .003)
     "model.pairs": 1.0,  # log(ordered co-occurrence with the last movies + 1e-3)
     "crowd.popularity": 0.125,  # log(ratings + 1)
-    "crowd.recent": 2.0,  # log share of raters who closed about when this user did
+    "crowd.recent": 2.0,  # log share of raters last active about when this user did
     "fit.genre": 0.25,  # log of how much likelier its genres are on the streak the user is on
     "model.chain": 0.5,  # log-odds by the factorised Markov chain
     "model.ease": 8.0,
@@ -64,9 +64,9 @@ class SequenceFeatures:
             found.summed,
             store.by_movie.indptr,
             store.by_movie.users,
-            store.user_closing,
-            found.own_rank - config.RECENT_USERS // 2,
-            found.own_rank + config.RECENT_USERS // 2,
+            store.user_activity_ranks,
+            found.as_of_rank - config.RECENT_USERS // 2,
+            found.as_of_rank + config.RECENT_USERS // 2,
             self._nothing if future is None else future,
             logged,
             plain,

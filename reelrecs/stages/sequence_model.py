@@ -53,7 +53,7 @@ class Evidence:
     chain: Floats  # [movies]
     summed: Floats  # [MATRICES, kept]
     seen: Mask  # [movies] in the history
-    own_rank: int  # place in closing order
+    as_of_rank: int  # place in activity_ranks order
 
 
 class SequenceModel:
@@ -78,7 +78,7 @@ class SequenceModel:
         self.settings = SequenceSettings()
         self.place = np.full(store.movie_count, -1, np.int32)
         self.place[self.kept] = np.arange(len(self.kept), dtype=np.int32)
-        self._closings = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
+        self._last_times = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
         codes = np.arange(max(len(store.genres), 1), dtype=np.uint64)
         bits = (store.movie_genres[:, None] >> codes) & np.uint64(1)
         share = (store.movie_rating_counts @ bits.astype(np.float64)) / max(store.rating_count, 1)
@@ -117,7 +117,7 @@ class SequenceModel:
             history[-config.TASTE_MOVIES :],
             query.user_row,
         )
-        rank = self._closing_rank(query)
+        rank = self._activity_rank(query)
         seen = np.zeros(store.movie_count, np.bool_)
         seen[history] = True
         votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)
@@ -127,7 +127,7 @@ class SequenceModel:
             by_movie.indptr,
             by_movie.users,
             by_movie.positions,
-            store.user_closing,
+            store.user_activity_ranks,
             similarity,
             history,
             query.user_row,
@@ -150,9 +150,9 @@ class SequenceModel:
         known = (rows >= 0)[:, None] & (columns >= 0)
         return last, np.where(known, leads * weights[:, None], 0.0).T.astype(np.float32)
 
-    def _closing_rank(self, query: Query) -> int:
-        """Where the user stands in closing order; at the data's end without a history."""
+    def _activity_rank(self, query: Query) -> int:
+        """Where the user stands in activity_ranks order; at the data's end without a history."""
         if query.user_row >= 0:
-            return int(self.store.user_closing[query.user_row])
+            return int(self.store.user_activity_ranks[query.user_row])
         last = int(query.times[-1]) if len(query.times) else self.store.latest_timestamp
-        return int(np.searchsorted(self._closings, last))
+        return int(np.searchsorted(self._last_times, last))

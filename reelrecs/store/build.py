@@ -83,10 +83,10 @@ def index_ratings(
     csr.order_by_time(user_indptr, times, order)
     users, movies, stars = users[order], movies[order], stars[order]
     positions = (np.arange(len(order)) - user_indptr[users]).astype(np.int32)
-    closing = closing_order(times[order], user_indptr)
-    _, by_closing = csr.compress(closing[users], user_count)
-    movie_indptr, by_movie = csr.compress(movies[by_closing], movie_count)
-    by_movie = by_closing[by_movie]
+    activity_ranks = last_activity_ranks(times[order], user_indptr)
+    _, by_activity = csr.compress(activity_ranks[users], user_count)
+    movie_indptr, by_movie = csr.compress(movies[by_activity], movie_count)
+    by_movie = by_activity[by_movie]
     count = np.empty(movie_count, np.int32)
     mean = np.empty(movie_count, np.float32)
     liked = np.empty(movie_count, np.int32)
@@ -101,7 +101,7 @@ def index_ratings(
         "user_movies": movies,
         "user_ratings": stars,
         "user_times": times[order],
-        "user_closing": closing,
+        "user_activity_ranks": activity_ranks,
         "user_mean_ratings": (sums / np.diff(user_indptr)).astype(np.float32),
         "user_norm": np.sqrt(squares),
         "user_likes_indptr": user_likes_indptr,
@@ -119,7 +119,7 @@ def index_ratings(
     }
 
 
-def closing_order(times: NDArray[np.int64], indptr: NDArray[np.int64]) -> NDArray[np.int32]:
+def last_activity_ranks(times: NDArray[np.int64], indptr: NDArray[np.int64]) -> NDArray[np.int32]:
     """Each user's rank by the time of their last rating, ties by row."""
     rank = np.empty(len(indptr) - 1, np.int32)
     rank[np.argsort(times[indptr[1:] - 1], kind="stable")] = np.arange(len(rank), dtype=np.int32)

@@ -1,7 +1,7 @@
 """The store: one data set as arrays in mapped memory, and the only place that knows ids.
 
 Rows are positions in ascending order of id. Ratings stand twice: by user in time order (ties by
-file order) and by movie in the order in which its raters closed.
+file order) and by movie in the order of its raters' last activity.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class RatingsByUser:
 
 @dataclass(frozen=True, slots=True)
 class RatingsByMovie:
-    """CSC: for each movie who rated it, in the order in which users closed (their last rating)."""
+    """CSC: for each movie who rated it, in the order of their users' last activity."""
 
     indptr: NDArray[np.int64]  # [movies + 1]
     users: NDArray[np.int32]  # [ratings] user rows
@@ -83,8 +83,8 @@ class Store:
         )
         self.shown: dict[int, Any] = {}
         """Movies as people see them, by row, kept by `results.movie_of`."""
-        self.user_closing: NDArray[np.int32] = named["user_closing"]
-        """[users] rank by the time of the last rating, 0 = closed first."""
+        self.user_activity_ranks: NDArray[np.int32] = named["user_activity_ranks"]
+        """[users] rank by the time of the last rating, 0 = was last active first."""
         self.user_ids: NDArray[np.uint32] = named["user_ids"]
         self.user_mean_ratings: NDArray[np.float32] = named["user_mean_ratings"]
         self.user_norm: NDArray[np.float64] = named["user_norm"]

@@ -18,7 +18,7 @@ from reelrecs import config
 from reelrecs.errors import InvalidRequest
 from reelrecs.kernels import csr, fractal_expansion
 from reelrecs.store import arrow_file
-from reelrecs.store.build import closing_order, percentiles, summary
+from reelrecs.store.build import last_activity_ranks, percentiles, summary
 from reelrecs.store.store import FORMAT, Store
 
 MAX_RATINGS = 2_000_000_000
@@ -99,11 +99,11 @@ def synthesize(
         movie_indptr = np.concatenate(([0], np.cumsum(counts)))
         turned = (scratch("users", np.int32), scratch("ratings", np.float32),
                   scratch("positions", np.int32))  # fmt: skip
-        closing = closing_order(times, indptr)
+        activity_ranks = last_activity_ranks(times, indptr)
         fractal_expansion.transpose(
-            indptr, movies, stars, np.argsort(closing), movie_indptr, turned
+            indptr, movies, stars, np.argsort(activity_ranks), movie_indptr, turned
         )
-        named = _catalogue(source, blocks, columns) | {"user_closing": closing}
+        named = _catalogue(source, blocks, columns) | {"user_activity_ranks": activity_ranks}
         named |= _by_user(indptr, movies, stars, times) | _by_movie(movie_indptr, *turned)
         named |= fractal_expansion.likes(indptr, movies, stars, len(counts), config.LIKED_FROM)
         metadata = {"format": FORMAT, "genres": json.dumps(source.genres), "source": ""}

@@ -41,11 +41,11 @@ def kernel_votes(store: Store, user: int, own_row: int) -> np.ndarray:
         store.by_movie.indptr,
         store.by_movie.users,
         store.by_movie.positions,
-        store.user_closing,
+        store.user_activity_ranks,
         similarity,
         history,
         own_row,
-        int(store.user_closing[user]),
+        int(store.user_activity_ranks[user]),
         SETTINGS,
         seen,
         votes,
@@ -56,7 +56,7 @@ def kernel_votes(store: Store, user: int, own_row: int) -> np.ndarray:
 def naive_votes(store: Store, user: int, own_row: int) -> np.ndarray:
     s = SETTINGS
     history = sequence_of(store, user)
-    order = np.argsort(store.user_closing).tolist()
+    order = np.argsort(store.user_activity_ranks).tolist()
     recency = {
         movie: s.context_decay**k for k, movie in enumerate(history[::-1][: s.context_movies])
     }
@@ -65,7 +65,10 @@ def naive_votes(store: Store, user: int, own_row: int) -> np.ndarray:
     for back, anchor in enumerate(history[::-1][: s.anchors]):
         raters = [other for other in order if anchor in sequence_of(store, other)]
         if len(raters) > s.occurrences:
-            before = sum(store.user_closing[other] < store.user_closing[user] for other in raters)
+            before = sum(
+                store.user_activity_ranks[other] < store.user_activity_ranks[user]
+                for other in raters
+            )
             start = max(0, min(before - s.occurrences // 2, len(raters) - s.occurrences))
             raters = raters[start : start + s.occurrences]
         weights = {}

@@ -72,9 +72,9 @@ def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
     seeing = SequenceModel(store, {**world.matrices, **_named(blind)})
     ours = SequenceFeatures(seeing).describe(past, everything, future)
     theirs = SequenceFeatures(blind).describe(build_query(blind.store, user, 5), everything)
-    closing = {"crowd.recent", "fit.genre"}
+    activity_ranks = {"crowd.recent", "fit.genre"}
     for column, name in enumerate(COLUMNS):
-        if name not in closing:
+        if name not in activity_ranks:
             np.testing.assert_allclose(
                 ours[:, column], theirs[:, column], rtol=1e-4, atol=1e-5, err_msg=name
             )
@@ -100,10 +100,10 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
                 total[world.kept] += decay**back * row
         return total
 
-    rank = int(store.user_closing[3])
+    rank = int(store.user_activity_ranks[3])
     recent = np.zeros(store.movie_count)
     for user in range(store.user_count):
-        if -300 <= store.user_closing[user] - rank < 300:
+        if -300 <= store.user_activity_ranks[user] - rank < 300:
             recent[store.by_user.movies[slice(*store.by_user.indptr[user : user + 2])]] += 1
     genre, era = (np.empty(len(everything), np.float32) for _ in range(2))
     last = query.movies[::-1][:12]

@@ -50,9 +50,11 @@ def test_both_orders_hold_exactly_the_ratings(made: Sequence[Triple]) -> None:
         assert (by_user.movies[at], by_user.ratings[at]) == (movie, stars)
     for movie in range(store.movie_count):
         users = by_movie.users[by_movie.indptr[movie] : by_movie.indptr[movie + 1]]
-        assert (np.diff(store.user_closing[users]) > 0).all()
+        assert (np.diff(store.user_activity_ranks[users]) > 0).all()
     last = by_user.times[by_user.indptr[1:] - 1]
-    assert np.argsort(store.user_closing).tolist() == np.argsort(last, kind="stable").tolist()
+    assert (
+        np.argsort(store.user_activity_ranks).tolist() == np.argsort(last, kind="stable").tolist()
+    )
 
 
 @given(triples())
