@@ -59,9 +59,9 @@ def chain_scores(history, context_embeddings, item_embeddings, projection, bias,
 
 
 @kernel
-def states_backward(
+def states_backward(  # type: ignore[no-untyped-def]
     movies, starts, lengths, decays, damping, dropout_mask, gradient_of_logit, gradient
-):  # type: ignore[no-untyped-def]
+):
     """Add to gradient [movies, d] what `gradient_of_logit` [rows, modes d] says of the states."""
     size = gradient.shape[1]
     current = np.empty((len(decays), size), np.float32)
@@ -126,9 +126,9 @@ def softmax_gradients(exp_logits, target_odds, row_weights, target_slopes):  # t
 
 
 @kernel
-def target_backward(
+def target_backward(  # type: ignore[no-untyped-def]
     hidden, item_embeddings, targets, logit_gradients, d_hidden, d_item_embeddings, d_bias
-):  # type: ignore[no-untyped-def]
+):
     """Add the targets' part of the gradient, row by row."""
     for row in range(hidden.shape[0]):
         movie, gradient_of_logit = targets[row], logit_gradients[row]

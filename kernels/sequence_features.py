@@ -23,15 +23,15 @@ def base_scores(  # type: ignore[no-untyped-def]
     ease,
     pairs,
     reach,
-    chain_scores,
+    chain_of_movie,
     summed,
 ):
-    """Fill chain_scores [movies] by the Markov chain, summed [3, kept] by step, ease and pairs.
+    """Fill chain_of_movie [movies] by the Markov chain, summed [3, kept] by step, ease and pairs.
 
     `reach` says how much each step back weighs, and how many count, in each of the three.
     """
     chain_scores(
-        history, context_embeddings, item_embeddings, projection, bias, decays, chain_scores
+        history, context_embeddings, item_embeddings, projection, bias, decays, chain_of_movie
     )
     row_sum(step, places, history, reach.step_decay, reach.step_rows, summed[0])
     row_sum(ease, places, history, 1.0, reach.ease_rows, summed[1])
@@ -42,7 +42,7 @@ def base_scores(  # type: ignore[no-untyped-def]
 def describe(  # type: ignore[no-untyped-def]
     movies,
     votes,
-    chain_scores,
+    chain_of_movie,
     places,
     summed,
     movie_indptr,
@@ -82,5 +82,5 @@ def describe(  # type: ignore[no-untyped-def]
             recent -= 1
         logged[row, channels + 2] = raters + 1
         logged[row, channels + 3] = np.float32(recent + 2) / np.float32(raters + 2)
-        plain[row, 0] = chain_scores[movie]
+        plain[row, 0] = chain_of_movie[movie]
         plain[row, 1] = ease

@@ -96,17 +96,17 @@ def score_request(
 
 def user_batch_of(store: Store, users: Iterable[scorer_pb2.User]) -> tuple[UserBatch, list[int]]:
     """Read who is asked for and how many candidates each has."""
-    users, counts = [], []
+    query_users, counts = [], []
     for user in users:
         row = store.user_row(user.user_id) if user.HasField("user_id") else -1
         if user.HasField("history"):
-            users.append(_query_user(store, row, user.history))
+            query_users.append(_query_user(store, row, user.history))
         elif row >= 0:
-            users.append(stored_user(store, row))
+            query_users.append(stored_user(store, row))
         else:
             raise ScorerError("a user came without id and without history: give one or both")
         counts.append(user.candidates)
-    return UserBatch.of(users), counts
+    return UserBatch.of(query_users), counts
 
 
 def scores_of(

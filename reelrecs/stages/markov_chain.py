@@ -16,7 +16,7 @@ DECAYS = np.array([0.0, 0.6, 0.9, 1.0], np.float32)
 class Chain:
     """score = item_embeddings @ (projection' state) + bias, state = the damped, decayed sums of context_embeddings.
 
-    `kernels.chain.chain_scores` works it out.
+    `kernels.markov_chain.chain_scores` works it out.
     """
 
     context_embeddings: Floats  # [movies, size]
