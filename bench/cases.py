@@ -187,7 +187,7 @@ CASES = (
     Case("read all tables", lambda w: w.dataset.read, "rating", _ratings, 5),
     Case("open store", _open),
     Case("kNN of every user", _knn_everybody, "user", lambda w: w.store.user_count, 5),
-    Case("fixed: context, peers", lambda w: lambda: w.query().peers),
+    Case("fixed: context, neighbours", lambda w: lambda: w.query().neighbours),
     Case("fixed: thunder", lambda w: _find(w.fixed, w, 0)),
     Case("fixed: phoenix", lambda w: _find(w.fixed, w, 1)),
     Case("fixed: features", lambda w: _features(w.fixed, w)),

@@ -17,8 +17,8 @@ def describe(
     percentile: NDArray[np.float32],
     years: NDArray[np.int16],
     age: NDArray[np.float32],
-    peer_likes: NDArray[np.int32],
-    peer_weight: NDArray[np.int32],
+    neighbour_likes: NDArray[np.int32],
+    neighbour_weight: NDArray[np.int32],
     taste: int,
     total_overlap: int,
     era: int,
@@ -39,8 +39,8 @@ def describe(
         percentile,
         years,
         age,
-        peer_likes,
-        peer_weight,
+        neighbour_likes,
+        neighbour_weight,
         np.uint64(taste),
         max(total_overlap, 1),
         era,
@@ -60,8 +60,8 @@ def _describe(  # type: ignore[no-untyped-def]
     percentile,
     years,
     age,
-    peer_likes,
-    peer_weight,
+    neighbour_likes,
+    neighbour_weight,
     taste,
     total_overlap,
     era,
@@ -76,8 +76,8 @@ def _describe(  # type: ignore[no-untyped-def]
         union = bit_count(genres[movie] | taste)
         matrix[row, 0] = common / union if union > 0 else 0.0
         matrix[row, 1] = (own - common) / own if own > 0 else 0.0
-        matrix[row, 2] = peer_weight[movie] / total_overlap
-        matrix[row, 3] = peer_likes[movie]
+        matrix[row, 2] = neighbour_weight[movie] / total_overlap
+        matrix[row, 3] = neighbour_likes[movie]
         matrix[row, 4] = mean[movie]
         matrix[row, 5] = count[movie]
         matrix[row, 6] = percentile[movie]

@@ -23,31 +23,31 @@ def most_shared(
     (at least 1) is named, nor is the user `excluded`. Time is linear in the likes of `liked`.
     """
     shared = np.zeros(user_count, np.int32)
-    peers = np.empty(min(most, user_count), np.int32)
+    neighbours = np.empty(min(most, user_count), np.int32)
     overlap = np.empty(min(most, user_count), np.int32)
-    found = _most_shared(indptr, users, liked, shared_from, excluded, shared, peers, overlap)
-    return peers[:found], overlap[:found]
+    found = _most_shared(indptr, users, liked, shared_from, excluded, shared, neighbours, overlap)
+    return neighbours[:found], overlap[:found]
 
 
 def votes(
     indptr: NDArray[np.int64],
     movies: NDArray[np.int32],
     movie_count: int,
-    peers: NDArray[np.int32],
+    neighbours: NDArray[np.int32],
     overlap: NDArray[np.int32],
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """For each movie how many peers like it, and the overlap of those peers added up.
+    """For each movie how many neighbours like it, and the overlap of those neighbours added up.
 
     Takes the likes by user.
     """
     tally = np.zeros((2, movie_count), np.int32)
     likes, weight = tally
-    _votes(indptr, movies, peers, overlap, likes, weight)
+    _votes(indptr, movies, neighbours, overlap, likes, weight)
     return likes, weight
 
 
 @kernel
-def _most_shared(indptr, users, liked, shared_from, excluded, shared, peers, overlap):  # type: ignore[no-untyped-def]
+def _most_shared(indptr, users, liked, shared_from, excluded, shared, neighbours, overlap):  # type: ignore[no-untyped-def]
     for movie in liked:
         for at in range(indptr[movie], indptr[movie + 1]):
             shared[np.uint32(users[at])] += 1
@@ -69,20 +69,20 @@ def _most_shared(indptr, users, liked, shared_from, excluded, shared, peers, ove
         if count >= lowest:
             at = place[count]
             place[count] = at + 1
-            if at < len(peers):
-                peers[at] = user
+            if at < len(neighbours):
+                neighbours[at] = user
                 overlap[at] = count
     found = 0
     for count in range(lowest, highest + 1):
         found = max(found, place[count])
-    return min(found, len(peers))
+    return min(found, len(neighbours))
 
 
 @kernel
-def _votes(indptr, movies, peers, overlap, likes, weight):  # type: ignore[no-untyped-def]
-    for at in range(len(peers)):
+def _votes(indptr, movies, neighbours, overlap, likes, weight):  # type: ignore[no-untyped-def]
+    for at in range(len(neighbours)):
         shared = overlap[at]
-        for entry in range(indptr[peers[at]], indptr[peers[at] + 1]):
+        for entry in range(indptr[neighbours[at]], indptr[neighbours[at] + 1]):
             movie = np.uint32(movies[entry])
             likes[movie] += 1
             weight[movie] += shared

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from reelrecs.kernels.jit import inlined, kernel
 
 
-def taste(
+def preferences(
     masks: NDArray[np.uint64],
     movies: NDArray[np.int32],
     ratings: NDArray[np.float32],
@@ -23,7 +23,7 @@ def taste(
     """
     preference = np.empty(genre_count, np.float32)
     rated = np.empty(genre_count, np.int64)
-    mean = _taste(masks, movies, ratings, mean_if_empty, shrinkage, preference, rated)
+    mean = _preferences(masks, movies, ratings, mean_if_empty, shrinkage, preference, rated)
     return mean, preference, rated
 
 
@@ -38,7 +38,7 @@ def bit_count(word):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _taste(masks, movies, ratings, mean_if_empty, shrinkage, preference, rated):  # type: ignore[no-untyped-def]
+def _preferences(masks, movies, ratings, mean_if_empty, shrinkage, preference, rated):  # type: ignore[no-untyped-def]
     sums = np.zeros(len(preference))
     rated[:] = 0
     total = 0.0

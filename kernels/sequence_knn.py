@@ -42,7 +42,7 @@ class SequenceSettings(NamedTuple):
     reach: int = 20  # positions voted for on either side
 
 
-def taste_similarity(
+def user_similarity(
     user_indptr: NDArray[np.int64],
     movie_indptr: NDArray[np.int64],
     movie_users: NDArray[np.int32],
@@ -54,12 +54,12 @@ def taste_similarity(
     0 for the user `own_row`.
     """
     similarity = np.zeros(len(user_indptr) - 1, np.float32)
-    _taste_similarity(user_indptr, movie_indptr, movie_users, history, own_row, similarity)
+    _user_similarity(user_indptr, movie_indptr, movie_users, history, own_row, similarity)
     return similarity
 
 
 @kernel
-def _taste_similarity(  # type: ignore[no-untyped-def]
+def _user_similarity(  # type: ignore[no-untyped-def]
     user_indptr, movie_indptr, movie_users, history, own_row, similarity
 ):
     for movie in history:

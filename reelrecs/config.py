@@ -63,10 +63,10 @@ the era has, so that not knowing argues neither for nor against."""
 
 # -- Thunder: in-network candidates ------------------------------------------------------------
 THUNDER_SHARED = 3
-"""Liked movies two users must share to be peers: below three, chance alone shares them."""
+"""Liked movies two users must share to be neighbours: below three, chance alone shares them."""
 
-THUNDER_PEERS = 500
-"""Peers listened to, the best by shared movies."""
+THUNDER_NEIGHBOURS = 500
+"""CoLikeNeighbours listened to, the best by shared movies."""
 
 THUNDER_CANDIDATES = 300
 """Movies Thunder hands on."""
@@ -191,7 +191,7 @@ SEQUENCE_CANDIDATES = (160, 120)
 long. From (80, 50) to (200, 150) NDCG@10 on ml-1m stays within its error, for who is among the ten
 best by all evidence is seldom beyond the hundredth by one."""
 
-TASTE_MOVIES = 120
+SIMILARITY_MOVIES = 120
 """Last movies by which people of like taste are told; older ones change no list on ml-1m."""
 
 RECENT_USERS = 600

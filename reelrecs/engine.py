@@ -135,13 +135,13 @@ class Engine:
             user_id=user_id,
             dataset=self.store.name,
             rating_count=len(query.movies),
-            mean_rating=query.taste.mean_rating,
+            mean_rating=query.preferences.mean_rating,
             liked_count=len(query.liked),
-            peer_count=len(query.peers.users),
-            preferred_era=query.taste.era or None,
+            neighbour_count=len(query.neighbours.users),
+            preferred_era=query.preferences.era or None,
             top_genres={
-                self.store.genres[code]: float(query.taste.genre_preference[code])
-                for code in query.taste.top_genres
+                self.store.genres[code]: float(query.preferences.genre_preference[code])
+                for code in query.preferences.top_genres
             },
             recent=[movie_of(self.store, row) for row in query.movies[::-1][:recent]],
         )

@@ -44,7 +44,7 @@ def explain(
                 for channel, strength in zip(ranked.channels, ranked.strength[row], strict=True)
                 if strength > 0
             },
-            similar_users=int(query.peers.likes[ranked.movies[row]]),
+            similar_users=int(query.neighbours.likes[ranked.movies[row]]),
             because_you_liked=[
                 movie_of(store, movie) for movie in _strongest(arguments[row], liked)
             ],

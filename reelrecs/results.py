@@ -136,7 +136,7 @@ class UserProfile:
     rating_count: int
     mean_rating: float
     liked_count: int
-    peer_count: int
+    neighbour_count: int
     preferred_era: int | None
     top_genres: dict[str, float]  # shrunken mean stars, the best first
     recent: list[Movie]  # the newest first

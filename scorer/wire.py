@@ -29,7 +29,7 @@ CANDIDATE_COLUMNS = tuple(
 """The columns of the compatible service: the fields of its message without the id."""
 
 COUNTED_COLUMNS = {
-    "collaborative_score": float(config.THUNDER_PEERS),
+    "collaborative_score": float(config.THUNDER_NEIGHBOURS),
     "popularity_percentile": 100.0,
 }
 """Columns that its clients send as shares or as numbers out of these."""

@@ -133,8 +133,10 @@ def explained_lines(result: RecommendationList) -> Iterator[str]:
         parts = " + ".join(f"{term} {part:.4f}" for term, part in grouped(reason.contributions))
         yield f"     score   {parts}"
         channels = ", ".join(channel.replace(".", " by ") for channel in reason.found_by)
-        peers = reason.similar_users
-        liked_it = f"; {peers} similar user{'s' * (peers != 1)} liked it" if peers else ""
+        neighbours = reason.similar_users
+        liked_it = (
+            f"; {neighbours} similar user{'s' * (neighbours != 1)} liked it" if neighbours else ""
+        )
         yield f"     found   {channels}{liked_it}"
         if reason.because_you_watched:
             watched = ", ".join(movie.title for movie in reason.because_you_watched)

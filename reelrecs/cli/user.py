@@ -15,7 +15,7 @@ from reelrecs.cli.output import print_rows, progress_line
 @format_option
 @click.pass_obj
 def user(settings: Settings, user_id: int, format_: str) -> None:
-    """Print what the engine knows of a user: taste, era, peers, recent movies."""
+    """Print what the engine knows of a user: taste, era, neighbours, recent movies."""
     with progress_line() as report, settings.open_engine(report) as engine:
         profile = engine.user(user_id)
     facts: list[list[Any]] = [
@@ -24,7 +24,7 @@ def user(settings: Settings, user_id: int, format_: str) -> None:
         ["ratings", str(profile.rating_count)],
         ["mean rating", f"{profile.mean_rating:.2f}"],
         ["liked movies", str(profile.liked_count)],
-        ["similar users", str(profile.peer_count)],
+        ["similar users", str(profile.neighbour_count)],
         ["preferred era", str(profile.preferred_era or "unknown")],
         [
             "top genres",

@@ -37,7 +37,7 @@ class FeatureMatrix:
 class Candidates:
     """A batch of candidate movies as a struct of arrays; stages return new batches.
 
-    `channels` names every way a source can find a movie ("thunder.peers", "phoenix.era");
+    `channels` names every way a source can find a movie ("thunder.neighbours", "phoenix.era");
     `strength[row, channel]` is how strongly it did, 0 where it did not find it at all.
     """
 

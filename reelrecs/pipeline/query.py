@@ -15,17 +15,17 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Peers:
+class CoLikeNeighbours:
     """Users who like what one user likes, and what they like."""
 
     users: Rows  # best first
     overlap: Rows  # [users] how many liked movies they share
-    likes: Rows  # [movies of the store] how many peers like each
-    weight: Rows  # [movies of the store] the overlap of those peers, added up
+    likes: Rows  # [movies of the store] how many neighbours like each
+    weight: Rows  # [movies of the store] the overlap of those neighbours, added up
 
 
 @dataclass(frozen=True, slots=True)
-class Taste:
+class Preferences:
     """What one user's stars say of genres and eras."""
 
     mean_rating: float  # stars; the data's mean for an empty history
@@ -49,20 +49,20 @@ class Query:
     ratings: Floats  # [h] stars
     times: NDArray[np.int64]  # [h] seconds since 1970, ascending
     liked: Rows  # movies rated LIKED_FROM stars or more, oldest first
-    find_taste: Callable[[], Taste] = field(repr=False, compare=False)
-    find_peers: Callable[[], Peers] = field(repr=False, compare=False)
+    find_preferences: Callable[[], Preferences] = field(repr=False, compare=False)
+    find_neighbours: Callable[[], CoLikeNeighbours] = field(repr=False, compare=False)
     scratch: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     """What one stage worked out for this query and another may use, under the owner's name."""
 
     @property
-    def taste(self) -> Taste:
+    def preferences(self) -> Preferences:
         """The user's taste, worked out when first asked for: not every list needs it."""
-        return self.once("taste", self.find_taste)
+        return self.once("preferences", self.find_preferences)
 
     @property
-    def peers(self) -> Peers:
-        """The user's peers, worked out when first asked for, as their taste is."""
-        return self.once("peers", self.find_peers)
+    def neighbours(self) -> CoLikeNeighbours:
+        """The user's neighbours, worked out when first asked for, as their taste is."""
+        return self.once("neighbours", self.find_neighbours)
 
     def once(self, name: str, work: Callable[[], T]) -> T:
         """What `work` gives, done when first asked for under this name and then kept."""

@@ -1,4 +1,4 @@
-"""Candidates as numbers: what the catalogue and the user's peers say of each."""
+"""Candidates as numbers: what the catalogue and the user's neighbours say of each."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from reelrecs.store.store import Store
 COLUMNS = (
     "genre_overlap_score",  # Jaccard of the movie's genres with the user's top genres
     "genre_diversity_score",  # share of the movie's genres beyond those; 0 without genres
-    "collaborative_score",  # share of the peers' overlap held by peers who like it; [0, 1]
-    "similar_users_count",  # peers who like it
+    "collaborative_score",  # share of the neighbours' overlap held by neighbours who like it; [0, 1]
+    "similar_users_count",  # neighbours who like it
     "avg_rating",  # stars; the data's mean where nobody rated it
     "rating_count",
     "popularity_percentile",  # share of movies with fewer ratings, ties half; (0, 1)
@@ -48,11 +48,11 @@ class CatalogueFeatures:
             store.movie_popularity_percentiles,
             store.movie_years,
             self._age,
-            query.peers.likes,
-            query.peers.weight,
-            query.taste.top_genre_mask,
-            int(query.peers.overlap.sum()),
-            query.taste.era,
+            query.neighbours.likes,
+            query.neighbours.weight,
+            query.preferences.top_genre_mask,
+            int(query.neighbours.overlap.sum()),
+            query.preferences.era,
             config.ERA_SPAN,
             config.YEAR_PREFERENCE_UNKNOWN,
         )

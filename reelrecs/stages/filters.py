@@ -58,7 +58,7 @@ class GenrePreferenceFilter:
     def keep(self, query: Query, candidates: Candidates) -> Mask:
         """True for movies of at least one top genre."""
         genres = self._genres[candidates.movies]
-        top = np.uint64(query.taste.top_genre_mask)
+        top = np.uint64(query.preferences.top_genre_mask)
         passes: Mask = ((genres & top) != 0) | (genres == 0) | (top == 0)
         return passes
 
@@ -78,6 +78,6 @@ class RecencyFilter:
     def keep(self, query: Query, candidates: Candidates) -> Mask:
         """True for movies of the era, give or take the span."""
         years = self._years[candidates.movies].astype(np.int32)
-        away = np.abs(years - query.taste.era)
-        passes: Mask = (away <= self._span) | (years == 0) | (query.taste.era == 0)
+        away = np.abs(years - query.preferences.era)
+        passes: Mask = (away <= self._span) | (years == 0) | (query.preferences.era == 0)
         return passes

@@ -21,7 +21,7 @@ from reelrecs.kernels.sequence_knn import (
     CHANNELS,
     SequenceSettings,
     sequence_votes,
-    taste_similarity,
+    user_similarity,
 )
 from reelrecs.pipeline.candidates import Floats, Mask
 from reelrecs.pipeline.query import Query
@@ -110,11 +110,11 @@ class SequenceModel:
             chain_scores,
             summed,
         )
-        similarity = taste_similarity(
+        similarity = user_similarity(
             by_user.indptr,
             by_movie.indptr,
             by_movie.users,
-            history[-config.TASTE_MOVIES :],
+            history[-config.SIMILARITY_MOVIES :],
             query.user_row,
         )
         rank = self._activity_rank(query)

@@ -17,21 +17,21 @@ _ROW_MASK = (1 << _ROW_BITS) - 1
 
 
 class ThunderSource:
-    """What the user's peers like: the in-network source.
+    """What the user's neighbours like: the in-network source.
 
-    Ranks by the overlap of the peers who like a movie, added up (ties: the smaller row); the
-    strength handed on is how many peers that are. Finds nothing for a user without peers.
+    Ranks by the overlap of the neighbours who like a movie, added up (ties: the smaller row); the
+    strength handed on is how many neighbours that are. Finds nothing for a user without neighbours.
     """
 
     name = "thunder"
-    channels = ("thunder.peers",)
+    channels = ("thunder.neighbours",)
 
     def __init__(self, store: Store, most: int = config.THUNDER_CANDIDATES) -> None:
         self._most = most
 
     def find(self, query: Query) -> Candidates:
         """At most `most` unwatched movies, best first."""
-        weight = query.peers.weight.astype(np.int64)
+        weight = query.neighbours.weight.astype(np.int64)
         weight[query.movies] = 0
         voted = np.flatnonzero(weight)
         # weight above inverted row in one integer: a total order that a plain sort respects
@@ -40,7 +40,9 @@ class ThunderSource:
             keys = np.partition(keys, len(keys) - self._most)[len(keys) - self._most :]
         keys.sort()
         movies = (_ROW_MASK - (keys[::-1] & _ROW_MASK)).astype(np.int32)
-        return Candidates(movies, self.channels, query.peers.likes[movies, None].astype(np.float32))
+        return Candidates(
+            movies, self.channels, query.neighbours.likes[movies, None].astype(np.float32)
+        )
 
 
 class PhoenixSource:
@@ -77,8 +79,8 @@ class PhoenixSource:
             self._popularity,
             self._standing,
             watched[self._pool],
-            query.taste.top_genre_mask,
-            query.taste.era,
+            query.preferences.top_genre_mask,
+            query.preferences.era,
             config.ERA_SPAN,
         )
         found, strength = discovery.take_turns(values, self._most)

@@ -10,12 +10,12 @@ from reelrecs.errors import InvalidRequest
 from reelrecs.kernels import co_likes, genres
 from reelrecs.kernels.jit import frozen
 from reelrecs.pipeline.candidates import Floats, Rows
-from reelrecs.pipeline.query import Peers, Query, Taste
+from reelrecs.pipeline.query import CoLikeNeighbours, Preferences, Query
 from reelrecs.store.store import Store
 
 
 def build_query(store: Store, user_row: int, limit: int) -> Query:
-    """The query of a stored user; they are never among their own peers."""
+    """The query of a stored user; they are never among their own neighbours."""
     rated = store.by_user
     history = slice(int(rated.indptr[user_row]), int(rated.indptr[user_row + 1]))
     return _query(
@@ -33,7 +33,7 @@ def query_of_history(
 ) -> Query:
     """The query of anybody with this history, in any order; -1 is a user the store does not hold.
 
-    An empty history is valid: the data's mean, no peers, no top genres, era unknown. Raises
+    An empty history is valid: the data's mean, no neighbours, no top genres, era unknown. Raises
     InvalidRequest for arrays of unequal length, a movie row outside the store, a movie rated twice
     or stars that are no number.
     """
@@ -63,13 +63,13 @@ def _query(
         ratings=ratings,
         times=times,
         liked=liked,
-        find_taste=lambda: _taste(store, movies, ratings, liked),
-        find_peers=lambda: _peers(store, liked, user_row),
+        find_preferences=lambda: _preferences(store, movies, ratings, liked),
+        find_neighbours=lambda: _neighbours(store, liked, user_row),
     )
 
 
-def _taste(store: Store, movies: Rows, ratings: Floats, liked: Rows) -> Taste:
-    mean, preference, rated = genres.taste(
+def _preferences(store: Store, movies: Rows, ratings: Floats, liked: Rows) -> Preferences:
+    mean, preference, rated = genres.preferences(
         store.movie_genres,
         movies,
         ratings,
@@ -80,17 +80,17 @@ def _taste(store: Store, movies: Rows, ratings: Floats, liked: Rows) -> Taste:
     known = np.flatnonzero(rated)
     top = known[np.argsort(-preference[known], kind="stable")[: config.TOP_GENRES]]
     mask = sum(1 << int(genre) for genre in top)
-    return Taste(mean, preference, top, mask, _median_year(store.movie_years[liked]))
+    return Preferences(mean, preference, top, mask, _median_year(store.movie_years[liked]))
 
 
-def _peers(store: Store, liked: Rows, user_row: int) -> Peers:
+def _neighbours(store: Store, liked: Rows, user_row: int) -> CoLikeNeighbours:
     similar, overlap = co_likes.most_shared(
         store.likes.movie_indptr,
         store.likes.users,
         store.user_count,
         liked,
         config.THUNDER_SHARED,
-        config.THUNDER_PEERS,
+        config.THUNDER_NEIGHBOURS,
         user_row,
     )
     likes, weight = co_likes.votes(
@@ -100,7 +100,7 @@ def _peers(store: Store, liked: Rows, user_row: int) -> Peers:
         similar,
         overlap,
     )
-    return Peers(similar, overlap, likes, weight)
+    return CoLikeNeighbours(similar, overlap, likes, weight)
 
 
 def _check(store: Store, movies: Rows, ratings: Floats) -> None:

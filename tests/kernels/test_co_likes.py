@@ -1,4 +1,4 @@
-"""Peers and their votes against sets and dictionaries."""
+"""CoLikeNeighbours and their votes against sets and dictionaries."""
 
 import numpy as np
 from hypothesis import given

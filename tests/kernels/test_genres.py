@@ -23,7 +23,7 @@ def test_bits_are_counted(word):
 def test_taste_equals_its_naive_twin(history, shrinkage):
     movies = np.array([movie for movie, _ in history], np.int32)
     stars = np.array([half / 2 for _, half in history], np.float32)
-    mean, preference, rated = genres.taste(
+    mean, preference, rated = genres.preferences(
         STORE.movie_genres, movies, stars, len(STORE.genres), 3.25, shrinkage
     )
     own = [half / 2 for _, half in history]
@@ -40,7 +40,7 @@ def test_taste_equals_its_naive_twin(history, shrinkage):
 def test_a_full_word_of_genres_stays_in_bounds():
     masks = np.array([2**64 - 1], np.uint64)
     masks.flags.writeable = False
-    _, preference, rated = genres.taste(
+    _, preference, rated = genres.preferences(
         masks, np.zeros(1, np.int32), np.full(1, 4, np.float32), 64, 3.0, 0.0
     )
     assert (rated == 1).all()

@@ -11,7 +11,7 @@ from reelrecs.kernels.sequence_knn import (
     CHANNELS,
     SequenceSettings,
     sequence_votes,
-    taste_similarity,
+    user_similarity,
 )
 from reelrecs.store.store import Store
 from tests.worlds import Triple, random_triples, store_of, triples
@@ -29,7 +29,7 @@ def sequence_of(store: Store, user: int) -> list[int]:
 def kernel_votes(store: Store, user: int, own_row: int) -> np.ndarray:
     span = slice(store.by_user.indptr[user], store.by_user.indptr[user + 1])
     history = store.by_user.movies[span]
-    similarity = taste_similarity(
+    similarity = user_similarity(
         store.by_user.indptr, store.by_movie.indptr, store.by_movie.users, history, own_row
     )
     seen = np.zeros(store.movie_count, np.bool_)
@@ -137,7 +137,7 @@ def test_similarity_equals_its_twin(world: Sequence[Triple], data: st.DataObject
     store = store_of(world, 20)
     user = data.draw(st.integers(0, store.user_count - 1))
     history = sequence_of(store, user)
-    similarity = taste_similarity(
+    similarity = user_similarity(
         store.by_user.indptr,
         store.by_movie.indptr,
         store.by_movie.users,

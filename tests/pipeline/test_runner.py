@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
-from reelrecs.pipeline.query import Peers, Query, Taste
+from reelrecs.pipeline.query import CoLikeNeighbours, Preferences, Query
 from reelrecs.pipeline.runner import Pipeline, merge
 from reelrecs.pipeline.trace import Trace
 
@@ -22,8 +22,10 @@ def query_for(limit: int) -> Query:
         ratings=np.zeros(0, np.float32),
         times=np.zeros(0, np.int64),
         liked=nothing,
-        find_taste=lambda: Taste(3.5, np.zeros(0, np.float32), np.zeros(0, np.int64), 0, 0),
-        find_peers=lambda: Peers(nothing, nothing, nothing, nothing),
+        find_preferences=lambda: Preferences(
+            3.5, np.zeros(0, np.float32), np.zeros(0, np.int64), 0, 0
+        ),
+        find_neighbours=lambda: CoLikeNeighbours(nothing, nothing, nothing, nothing),
     )
 
 

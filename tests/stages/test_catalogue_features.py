@@ -84,8 +84,12 @@ def test_known_values_for_a_known_user():
         np.arange(3),
         20,
     )
-    assert {STORE.genres[code] for code in query.taste.top_genres} == {"Comedy", "Drama", "Horror"}
-    assert query.taste.era == 1962
+    assert {STORE.genres[code] for code in query.preferences.top_genres} == {
+        "Comedy",
+        "Drama",
+        "Horror",
+    }
+    assert query.preferences.era == 1962
     movies = [7, 10, 42]  # Drama Comedy 1957; Action Drama 1960; Drama Horror 1992
     rows = np.array([STORE.movie_row(movie) for movie in movies], np.int32)
     matrix = FEATURES.features(query, Candidates(rows))

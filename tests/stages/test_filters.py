@@ -45,9 +45,11 @@ def allowed(name, query, row):
     if name == "minimum_rating":
         return STORE.movie_mean_ratings[row] >= 3.5 and STORE.movie_rating_counts[row] >= 10
     if name == "genre_preference":
-        top = {STORE.genres[code] for code in query.taste.top_genres}
+        top = {STORE.genres[code] for code in query.preferences.top_genres}
         return not top.isdisjoint(STORE.genres_of(row))
-    return query.taste.era == 0 or abs(int(STORE.movie_years[row]) - query.taste.era) <= 10
+    return (
+        query.preferences.era == 0 or abs(int(STORE.movie_years[row]) - query.preferences.era) <= 10
+    )
 
 
 @given(USERS, ROWS)
@@ -82,7 +84,7 @@ def test_somebody_without_a_history_loses_nothing_for_it():
 def test_what_is_not_known_is_not_held_against_a_movie():
     """A movie without year or genres passes the filters that ask for them."""
     query = build_query(STORE, 0, 20)
-    query.scratch["taste"] = replace(query.taste, era=1700, top_genre_mask=1 << 40)
+    query.scratch["preferences"] = replace(query.preferences, era=1700, top_genre_mask=1 << 40)
     everything = batch(range(STORE.movie_count))
     for stage, known in (
         (GenrePreferenceFilter(STORE), "_genres"),

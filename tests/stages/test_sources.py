@@ -48,11 +48,11 @@ def stranger(store, movies=(), stars=()):
 def test_thunder_equals_its_naive_twin(user, most):
     query = build_query(STORE, user, 20)
     found = ThunderSource(STORE, most).find(query)
-    weight = query.peers.weight.tolist()
+    weight = query.neighbours.weight.tolist()
     unseen = set(np.flatnonzero(weight)) - set(query.movies.tolist())
     assert found.movies.tolist() == sorted(unseen, key=lambda row: (-weight[row], row))[:most]
-    assert found.channels == ("thunder.peers",)
-    assert found.strength[:, 0].tolist() == query.peers.likes[found.movies].tolist()
+    assert found.channels == ("thunder.neighbours",)
+    assert found.strength[:, 0].tolist() == query.neighbours.likes[found.movies].tolist()
 
 
 def test_thunder_hears_only_peers_and_prefers_the_closest():
@@ -96,9 +96,9 @@ def test_phoenix_finds_unwatched_well_rated_movies(user):
     assert ((found.strength >= 0) & (found.strength <= 1)).all()
     assert found.strength.any(axis=1).all()
     genre, _, era = found.strength.T
-    shares = (LIKED.movie_genres[found.movies] & np.uint64(query.taste.top_genre_mask)) != 0
+    shares = (LIKED.movie_genres[found.movies] & np.uint64(query.preferences.top_genre_mask)) != 0
     assert shares[genre > 0].all()
-    away = np.abs(LIKED.movie_years[found.movies].astype(int) - query.taste.era)
+    away = np.abs(LIKED.movie_years[found.movies].astype(int) - query.preferences.era)
     assert (away[era > 0] <= config.ERA_SPAN).all()
 
 
@@ -156,7 +156,7 @@ def test_sources_never_raise(world):
 def test_everything_watched_leaves_nothing_to_find():
     rows = np.arange(STORE.movie_count)
     query = stranger(STORE, rows, np.full(len(rows), 5))
-    assert len(query.peers.users) > 0
+    assert len(query.neighbours.users) > 0
     assert len(THUNDER.find(query)) == len(PHOENIX.find(query)) == 0
 
 

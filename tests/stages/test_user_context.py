@@ -17,10 +17,10 @@ NOTHING = np.zeros(0, np.int32)
 
 
 def same(one, other):
-    """Equal in every field that is data, and in their peers."""
+    """Equal in every field that is data, and in their neighbours."""
     return all(
         np.array_equal(getattr(left, part.name), getattr(right, part.name))
-        for left, right in ((one, other), (one.peers, other.peers))
+        for left, right in ((one, other), (one.neighbours, other.neighbours))
         for part in fields(left)
         if part.compare
     )
@@ -55,32 +55,36 @@ def test_a_query_equals_its_naive_twin(world):
         assert query.times.tolist() == sorted(when for _, _, when in history)
         assert query.liked.tolist() == [movie for movie, stars, _ in history if stars >= 4]
         mean = sum(stars for _, stars, _ in history) / len(history)
-        assert query.taste.mean_rating == pytest.approx(mean)
+        assert query.preferences.mean_rating == pytest.approx(mean)
         years = [int(store.movie_years[movie]) for movie in query.liked]
-        assert query.taste.era == (int(np.median(years)) if years else 0)
+        assert query.preferences.era == (int(np.median(years)) if years else 0)
         shared = {
             other: len(likes[user] & likes[other])
             for other in range(store.user_count)
             if other != user and len(likes[user] & likes[other]) >= config.THUNDER_SHARED
         }
-        assert query.peers.users.tolist() == sorted(
+        assert query.neighbours.users.tolist() == sorted(
             shared, key=lambda other: (-shared[other], other)
         )
-        assert query.peers.overlap.tolist() == [shared[other] for other in query.peers.users]
+        assert query.neighbours.overlap.tolist() == [
+            shared[other] for other in query.neighbours.users
+        ]
         for movie in range(store.movie_count):
             fans = [other for other in shared if movie in likes[other]]
-            assert query.peers.likes[movie] == len(fans)
-            assert query.peers.weight[movie] == sum(shared[other] for other in fans)
+            assert query.neighbours.likes[movie] == len(fans)
+            assert query.neighbours.weight[movie] == sum(shared[other] for other in fans)
 
 
 @given(st.integers(0, STORE.user_count - 1))
 def test_folded_in_and_stored_differ_only_by_the_users_own_row(user):
     stored = build_query(STORE, user, 20)
     folded = query_of_history(STORE, *history_of(STORE, user), 20)
-    assert user not in stored.peers.users
+    assert user not in stored.neighbours.users
     if len(stored.liked) >= config.THUNDER_SHARED:
-        assert folded.peers.users[0] == user or folded.peers.overlap[0] == len(folded.liked)
-        assert set(folded.peers.users) == set(stored.peers.users) | {user}
+        assert folded.neighbours.users[0] == user or folded.neighbours.overlap[0] == len(
+            folded.liked
+        )
+        assert set(folded.neighbours.users) == set(stored.neighbours.users) | {user}
     assert same(stored, query_of_history(STORE, *history_of(STORE, user), 20, user))
 
 
@@ -94,20 +98,20 @@ def test_a_history_may_come_in_any_order(user, seed):
 
 def test_an_empty_history_is_valid():
     query = query_of_history(STORE, NOTHING, np.zeros(0, np.float32), np.zeros(0, np.int64), 20)
-    assert query.taste.mean_rating == STORE.mean_rating
-    assert query.taste.genre_preference == pytest.approx(STORE.mean_rating)
-    assert query.taste.era == query.taste.top_genre_mask == 0
-    assert len(query.taste.top_genres) == len(query.peers.users) == len(query.liked) == 0
-    assert not query.peers.likes.any()
-    assert len(query.peers.likes) == len(query.peers.weight) == STORE.movie_count
+    assert query.preferences.mean_rating == STORE.mean_rating
+    assert query.preferences.genre_preference == pytest.approx(STORE.mean_rating)
+    assert query.preferences.era == query.preferences.top_genre_mask == 0
+    assert len(query.preferences.top_genres) == len(query.neighbours.users) == len(query.liked) == 0
+    assert not query.neighbours.likes.any()
+    assert len(query.neighbours.likes) == len(query.neighbours.weight) == STORE.movie_count
 
 
 def test_a_genre_seen_twice_is_no_preference():
     # movies 1 and 3 share no genre with 10, 15, 20, 35; every movie of the latter is half Action
     query = query_of_history(STORE, *rated([3, 18, 10, 15, 20, 35], [5, 5, 3, 3, 3, 3]), 20)
     horror = GENRES.index("Horror")
-    moved = query.taste.genre_preference[horror] - query.taste.mean_rating
-    assert 0 < moved < (5 - query.taste.mean_rating) / 3
+    moved = query.preferences.genre_preference[horror] - query.preferences.mean_rating
+    assert 0 < moved < (5 - query.preferences.mean_rating) / 3
 
 
 def test_top_genres_are_the_best_liked_rated_ones():
@@ -115,21 +119,27 @@ def test_top_genres_are_the_best_liked_rated_ones():
     both = [(GENRES[movie % 5], GENRES[movie // 5 % 5]) for movie in (6, 12, 18)]
     assert both == [("Comedy", "Comedy"), ("Drama", "Drama"), ("Horror", "Horror")]
     query = query_of_history(STORE, *rated([6, 12, 18], [2, 5, 4]), 20)
-    assert [STORE.genres[code] for code in query.taste.top_genres] == ["Drama", "Horror", "Comedy"]
-    assert query.taste.top_genre_mask == sum(1 << code for code in query.taste.top_genres.tolist())
+    assert [STORE.genres[code] for code in query.preferences.top_genres] == [
+        "Drama",
+        "Horror",
+        "Comedy",
+    ]
+    assert query.preferences.top_genre_mask == sum(
+        1 << code for code in query.preferences.top_genres.tolist()
+    )
 
 
 def test_tied_genres_stand_in_order_of_their_code():
     query = query_of_history(STORE, *rated([24, 18, 12, 6], [4, 4, 4, 4]), 20)
-    assert query.taste.top_genres.tolist() == sorted(query.taste.top_genres.tolist())
-    assert len(query.taste.top_genres) == config.TOP_GENRES
+    assert query.preferences.top_genres.tolist() == sorted(query.preferences.top_genres.tolist())
+    assert len(query.preferences.top_genres) == config.TOP_GENRES
 
 
 def test_the_era_is_the_median_year_of_liked_movies_only():
     query = query_of_history(STORE, *rated([2, 8, 30, 59], [5, 4, 4.5, 1]), 20)
-    assert query.taste.era == 1958
-    assert query_of_history(STORE, *rated([2, 8], [5, 4]), 20).taste.era == 1955
-    assert query_of_history(STORE, *rated([2], [3]), 20).taste.era == 0
+    assert query.preferences.era == 1958
+    assert query_of_history(STORE, *rated([2, 8], [5, 4]), 20).preferences.era == 1955
+    assert query_of_history(STORE, *rated([2], [3]), 20).preferences.era == 0
 
 
 def test_a_history_that_makes_no_sense_is_refused():
