@@ -41,7 +41,7 @@ def take_turns(
     """At most `most` columns of values[channel, column], named in turns; strengths [n, channel].
 
     Channels rank columns by value (ties: the smaller column) and find none with value 0. In its
-    turn a channel passes over columns that are named already, adding its strength to them, and
+    turn a channel passes over columns that are named already, adding its retrieval_scores to them, and
     names the next; so it passes at most `most`. Values must not be negative.
     """
     channels, columns = values.shape
@@ -56,9 +56,9 @@ def take_turns(
     place = np.full(columns, -1)
     next_rank = np.full(channels, room - 1)
     found = np.empty(room, np.int64)
-    strength = np.zeros((room, channels), np.float32)
-    count = _take_turns(values, ranked, most, place, next_rank, found, strength)
-    return found[:count], strength[:count]
+    retrieval_scores = np.zeros((room, channels), np.float32)
+    count = _take_turns(values, ranked, most, place, next_rank, found, retrieval_scores)
+    return found[:count], retrieval_scores[:count]
 
 
 @kernel
@@ -83,7 +83,7 @@ def _strengths(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _take_turns(values, ranked, most, place, next_rank, found, strength):  # type: ignore[no-untyped-def]
+def _take_turns(values, ranked, most, place, next_rank, found, retrieval_scores):  # type: ignore[no-untyped-def]
     count = 0
     before = -1
     while count < most and count > before:
@@ -101,5 +101,5 @@ def _take_turns(values, ranked, most, place, next_rank, found, strength):  # typ
                     place[column] = count
                     found[count] = column
                     count += 1
-                strength[place[column], channel] = value
+                retrieval_scores[place[column], channel] = value
     return count

@@ -40,9 +40,11 @@ def explain(
         Reason(
             contributions=_named(ranked.terms.columns, ranked.terms.values[row]),
             found_by={
-                channel: float(strength)
-                for channel, strength in zip(ranked.channels, ranked.strength[row], strict=True)
-                if strength > 0
+                channel: float(retrieval_scores)
+                for channel, retrieval_scores in zip(
+                    ranked.channels, ranked.retrieval_scores[row], strict=True
+                )
+                if retrieval_scores > 0
             },
             similar_users=int(query.neighbours.likes[ranked.movies[row]]),
             because_you_liked=[

@@ -87,7 +87,7 @@ def recommendations_of(
     rows = zip(
         ranked.movies.tolist(),
         ranked.scores.tolist(),
-        (ranked.strength > 0).tolist(),
+        (ranked.retrieval_scores > 0).tolist(),
         explained,
         strict=True,
     )

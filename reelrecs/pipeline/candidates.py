@@ -38,12 +38,12 @@ class Candidates:
     """A batch of candidate movies as a struct of arrays; stages return new batches.
 
     `channels` names every way a source can find a movie ("thunder.neighbours", "phoenix.era");
-    `strength[row, channel]` is how strongly it did, 0 where it did not find it at all.
+    `retrieval_scores[row, channel]` is how strongly it did, 0 where it did not find it at all.
     """
 
     movies: Rows  # [n] distinct
     channels: tuple[str, ...] = ()
-    strength: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    retrieval_scores: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     features: FeatureMatrix | None = None
     scores: Floats | None = None  # [n]
     terms: FeatureMatrix | None = None  # contributions that add up to `scores`
@@ -56,7 +56,7 @@ class Candidates:
         return Candidates(
             self.movies[index],
             self.channels,
-            self.strength[index],
+            self.retrieval_scores[index],
             self.features and self.features.take(index),
             None if self.scores is None else self.scores[index],
             self.terms and self.terms.take(index),

@@ -92,7 +92,7 @@ class Pipeline:
         if len(matrix.values) != len(candidates):
             raise RuntimeError(f"features have {len(matrix.values)} rows, not {len(candidates)}")
         return Candidates(
-            candidates.movies, candidates.channels, candidates.strength, features=matrix
+            candidates.movies, candidates.channels, candidates.retrieval_scores, features=matrix
         )
 
     def _scored(
@@ -129,7 +129,7 @@ class Pipeline:
 def merge(batches: Sequence[Candidates]) -> Candidates:
     """The union of several sources' candidates by ascending movie row, with every channel kept.
 
-    A movie that a channel did not find has strength 0 there.
+    A movie that a channel did not find has retrieval_scores 0 there.
     """
     found = [batch for batch in batches if batch.channels]
     channels = tuple(channel for batch in found for channel in batch.channels)
@@ -140,13 +140,13 @@ def merge(batches: Sequence[Candidates]) -> Candidates:
         ascending = bool((alone.movies[1:] > alone.movies[:-1]).all())
         return alone if ascending else alone.take(np.argsort(alone.movies))
     movies = np.unique(np.concatenate([batch.movies for batch in found]))
-    strength = np.zeros((len(movies), len(channels)), np.float32)
+    retrieval_scores = np.zeros((len(movies), len(channels)), np.float32)
     column = 0
     for batch in found:
         rows = np.searchsorted(movies, batch.movies)
-        strength[rows, column : column + len(batch.channels)] = batch.strength
+        retrieval_scores[rows, column : column + len(batch.channels)] = batch.retrieval_scores
         column += len(batch.channels)
-    return Candidates(movies, channels, strength)
+    return Candidates(movies, channels, retrieval_scores)
 
 
 def _all(masks: dict[str, Mask], length: int) -> Mask:

@@ -32,17 +32,19 @@ class SequenceSource:
         voted = _highest(votes, by_votes) & (votes > 0)
         chained = _highest(chain, by_chain) & ~found.seen
         movies = np.flatnonzero(voted | chained).astype(np.int32)
-        strength = np.empty((len(movies), 2), np.float32)
-        strength[:, 0] = votes[movies] * voted[movies]
-        strength[:, 1] = np.exp(chain[movies] - chain.max()) * chained[movies]
-        return Candidates(movies, self.channels, strength)
+        retrieval_scores = np.empty((len(movies), 2), np.float32)
+        retrieval_scores[:, 0] = votes[movies] * voted[movies]
+        retrieval_scores[:, 1] = np.exp(chain[movies] - chain.max()) * chained[movies]
+        return Candidates(movies, self.channels, retrieval_scores)
 
 
 _NEXT, _BEFORE = CHANNELS.index("next_alike"), CHANNELS.index("before")
 
 
-def _highest(strength: Floats, most: int) -> Mask:
+def _highest(retrieval_scores: Floats, most: int) -> Mask:
     """True for the `most` highest values, and for those tied with the last of them."""
-    most = min(most, len(strength))
-    last = np.partition(strength, len(strength) - most)[len(strength) - most]
-    return np.asarray(strength >= last)
+    most = min(most, len(retrieval_scores))
+    last = np.partition(retrieval_scores, len(retrieval_scores) - most)[
+        len(retrieval_scores) - most
+    ]
+    return np.asarray(retrieval_scores >= last)

@@ -20,7 +20,7 @@ class ThunderSource:
     """What the user's neighbours like: the in-network source.
 
     Ranks by the overlap of the neighbours who like a movie, added up (ties: the smaller row); the
-    strength handed on is how many neighbours that are. Finds nothing for a user without neighbours.
+    retrieval_scores handed on is how many neighbours that are. Finds nothing for a user without neighbours.
     """
 
     name = "thunder"
@@ -73,7 +73,7 @@ class PhoenixSource:
         """At most `most` unwatched movies in order of discovery."""
         watched = np.zeros(self._movie_count, np.bool_)
         watched[query.movies] = True
-        values = discovery.strengths(
+        values = discovery.channel_scores(
             self._genres,
             self._years,
             self._popularity,
@@ -83,8 +83,8 @@ class PhoenixSource:
             query.preferences.era,
             config.ERA_SPAN,
         )
-        found, strength = discovery.take_turns(values, self._most)
-        return Candidates(self._pool[found], self.channels, strength)
+        found, retrieval_scores = discovery.take_turns(values, self._most)
+        return Candidates(self._pool[found], self.channels, retrieval_scores)
 
 
 class ShortHistorySource:

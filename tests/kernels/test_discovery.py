@@ -71,13 +71,13 @@ def naive_turns(values, most):
 )
 def test_turns_equal_their_naive_twin(levels, most):
     values = np.array(levels, np.float32).reshape(3, -1) / 4
-    found, strength = discovery.take_turns(values, most)
+    found, retrieval_scores = discovery.take_turns(values, most)
     named, passed = naive_turns(values.tolist(), most)
     assert found.tolist() == named
     for at, column in enumerate(named):
         for channel in range(3):
             wanted = values[channel, column] if (column, channel) in passed else 0
-            assert strength[at, channel] == wanted
+            assert retrieval_scores[at, channel] == wanted
 
 
 def test_channels_share_the_places():

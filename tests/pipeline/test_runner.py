@@ -83,7 +83,7 @@ def test_a_run_finds_filters_scores_and_ranks() -> None:
     ranked, trace = pipeline_of(BelowFilter("below5", 5)).run(query_for(2))
     assert ranked.movies.tolist() == [4, 3]
     assert ranked.channels == ("a.all", "b.all")
-    assert ranked.strength.tolist() == [[0, 5], [4, 4]]
+    assert ranked.retrieval_scores.tolist() == [[0, 5], [4, 4]]
     assert trace.found == {"a": 3, "b": 2}
     assert trace.why_removed(5) == ["below5"]
     assert trace.why_removed(4) == []
@@ -141,7 +141,7 @@ def test_merge_keeps_every_movie_and_channel_once(lists: list[list[int]]) -> Non
     merged = merge([batch(movies, f"s{at}.x") for at, movies in enumerate(lists)])
     assert merged.movies.tolist() == sorted({movie for movies in lists for movie in movies})
     for at, movies in enumerate(lists):
-        column = merged.strength[:, merged.channels.index(f"s{at}.x")]
+        column = merged.retrieval_scores[:, merged.channels.index(f"s{at}.x")]
         assert merged.movies[column > 0].tolist() == sorted(movies)
 
 

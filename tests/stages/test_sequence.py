@@ -153,7 +153,7 @@ def test_the_source_finds_unwatched_movies_that_the_evidence_names(world: Sequen
     found = SequenceSource(world).find(query)
     assert len(found) > 10
     assert not set(found.movies.tolist()) & set(query.movies.tolist())
-    assert (found.strength.max(axis=1) > 0).all()
+    assert (found.retrieval_scores.max(axis=1) > 0).all()
     assert (np.diff(found.movies) > 0).all()
 
 
@@ -165,7 +165,7 @@ def test_a_long_list_finds_enough_candidates() -> None:
     )
     np.testing.assert_array_equal(one.movies, usual.movies)
     for channel, most in enumerate(config.SEQUENCE_CANDIDATES):
-        assert 0 < np.count_nonzero(usual.strength[:, channel]) <= most
+        assert 0 < np.count_nonzero(usual.retrieval_scores[:, channel]) <= most
     assert (usual.strength == 0).any(), "what a channel did not find has no strength there"
     assert len(long) >= 300, "twice as many as the list is long"
 

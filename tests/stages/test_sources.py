@@ -52,7 +52,7 @@ def test_thunder_equals_its_naive_twin(user, most):
     unseen = set(np.flatnonzero(weight)) - set(query.movies.tolist())
     assert found.movies.tolist() == sorted(unseen, key=lambda row: (-weight[row], row))[:most]
     assert found.channels == ("thunder.neighbours",)
-    assert found.strength[:, 0].tolist() == query.neighbours.likes[found.movies].tolist()
+    assert found.retrieval_scores[:, 0].tolist() == query.neighbours.likes[found.movies].tolist()
 
 
 def test_thunder_hears_only_peers_and_prefers_the_closest():
@@ -70,7 +70,7 @@ def test_thunder_hears_only_peers_and_prefers_the_closest():
     )
     found = ThunderSource(store).find(build_query(store, store.user_row(1), 20))
     assert store.movie_ids[found.movies].tolist() == [5, 6]
-    assert found.strength[:, 0].tolist() == [1, 1]
+    assert found.retrieval_scores[:, 0].tolist() == [1, 1]
 
 
 def test_sources_fill_their_places():
@@ -88,14 +88,14 @@ def test_phoenix_finds_unwatched_well_rated_movies(user):
     query = build_query(LIKED, user, 20)
     found = PhoenixSource(LIKED).find(query)
     assert found.channels == ("phoenix.genre", "phoenix.popularity", "phoenix.era")
-    assert found.strength.shape == (len(found), 3)
+    assert found.retrieval_scores.shape == (len(found), 3)
     assert len(np.unique(found.movies)) == len(found) > 0
     assert not np.isin(found.movies, query.movies).any()
     assert (LIKED.movie_mean_ratings[found.movies] >= config.PHOENIX_MEAN).all()
     assert (LIKED.movie_rating_counts[found.movies] >= config.PHOENIX_RATINGS).all()
-    assert ((found.strength >= 0) & (found.strength <= 1)).all()
-    assert found.strength.any(axis=1).all()
-    genre, _, era = found.strength.T
+    assert ((found.retrieval_scores >= 0) & (found.retrieval_scores <= 1)).all()
+    assert found.retrieval_scores.any(axis=1).all()
+    genre, _, era = found.retrieval_scores.T
     shares = (LIKED.movie_genres[found.movies] & np.uint64(query.preferences.top_genre_mask)) != 0
     assert shares[genre > 0].all()
     away = np.abs(LIKED.movie_years[found.movies].astype(int) - query.preferences.era)
@@ -108,8 +108,10 @@ def test_phoenix_channels_share_their_places_fairly(user, most):
     found = PhoenixSource(LIKED, most).find(query)
     everything = PhoenixSource(LIKED, LIKED.movie_count).find(query)
     for channel in range(3):
-        available = np.count_nonzero(everything.strength[:, channel])
-        assert np.count_nonzero(found.strength[:, channel]) >= min(available, len(found) // 3)
+        available = np.count_nonzero(everything.retrieval_scores[:, channel])
+        assert np.count_nonzero(found.retrieval_scores[:, channel]) >= min(
+            available, len(found) // 3
+        )
 
 
 def test_a_movie_strong_on_every_account_is_found_by_every_channel():
@@ -119,8 +121,8 @@ def test_a_movie_strong_on_every_account_is_found_by_every_channel():
     query = stranger(store, [store.movie_row(19), store.movie_row(21)], [5, 5])
     found = PhoenixSource(store, 12).find(query)
     at = found.movies.tolist().index(store.movie_row(20))
-    assert (found.strength[at] > 0).all()
-    assert found.strength[at, 1] == 1
+    assert (found.retrieval_scores[at] > 0).all()
+    assert found.retrieval_scores[at, 1] == 1
 
 
 def test_nobody_in_particular_gets_popular_and_varied_movies():
@@ -128,7 +130,7 @@ def test_nobody_in_particular_gets_popular_and_varied_movies():
     assert len(ThunderSource(LIKED).find(query)) == 0
     found = PhoenixSource(LIKED, 12).find(query)
     assert len(found) == 12
-    genre, popularity, era = found.strength.T
+    genre, popularity, era = found.retrieval_scores.T
     assert not era.any()
     pool = np.flatnonzero(
         (LIKED.movie_mean_ratings >= config.PHOENIX_MEAN)
@@ -149,7 +151,7 @@ def test_sources_never_raise(world):
     for query in (stranger(store), build_query(store, 0, 20)):
         for source in (ThunderSource(store), PhoenixSource(store)):
             found = source.find(query)
-            assert found.strength.shape == (len(found), len(source.channels))
+            assert found.retrieval_scores.shape == (len(found), len(source.channels))
             assert found.movies.dtype == np.int32
 
 
@@ -170,9 +172,9 @@ def test_merging_keeps_what_every_channel_said(user):
     for batch in batches:
         columns = [merged.channels.index(channel) for channel in batch.channels]
         rows = np.searchsorted(merged.movies, batch.movies)
-        assert (merged.strength[rows][:, columns] == batch.strength).all()
+        assert (merged.retrieval_scores[rows][:, columns] == batch.retrieval_scores).all()
         elsewhere = ~np.isin(merged.movies, batch.movies)
-        assert not merged.strength[elsewhere][:, columns].any()
+        assert not merged.retrieval_scores[elsewhere][:, columns].any()
 
 
 def test_the_same_question_has_the_same_answer():
@@ -180,7 +182,7 @@ def test_the_same_question_has_the_same_answer():
     for source, again in ((THUNDER, ThunderSource(STORE)), (PHOENIX, PhoenixSource(STORE))):
         one, other = source.find(query), again.find(build_query(STORE, 5, 20))
         assert one.movies.tobytes() == other.movies.tobytes()
-        assert one.strength.tobytes() == other.strength.tobytes()
+        assert one.retrieval_scores.tobytes() == other.retrieval_scores.tobytes()
 
 
 @pytest.mark.parametrize("source", [THUNDER, PHOENIX])
