@@ -51,21 +51,21 @@ class Query:
     liked: Rows  # movies rated LIKED_FROM stars or more, oldest first
     find_preferences: Callable[[], Preferences] = field(repr=False, compare=False)
     find_neighbours: Callable[[], CoLikeNeighbours] = field(repr=False, compare=False)
-    scratch: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    cache: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     """What one stage worked out for this query and another may use, under the owner's name."""
 
     @property
     def preferences(self) -> Preferences:
         """The user's taste, worked out when first asked for: not every list needs it."""
-        return self.once("preferences", self.find_preferences)
+        return self.cached("preferences", self.find_preferences)
 
     @property
     def neighbours(self) -> CoLikeNeighbours:
         """The user's neighbours, worked out when first asked for, as their taste is."""
-        return self.once("neighbours", self.find_neighbours)
+        return self.cached("neighbours", self.find_neighbours)
 
-    def once(self, name: str, work: Callable[[], T]) -> T:
+    def cached(self, name: str, work: Callable[[], T]) -> T:
         """What `work` gives, done when first asked for under this name and then kept."""
-        if name not in self.scratch:
-            self.scratch[name] = work()
-        return cast(T, self.scratch[name])
+        if name not in self.cache:
+            self.cache[name] = work()
+        return cast(T, self.cache[name])

@@ -50,7 +50,7 @@ class Pipeline:
     def score_many(self, queries: Sequence[Query]) -> list[Candidates]:
         """Each query's filtered candidates with scores, before any re-ranking.
 
-        Each query's scratch is cleared once its candidates are described: what stages keep there is
+        Each query's cache is cleared cached its candidates are described: what stages keep there is
         as large as the catalogue.
         """
         trace = Trace()
@@ -58,7 +58,7 @@ class Pipeline:
         for query in queries:
             found = self.candidates(query, trace)
             batches.append(self.described(query, found, trace) if len(found) else found)
-            query.scratch.clear()
+            query.cache.clear()
         filled = [at for at, batch in enumerate(batches) if len(batch)]
         scored = self._scored([queries[at] for at in filled], [batches[at] for at in filled])
         for at, batch in zip(filled, scored, strict=True):

@@ -89,7 +89,7 @@ class SequenceModel:
 
     def evidence(self, query: Query) -> Evidence:
         """Work out, or take from the query's scratch, all evidence for its history."""
-        return query.once("sequence", lambda: self._evidence(query))
+        return query.cached("sequence", lambda: self._evidence(query))
 
     def _evidence(self, query: Query) -> Evidence:
         store, history = self.store, query.movies

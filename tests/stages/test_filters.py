@@ -84,7 +84,7 @@ def test_somebody_without_a_history_loses_nothing_for_it():
 def test_what_is_not_known_is_not_held_against_a_movie():
     """A movie without year or genres passes the filters that ask for them."""
     query = build_query(STORE, 0, 20)
-    query.scratch["preferences"] = replace(query.preferences, era=1700, top_genre_mask=1 << 40)
+    query.cache["preferences"] = replace(query.preferences, era=1700, top_genre_mask=1 << 40)
     everything = batch(range(STORE.movie_count))
     for stage, known in (
         (GenrePreferenceFilter(STORE), "_genres"),
