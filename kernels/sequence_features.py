@@ -33,9 +33,9 @@ def base_scores(  # type: ignore[no-untyped-def]
     chain_scores(
         history, context_embeddings, item_embeddings, projection, bias, decays, chain_of_movie
     )
-    row_sum(step, places, history, reach.step_decay, reach.step_rows, summed[0])
+    row_sum(step, places, history, reach.next_item_decay, reach.next_item_rows, summed[0])
     row_sum(ease, places, history, 1.0, reach.ease_rows, summed[1])
-    row_sum(pairs, places, history, reach.pair_decay, reach.pair_rows, summed[2])
+    row_sum(pairs, places, history, reach.co_occurrence_decay, reach.co_occurrence_rows, summed[2])
 
 
 @kernel

@@ -8,7 +8,7 @@ from reelrecs.kernels.jit import kernel
 
 
 @kernel
-def genre_and_era(  # type: ignore[no-untyped-def]
+def genre_and_year_fit(  # type: ignore[no-untyped-def]
     masks, years, genre_share, last_movies, genre_decay, year_decay, candidates, genre, era
 ):
     """How well each candidate fits the genres and the years of the last movies (newest first).

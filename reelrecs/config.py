@@ -155,29 +155,29 @@ SERVICE_WORKERS = 4
 """Requests the service works on at once; kernels release the GIL, so two cores stay busy."""
 
 # -- the learned profile: base models (all chosen on ml-1m's validation cut) ---------------------
-PAIRED_MOVIES = 4_000
+MATRIX_MOVIES = 4_000
 """Movies, the most rated, between which dense item-to-item matrices are kept: 64 MB each."""
 
-STEP_DECAY = 0.8
+NEXT_ITEM_DECAY = 0.8
 """Weight of each further step back in the sequential ridge regression."""
 
-STEP_REACH = 60
+NEXT_ITEM_REACH = 60
 """Steps back that count at all: .8^60 is a millionth."""
 
-STEP_RIDGE, STEP_RIDGE_POWER = 700.0, 0.25
+NEXT_ITEM_RIDGE, NEXT_ITEM_RIDGE_POWER = 700.0, 0.25
 """Ridge of a movie of mean popularity, and how it grows with popularity."""
 
 EASE_RIDGE = 400.0
 """Ridge of EASE; flat between 250 and 600."""
 
-PAIR_DECAY, PAIR_REACH = 0.9, 40
+CO_OCCURRENCE_DECAY, CO_OCCURRENCE_REACH = 0.9, 40
 """Decay a step and reach of plain ordered co-occurrence."""
 
-STEP_ROWS, EASE_ROWS, PAIR_ROWS = 31, 300, 60
+NEXT_ITEM_ROWS, EASE_ROWS, CO_OCCURRENCE_ROWS = 31, 300, 60
 """Last movies whose matrix rows are summed: what is older weighs under .001, or costs more time
 than it brings."""
 
-PAIR_ANCHOR_DECAY = 0.96
+CO_OCCURRENCE_ANCHOR_DECAY = 0.96
 """Weight of each earlier movie in the sum over pairs."""
 
 POPULARITY_DISCOUNT = 0.12
@@ -197,7 +197,7 @@ SIMILARITY_MOVIES = 120
 RECENT_USERS = 600
 """Users about this one in activity_ranks order among whom a movie's recency is told."""
 
-STREAK_MOVIES, STREAK_GENRE_DECAY, STREAK_YEAR_DECAY = 12, 0.85, 0.7
+RECENT_PROFILE_MOVIES, RECENT_PROFILE_GENRE_DECAY, RECENT_PROFILE_YEAR_DECAY = 12, 0.85, 0.7
 """Last movies that tell a streak of a genre or an era, and their decays."""
 
 # -- the learned profile: the ranker --------------------------------------------------------------

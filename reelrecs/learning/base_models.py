@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from reelrecs import config
-from reelrecs.learning.item_item import fit_ease, fit_pairs, fit_step, paired_movies
+from reelrecs.learning.item_item import (
+    fit_co_occurrence,
+    fit_ease,
+    fit_next_item_ridge,
+    matrix_movies,
+)
 from reelrecs.learning.markov_chain import fit_chain
 from reelrecs.store.store import Store
 
@@ -29,12 +34,16 @@ def fit_base_models(
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     keep = np.arange(store.rating_count) - np.repeat(by_user.indptr[:-1], np.diff(by_user.indptr))
     movies = by_user.movies[keep < np.repeat(lengths, np.diff(by_user.indptr))]
-    kept, place = paired_movies(store.movie_rating_counts)
+    kept, place = matrix_movies(store.movie_rating_counts)
     places = place[movies]
     with threadpool_limits(1), ThreadPoolExecutor(2) as side_by_side:
         fits = {
             name: side_by_side.submit(fit, indptr, places, len(kept))
-            for name, fit in (("step", fit_step), ("ease", fit_ease), ("pairs", fit_pairs))
+            for name, fit in (
+                ("next_item", fit_next_item_ridge),
+                ("ease", fit_ease),
+                ("co_occurrence", fit_co_occurrence),
+            )
         }
         chain = fit_chain(indptr, movies, store.movie_count, config.TRAIN_SEED, report=report)
         named = {name: fit.result() for name, fit in fits.items()}

@@ -1,6 +1,6 @@
 """Item-to-item models in closed form: dense matrices whose rows, summed over a history, score.
 
-All three are limited to the most rated movies (`paired_movies`), for a dense matrix of a catalogue
+All three are limited to the most rated movies (`matrix_movies`), for a dense matrix of a catalogue
 of 90,000 would take 30 GB; other movies get 0 and are found by other evidence.
 """
 
@@ -16,30 +16,32 @@ from reelrecs.kernels import item_item as kernels
 from reelrecs.pipeline.candidates import Floats, Rows
 
 
-def paired_movies(rating_counts: NDArray[np.int32]) -> tuple[Rows, Rows]:
+def matrix_movies(rating_counts: NDArray[np.int32]) -> tuple[Rows, Rows]:
     """The movies of the matrices, by row, and for each movie its place among them or -1."""
     rated = int((rating_counts > 0).sum())
-    most = np.argsort(-rating_counts, kind="stable")[: min(config.PAIRED_MOVIES, rated)]
+    most = np.argsort(-rating_counts, kind="stable")[: min(config.MATRIX_MOVIES, rated)]
     kept: Rows = np.sort(most).astype(np.int32)
     place = np.full(len(rating_counts), -1, np.int32)
     place[kept] = np.arange(len(kept), dtype=np.int32)
     return kept, place
 
 
-def fit_step(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
+def fit_next_item_ridge(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
     """[count, count]: ridge regression of the next movie on the decayed history.
 
     A sequential linear model in the line of SLIST (Choi et al. 2021), at every position at once:
     (X'X + ridge)^-1 X'Y, the ridge heavier for popular movies.
     """
-    decay = config.STEP_DECAY
+    decay = config.NEXT_ITEM_DECAY
     gram = np.zeros((count, count), np.float32)
     kernels.decayed_gram(indptr, places, decay, 1e-3, gram)
     following = np.zeros((count, count), np.float32)
-    powers = (decay ** (np.arange(config.STEP_REACH + 1) - 1.0)).astype(np.float32)
+    powers = (decay ** (np.arange(config.NEXT_ITEM_REACH + 1) - 1.0)).astype(np.float32)
     kernels.ordered_pairs(indptr, places, powers, following)
     popularity = np.bincount(places[places >= 0], minlength=count) + 1.0
-    ridge = config.STEP_RIDGE * (popularity / popularity.mean()) ** config.STEP_RIDGE_POWER
+    ridge = (
+        config.NEXT_ITEM_RIDGE * (popularity / popularity.mean()) ** config.NEXT_ITEM_RIDGE_POWER
+    )
     gram[np.diag_indices(count)] += ridge.astype(np.float32)
     factor = scipy.linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
     solved = scipy.linalg.cho_solve(factor, following, overwrite_b=True, check_finite=False)
@@ -64,10 +66,12 @@ def fit_ease(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
     return np.ascontiguousarray(weights, np.float32)
 
 
-def fit_pairs(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
+def fit_co_occurrence(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
     """[count, count]: decayed ordered co-occurrence, half as much backwards, over popularity."""
     pairs = np.zeros((count, count), np.float32)
-    powers = (config.PAIR_DECAY ** (np.arange(config.PAIR_REACH + 1) - 1.0)).astype(np.float32)
+    powers = (
+        config.CO_OCCURRENCE_DECAY ** (np.arange(config.CO_OCCURRENCE_REACH + 1) - 1.0)
+    ).astype(np.float32)
     kernels.ordered_pairs(indptr, places, powers, pairs)
     popularity = np.bincount(places[places >= 0], minlength=count)
     pairs += 0.5 * pairs.T

@@ -119,7 +119,7 @@ class _Trainer:
     def _first_vectors(self, indptr: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Truncated SVD of the log lift of decayed ordered pairs, by subspace iteration."""
         settings = self.settings
-        sampled = np.argsort(-self.share, kind="stable")[: config.PAIRED_MOVIES]
+        sampled = np.argsort(-self.share, kind="stable")[: config.MATRIX_MOVIES]
         place = np.full(self.movie_count, -1, np.int32)
         place[sampled] = np.arange(len(sampled), dtype=np.int32)
         pairs = np.zeros((len(sampled), len(sampled)), np.float32)

@@ -16,15 +16,15 @@ from reelrecs.stages.sequence_model import SequenceModel
 
 _UNITS = {
     **{f"sequence.{channel}": 1.0 for channel in CHANNELS},  # log(votes + 1e-4)
-    "model.step": 2.0,  # log(sequential ridge regression + .003)
-    "model.pairs": 1.0,  # log(ordered co-occurrence with the last movies + 1e-3)
-    "crowd.popularity": 0.125,  # log(ratings + 1)
-    "crowd.recent": 2.0,  # log share of raters last active about when this user did
-    "fit.genre": 0.25,  # log of how much likelier its genres are on the streak the user is on
-    "model.chain": 0.5,  # log-odds by the factorised Markov chain
+    "model.next_item": 2.0,  # log(sequential ridge regression + .003)
+    "model.co_occurrence": 1.0,  # log(ordered co-occurrence with the last movies + 1e-3)
+    "popularity.ratings": 0.125,  # log(ratings + 1)
+    "popularity.recent": 2.0,  # log share of raters last active about when this user did
+    "recent_profile.genres": 0.25,  # log of how much likelier its genres are on the streak the user is on
+    "model.markov_chain": 0.5,  # log-odds by the factorised Markov chain
     "model.ease": 8.0,
-    "fit.era": 0.25,  # squared distance from the last movies' years, over their variance
-    "crowd.popularity_by_length": 2.0,  # log(ratings + 1) x log(length of the history)
+    "recent_profile.years": 0.25,  # squared distance from the last movies' years, over their variance
+    "popularity.by_history_length": 2.0,  # log(ratings + 1) x log(length of the history)
 }
 """What each column is multiplied by, so that one unit behind the list's best is about e times less
 of a leader: see the transform "relative" in `reelrecs.scorer.ranker`."""
@@ -71,13 +71,13 @@ class SequenceFeatures:
             logged,
             plain,
         )
-        streak.genre_and_era(
+        streak.genre_and_year_fit(
             store.movie_genres,
             store.movie_years,
             model.genre_share,
-            query.movies[: -config.STREAK_MOVIES - 1 : -1],
-            config.STREAK_GENRE_DECAY,
-            config.STREAK_YEAR_DECAY,
+            query.movies[: -config.RECENT_PROFILE_MOVIES - 1 : -1],
+            config.RECENT_PROFILE_GENRE_DECAY,
+            config.RECENT_PROFILE_YEAR_DECAY,
             movies,
             logged[:, -1],
             plain[:, 2],
@@ -88,8 +88,8 @@ class SequenceFeatures:
         return values
 
 
-_LOGGED = COLUMNS.index("model.chain")
+_LOGGED = COLUMNS.index("model.markov_chain")
 """How many columns, the first ones, are logarithms."""
 
 
-_POPULARITY = COLUMNS.index("crowd.popularity")
+_POPULARITY = COLUMNS.index("popularity.ratings")

@@ -28,18 +28,18 @@ from reelrecs.pipeline.query import Query
 from reelrecs.stages.markov_chain import DECAYS, Chain
 from reelrecs.store.store import Store
 
-MATRICES = ("step", "ease", "pairs")
+MATRICES = ("next_item", "ease", "co_occurrence")
 """Item-to-item models; see `reelrecs.learning.item_item`."""
 
 
 class Reach(NamedTuple):
     """How far back the item-to-item models look, and what each step back weighs."""
 
-    step_decay: float = config.STEP_DECAY
-    step_rows: int = config.STEP_ROWS
+    next_item_decay: float = config.NEXT_ITEM_DECAY
+    next_item_rows: int = config.NEXT_ITEM_ROWS
     ease_rows: int = config.EASE_ROWS
-    pair_decay: float = config.PAIR_ANCHOR_DECAY
-    pair_rows: int = config.PAIR_ROWS
+    co_occurrence_decay: float = config.CO_OCCURRENCE_ANCHOR_DECAY
+    co_occurrence_rows: int = config.CO_OCCURRENCE_ROWS
 
 
 REACH = Reach()
@@ -144,9 +144,9 @@ class SequenceModel:
     ) -> tuple[NDArray[np.int32], Floats]:
         """The last movies, newest first, and [movies, last] how often each leads to a movie."""
         last = query.movies[: -self.settings.anchors - 1 : -1]
-        weights = (config.PAIR_ANCHOR_DECAY ** np.arange(len(last))).astype(np.float32)
+        weights = (config.CO_OCCURRENCE_ANCHOR_DECAY ** np.arange(len(last))).astype(np.float32)
         rows, columns = self.place[last], self.place[movies]
-        leads = self.matrices["pairs"][np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
+        leads = self.matrices["co_occurrence"][np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
         known = (rows >= 0)[:, None] & (columns >= 0)
         return last, np.where(known, leads * weights[:, None], 0.0).T.astype(np.float32)
 

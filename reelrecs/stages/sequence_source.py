@@ -17,7 +17,7 @@ class SequenceSource:
     """What comes next, by sequence kNN and by the chain."""
 
     name = "sequence"
-    channels = ("sequence.next", "sequence.chain")
+    channels = ("sequence.next", "sequence.markov_chain")
 
     def __init__(self, model: SequenceModel) -> None:
         self._model = model

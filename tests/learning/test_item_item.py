@@ -9,7 +9,7 @@ from reelrecs.learning import item_item
 from tests.worlds import random_triples, store_of
 
 STORE = store_of(random_triples(8, users=60, movies=25, most=24), 30)
-KEPT, PLACE = item_item.paired_movies(STORE.movie_rating_counts)
+KEPT, PLACE = item_item.matrix_movies(STORE.movie_rating_counts)
 PLACES = PLACE[STORE.by_user.movies]
 INDPTR = STORE.by_user.indptr
 
@@ -41,7 +41,7 @@ def test_step_is_the_ridge_regression_of_the_next_movie() -> None:
     for movies in sequences():
         state = np.zeros(count)
         for at, movie in enumerate(movies):
-            state *= config.STEP_DECAY
+            state *= config.NEXT_ITEM_DECAY
             state[movie] += 1
             histories.append(state.copy())
             following.append(
@@ -49,9 +49,13 @@ def test_step_is_the_ridge_regression_of_the_next_movie() -> None:
             )
     x, y = np.array(histories), np.array(following)
     popularity = np.bincount(PLACES, minlength=count) + 1.0
-    ridge = config.STEP_RIDGE * (popularity / popularity.mean()) ** config.STEP_RIDGE_POWER
+    ridge = (
+        config.NEXT_ITEM_RIDGE * (popularity / popularity.mean()) ** config.NEXT_ITEM_RIDGE_POWER
+    )
     expected = np.linalg.solve(x.T @ x + np.diag(ridge), x.T @ y)
-    np.testing.assert_allclose(item_item.fit_step(INDPTR, PLACES, count), expected, atol=2e-6)
+    np.testing.assert_allclose(
+        item_item.fit_next_item_ridge(INDPTR, PLACES, count), expected, atol=2e-6
+    )
 
 
 def test_pairs_are_over_popularity_and_half_backwards() -> None:
@@ -59,8 +63,10 @@ def test_pairs_are_over_popularity_and_half_backwards() -> None:
     ordered = np.zeros((count, count))
     for movies in sequences():
         for at, first in enumerate(movies):
-            for gap, second in enumerate(movies[at + 1 : at + 1 + config.PAIR_REACH]):
-                ordered[first, second] += config.PAIR_DECAY**gap
+            for gap, second in enumerate(movies[at + 1 : at + 1 + config.CO_OCCURRENCE_REACH]):
+                ordered[first, second] += config.CO_OCCURRENCE_DECAY**gap
     popularity = np.bincount(PLACES, minlength=count)
     expected = (ordered + 0.5 * ordered.T) / (popularity + 5)[:, None]
-    np.testing.assert_allclose(item_item.fit_pairs(INDPTR, PLACES, count), expected, rtol=1e-4)
+    np.testing.assert_allclose(
+        item_item.fit_co_occurrence(INDPTR, PLACES, count), expected, rtol=1e-4
+    )

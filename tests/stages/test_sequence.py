@@ -9,7 +9,7 @@ from hypothesis import given
 
 from reelrecs import config
 from reelrecs.kernels.sequence_knn import CHANNELS
-from reelrecs.kernels.streak import genre_and_era
+from reelrecs.kernels.streak import genre_and_year_fit
 from reelrecs.learning.base_models import fit_base_models
 from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel
@@ -72,7 +72,7 @@ def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
     seeing = SequenceModel(store, {**world.matrices, **_named(blind)})
     ours = SequenceFeatures(seeing).describe(past, everything, future)
     theirs = SequenceFeatures(blind).describe(build_query(blind.store, user, 5), everything)
-    activity_ranks = {"crowd.recent", "fit.genre"}
+    activity_ranks = {"popularity.recent", "recent_profile.genres"}
     for column, name in enumerate(COLUMNS):
         if name not in activity_ranks:
             np.testing.assert_allclose(
@@ -81,7 +81,7 @@ def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
 
 
 def _named(model: SequenceModel) -> dict[str, np.ndarray]:
-    chain = model.chain
+    chain = model.markov_chain
     parts = {"inputs": chain.inputs, "outputs": chain.outputs, "mix": chain.mix, "bias": chain.bias}
     return {**parts, **model.matrices, "kept": model.kept}
 
@@ -107,7 +107,7 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
             recent[store.by_user.movies[slice(*store.by_user.indptr[user : user + 2])]] += 1
     genre, era = (np.empty(len(everything), np.float32) for _ in range(2))
     last = query.movies[::-1][:12]
-    genre_and_era(
+    genre_and_year_fit(
         store.movie_genres,
         store.movie_years,
         world.genre_share,
@@ -120,15 +120,15 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     )
     expected = {
         **{f"sequence.{name}": np.log(votes[:, at] + 1e-4) for at, name in enumerate(CHANNELS)},
-        "model.step": np.log(np.maximum(summed("step", 0.8, 31), 0) + 0.003) * 2,
-        "model.pairs": np.log(summed("pairs", 0.96, 60) + 1e-3),
-        "crowd.popularity": np.log(store.movie_rating_counts + 1) / 8,
-        "crowd.recent": np.log((recent + 2) / (store.movie_rating_counts + 2)) * 2,
-        "fit.genre": np.log(genre) / 4,
-        "model.chain": scores_of(world.chain, query.movies) / 2,
+        "model.next_item": np.log(np.maximum(summed("next_item", 0.8, 31), 0) + 0.003) * 2,
+        "model.co_occurrence": np.log(summed("co_occurrence", 0.96, 60) + 1e-3),
+        "popularity.ratings": np.log(store.movie_rating_counts + 1) / 8,
+        "popularity.recent": np.log((recent + 2) / (store.movie_rating_counts + 2)) * 2,
+        "recent_profile.genres": np.log(genre) / 4,
+        "model.markov_chain": scores_of(world.chain, query.movies) / 2,
         "model.ease": summed("ease", 1.0, 300) * 8,
-        "fit.era": era / 4,
-        "crowd.popularity_by_length": np.log(store.movie_rating_counts + 1)
+        "recent_profile.years": era / 4,
+        "popularity.by_history_length": np.log(store.movie_rating_counts + 1)
         * np.log(len(query.movies))
         * 2,
     }
