@@ -49,16 +49,16 @@ def ordered_pairs(indptr, movies, powers, pairs):  # type: ignore[no-untyped-def
 
 
 @kernel
-def row_sum(matrix, places, history, decay, most, out):  # type: ignore[no-untyped-def]
+def row_sum(matrix, matrix_rows, history, decay, most, out):  # type: ignore[no-untyped-def]
     """Add to out the rows of the last `most` movies, each step back weighing `decay`.
 
-    places[movie] is a movie's row, -1 where it has none.
+    matrix_rows[movie] is a movie's row, -1 where it has none.
     """
     weight = np.float32(1.0)
     for back in range(min(most, len(history))):
-        place = places[history[len(history) - 1 - back]]
-        if place >= 0:
-            row = matrix[place]
+        matrix_row = matrix_rows[history[len(history) - 1 - back]]
+        if matrix_row >= 0:
+            row = matrix[matrix_row]
             for column in range(len(row)):
                 out[column] += weight * row[column]
         weight *= np.float32(decay)

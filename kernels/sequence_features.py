@@ -18,7 +18,7 @@ def base_scores(  # type: ignore[no-untyped-def]
     projection,
     bias,
     decays,
-    places,
+    matrix_rows,
     step,
     ease,
     pairs,
@@ -26,16 +26,18 @@ def base_scores(  # type: ignore[no-untyped-def]
     chain_of_movie,
     summed,
 ):
-    """Fill chain_of_movie [movies] by the Markov chain, summed [3, kept] by step, ease and pairs.
+    """Fill chain_of_movie [movies] by the Markov chain, summed [3, matrix_movies] by step, ease and pairs.
 
     `reach` says how much each step back weighs, and how many count, in each of the three.
     """
     chain_scores(
         history, context_embeddings, item_embeddings, projection, bias, decays, chain_of_movie
     )
-    row_sum(step, places, history, reach.next_item_decay, reach.next_item_rows, summed[0])
-    row_sum(ease, places, history, 1.0, reach.ease_rows, summed[1])
-    row_sum(pairs, places, history, reach.co_occurrence_decay, reach.co_occurrence_rows, summed[2])
+    row_sum(step, matrix_rows, history, reach.next_item_decay, reach.next_item_rows, summed[0])
+    row_sum(ease, matrix_rows, history, 1.0, reach.ease_rows, summed[1])
+    row_sum(
+        pairs, matrix_rows, history, reach.co_occurrence_decay, reach.co_occurrence_rows, summed[2]
+    )
 
 
 @kernel
@@ -43,7 +45,7 @@ def describe(  # type: ignore[no-untyped-def]
     movies,
     votes,
     chain_of_movie,
-    places,
+    matrix_rows,
     summed,
     movie_indptr,
     movie_users,
@@ -67,10 +69,10 @@ def describe(  # type: ignore[no-untyped-def]
         for channel in range(channels):
             logged[row, channel] = votes[movie, channel] + np.float32(1e-4)
         step = ease = pairs = np.float32(0.0)
-        place = places[movie]
-        if place >= 0:
-            step = max(summed[0, place], np.float32(0.0))
-            ease, pairs = summed[1, place], summed[2, place]
+        matrix_row = matrix_rows[movie]
+        if matrix_row >= 0:
+            step = max(summed[0, matrix_row], np.float32(0.0))
+            ease, pairs = summed[1, matrix_row], summed[2, matrix_row]
         logged[row, channels] = step + np.float32(3e-3)
         logged[row, channels + 1] = pairs + np.float32(1e-3)
         start, stop = movie_indptr[movie], movie_indptr[movie + 1]

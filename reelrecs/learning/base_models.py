@@ -34,11 +34,11 @@ def fit_base_models(
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     keep = np.arange(store.rating_count) - np.repeat(by_user.indptr[:-1], np.diff(by_user.indptr))
     movies = by_user.movies[keep < np.repeat(lengths, np.diff(by_user.indptr))]
-    kept, place = matrix_movies(store.movie_rating_counts)
-    places = place[movies]
+    matrix_movies, matrix_row = matrix_movies(store.movie_rating_counts)
+    matrix_rows = matrix_row[movies]
     with threadpool_limits(1), ThreadPoolExecutor(2) as side_by_side:
         fits = {
-            name: side_by_side.submit(fit, indptr, places, len(kept))
+            name: side_by_side.submit(fit, indptr, matrix_rows, len(matrix_movies))
             for name, fit in (
                 ("next_item", fit_next_item_ridge),
                 ("ease", fit_ease),
@@ -52,6 +52,6 @@ def fit_base_models(
         "item_embeddings": chain.item_embeddings,
         "projection": chain.projection,
         "bias": chain.bias,
-        "kept": kept,
+        "matrix_movies": matrix_movies,
         **named,
     }

@@ -17,16 +17,16 @@ from reelrecs.pipeline.candidates import Floats, Rows
 
 
 def matrix_movies(rating_counts: NDArray[np.int32]) -> tuple[Rows, Rows]:
-    """The movies of the matrices, by row, and for each movie its place among them or -1."""
+    """The movies of the matrices, by row, and for each movie its matrix_row among them or -1."""
     rated = int((rating_counts > 0).sum())
     most = np.argsort(-rating_counts, kind="stable")[: min(config.MATRIX_MOVIES, rated)]
-    kept: Rows = np.sort(most).astype(np.int32)
-    place = np.full(len(rating_counts), -1, np.int32)
-    place[kept] = np.arange(len(kept), dtype=np.int32)
-    return kept, place
+    matrix_movies: Rows = np.sort(most).astype(np.int32)
+    matrix_row = np.full(len(rating_counts), -1, np.int32)
+    matrix_row[matrix_movies] = np.arange(len(matrix_movies), dtype=np.int32)
+    return matrix_movies, matrix_row
 
 
-def fit_next_item_ridge(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
+def fit_next_item_ridge(indptr: NDArray[np.int64], matrix_rows: Rows, count: int) -> Floats:
     """[count, count]: ridge regression of the next movie on the decayed history.
 
     A sequential linear model in the line of SLIST (Choi et al. 2021), at every position at once:
@@ -34,11 +34,11 @@ def fit_next_item_ridge(indptr: NDArray[np.int64], places: Rows, count: int) -> 
     """
     decay = config.NEXT_ITEM_DECAY
     gram = np.zeros((count, count), np.float32)
-    kernels.decayed_gram(indptr, places, decay, 1e-3, gram)
+    kernels.decayed_gram(indptr, matrix_rows, decay, 1e-3, gram)
     following = np.zeros((count, count), np.float32)
     powers = (decay ** (np.arange(config.NEXT_ITEM_REACH + 1) - 1.0)).astype(np.float32)
-    kernels.ordered_pairs(indptr, places, powers, following)
-    popularity = np.bincount(places[places >= 0], minlength=count) + 1.0
+    kernels.ordered_pairs(indptr, matrix_rows, powers, following)
+    popularity = np.bincount(matrix_rows[matrix_rows >= 0], minlength=count) + 1.0
     ridge = (
         config.NEXT_ITEM_RIDGE * (popularity / popularity.mean()) ** config.NEXT_ITEM_RIDGE_POWER
     )
@@ -48,11 +48,11 @@ def fit_next_item_ridge(indptr: NDArray[np.int64], places: Rows, count: int) -> 
     return np.ascontiguousarray(solved, np.float32)
 
 
-def fit_ease(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
+def fit_ease(indptr: NDArray[np.int64], matrix_rows: Rows, count: int) -> Floats:
     """[count, count]: the weights of EASE (Steck 2019), a linear autoencoder in closed form."""
-    users = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))[places >= 0]
+    users = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))[matrix_rows >= 0]
     watched = scipy.sparse.csr_matrix(
-        (np.ones(len(users), np.float32), (users, places[places >= 0])),
+        (np.ones(len(users), np.float32), (users, matrix_rows[matrix_rows >= 0])),
         shape=(len(indptr) - 1, count),
     )
     gram = (watched.T @ watched).toarray()
@@ -66,14 +66,14 @@ def fit_ease(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
     return np.ascontiguousarray(weights, np.float32)
 
 
-def fit_co_occurrence(indptr: NDArray[np.int64], places: Rows, count: int) -> Floats:
+def fit_co_occurrence(indptr: NDArray[np.int64], matrix_rows: Rows, count: int) -> Floats:
     """[count, count]: decayed ordered co-occurrence, half as much backwards, over popularity."""
     pairs = np.zeros((count, count), np.float32)
     powers = (
         config.CO_OCCURRENCE_DECAY ** (np.arange(config.CO_OCCURRENCE_REACH + 1) - 1.0)
     ).astype(np.float32)
-    kernels.ordered_pairs(indptr, places, powers, pairs)
-    popularity = np.bincount(places[places >= 0], minlength=count)
+    kernels.ordered_pairs(indptr, matrix_rows, powers, pairs)
+    popularity = np.bincount(matrix_rows[matrix_rows >= 0], minlength=count)
     pairs += 0.5 * pairs.T
     pairs /= (popularity + 5.0)[:, None].astype(np.float32)
     return pairs

@@ -60,7 +60,7 @@ class SequenceFeatures:
             movies,
             found.votes,
             found.chain,
-            model.place,
+            model.matrix_row,
             found.summed,
             store.by_movie.indptr,
             store.by_movie.users,

@@ -47,13 +47,13 @@ REACH = Reach()
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Scores for one history: over all movies, or over those kept in the matrices."""
+    """Scores for one history: over all movies, or over those matrix_movies in the matrices."""
 
     votes: Floats  # [movies, CHANNELS]
     chain: Floats  # [movies]
-    summed: Floats  # [MATRICES, kept]
+    summed: Floats  # [MATRICES, matrix_movies]
     seen: Mask  # [movies] in the history
-    as_of_rank: int  # place in activity_ranks order
+    as_of_rank: int  # matrix_row in activity_ranks order
 
 
 class SequenceModel:
@@ -71,21 +71,21 @@ class SequenceModel:
         self._item_embeddings = frozen(parts[1].T)[
             0
         ]  # a column a movie: the kernel adds up whole rows
-        self.kept: NDArray[np.int32] = named["kept"]
+        self.matrix_movies: NDArray[np.int32] = named["matrix_movies"]
         self.matrices = dict(
             zip(MATRICES, frozen(*(named[name] for name in MATRICES)), strict=True)
         )
         self.settings = SequenceSettings()
-        self.place = np.full(store.movie_count, -1, np.int32)
-        self.place[self.kept] = np.arange(len(self.kept), dtype=np.int32)
+        self.matrix_row = np.full(store.movie_count, -1, np.int32)
+        self.matrix_row[self.matrix_movies] = np.arange(len(self.matrix_movies), dtype=np.int32)
         self._last_times = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
         codes = np.arange(max(len(store.genres), 1), dtype=np.uint64)
         bits = (store.movie_genres[:, None] >> codes) & np.uint64(1)
         share = (store.movie_rating_counts @ bits.astype(np.float64)) / max(store.rating_count, 1)
         self.genre_share = np.clip(share, 1e-4, 1 - 1e-4)
-        self.rarity = ((store.movie_rating_counts + 1.0) ** -config.POPULARITY_DISCOUNT).astype(
-            np.float32
-        )
+        self.inverse_popularity = (
+            (store.movie_rating_counts + 1.0) ** -config.POPULARITY_DISCOUNT
+        ).astype(np.float32)
 
     def evidence(self, query: Query) -> Evidence:
         """Work out, or take from the query's scratch, all evidence for its history."""
@@ -95,7 +95,7 @@ class SequenceModel:
         store, history = self.store, query.movies
         by_user, by_movie = store.by_user, store.by_movie
         chain_scores = np.empty(store.movie_count, np.float32)
-        summed = np.zeros((len(MATRICES), len(self.kept)), np.float32)
+        summed = np.zeros((len(MATRICES), len(self.matrix_movies)), np.float32)
         summing = pool.beside(
             kernels.base_scores,
             history,
@@ -104,7 +104,7 @@ class SequenceModel:
             self.chain.projection,
             self.chain.bias,
             DECAYS,
-            self.place,
+            self.matrix_row,
             *(self.matrices[name] for name in MATRICES),
             REACH,
             chain_scores,
@@ -145,7 +145,7 @@ class SequenceModel:
         """The last movies, newest first, and [movies, last] how often each leads to a movie."""
         last = query.movies[: -self.settings.anchors - 1 : -1]
         weights = (config.CO_OCCURRENCE_ANCHOR_DECAY ** np.arange(len(last))).astype(np.float32)
-        rows, columns = self.place[last], self.place[movies]
+        rows, columns = self.matrix_row[last], self.matrix_row[movies]
         leads = self.matrices["co_occurrence"][np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
         known = (rows >= 0)[:, None] & (columns >= 0)
         return last, np.where(known, leads * weights[:, None], 0.0).T.astype(np.float32)

@@ -26,7 +26,7 @@ class SequenceSource:
         """The best unwatched movies of each channel, together, by ascending row."""
         found = self._model.evidence(query)
         votes = found.votes[:, _NEXT] + np.float32(config.BEFORE_SHARE) * found.votes[:, _BEFORE]
-        votes *= self._model.rarity
+        votes *= self._model.inverse_popularity
         chain = np.where(found.seen, -np.inf, found.chain)
         by_votes, by_chain = (max(most, 2 * query.limit) for most in config.SEQUENCE_CANDIDATES)
         voted = _highest(votes, by_votes) & (votes > 0)

@@ -50,11 +50,11 @@ def test_ordered_pairs_count_gaps(sequences: list[list[int]], reach: int) -> Non
 def test_row_sum_is_a_decayed_sum_of_the_last_rows(history: list[int], most: int) -> None:
     rng = np.random.default_rng(0)
     matrix = rng.random((6, 4)).astype(np.float32)
-    places = np.array([3, -1, 0, 1, 2, -1, 4, 5], np.int32)
+    matrix_rows = np.array([3, -1, 0, 1, 2, -1, 4, 5], np.int32)
     out = np.zeros(4, np.float32)
-    item_item.row_sum(matrix, places, np.array(history, np.int32), 0.7, most, out)
+    item_item.row_sum(matrix, matrix_rows, np.array(history, np.int32), 0.7, most, out)
     expected = np.zeros(4)
     for back, movie in enumerate(history[::-1][:most]):
-        if places[movie] >= 0:
-            expected += 0.7**back * matrix[places[movie]]
+        if matrix_rows[movie] >= 0:
+            expected += 0.7**back * matrix[matrix_rows[movie]]
     np.testing.assert_allclose(out, expected, rtol=1e-5)

@@ -83,7 +83,7 @@ def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
 def _named(model: SequenceModel) -> dict[str, np.ndarray]:
     chain = model.markov_chain
     parts = {"inputs": chain.inputs, "outputs": chain.outputs, "mix": chain.mix, "bias": chain.bias}
-    return {**parts, **model.matrices, "kept": model.kept}
+    return {**parts, **model.matrices, "matrix_movies": model.matrix_movies}
 
 
 def test_columns_follow_their_definitions(world: SequenceModel) -> None:
