@@ -66,7 +66,8 @@ def grow(  # type: ignore[no-untyped-def]
     Group q is rows starts[q] .. starts[q+1] - 1, the first of them chosen; `score` [rows] is where
     the boosting starts and is moved along. Tree t learns from groups_drawn[t] and may ask, at level
     d, about columns_drawn[t, d]; a cut c asks for a bin above c. Newton steps, leaf values shrunk
-    by `ridge` and `rate`; a rival whose exp_logits to its group's best are below `least` is passed over.
+    by `ridge` and `rate`; a negative whose logit is below
+    its group's best by more than -log(`least`) is passed over.
     """
     rows = bins.shape[1]
     depth = columns.shape[1]

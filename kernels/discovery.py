@@ -11,7 +11,7 @@ from reelrecs.kernels.jit import kernel
 CHANNELS = ("genre", "popularity", "era")
 
 
-def strengths(
+def channel_scores(
     genres: NDArray[np.uint64],
     years: NDArray[np.int16],
     popularity: NDArray[np.float32],
@@ -38,11 +38,11 @@ def strengths(
 def take_turns(
     values: NDArray[np.float32], most: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """At most `most` columns of values[channel, column], named in turns; strengths [n, channel].
+    """At most `most` columns of values[channel, column], named in turns; scores [n, channel].
 
-    Channels rank columns by value (ties: the smaller column) and find none with value 0. In its
-    turn a channel passes over columns that are named already, adding its retrieval_scores to them, and
-    names the next; so it passes at most `most`. Values must not be negative.
+    Round-robin: each channel in turn adds its best column not yet chosen (ties: the smaller
+    column, never one of value 0); columns it skips because another channel chose them keep this
+    channel's score too. Values must not be negative.
     """
     channels, columns = values.shape
     room = min(most, columns)

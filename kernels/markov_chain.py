@@ -35,8 +35,13 @@ def states(movies, starts, lengths, vectors, decays, damping, dropout_mask, out)
 
 
 @kernel
-def chain_scores(history, context_embeddings, item_embeddings, projection, bias, decays, out):  # type: ignore[no-untyped-def]
-    """Out [movies] = item_embeddings' (projection' state) + bias after the whole history; item_embeddings [d, movies]."""
+def chain_scores(  # type: ignore[no-untyped-def]
+    history, context_embeddings, item_embeddings, projection, bias, decays, out
+):
+    """Fill out [movies] with the scores after the whole history.
+
+    out = item_embeddings' (projection' state) + bias, item_embeddings being [d, movies] here.
+    """
     size = context_embeddings.shape[1]
     current = np.zeros((len(decays), size), np.float32)
     weight = np.zeros(len(decays), np.float32)
@@ -114,7 +119,7 @@ def shift_to_highest(logits, target_logits):  # type: ignore[no-untyped-def]
 
 @kernel
 def softmax_gradients(exp_logits, target_odds, row_weights, target_slopes):  # type: ignore[no-untyped-def]
-    """Turn exp_logits [rows, sampled] into logit_gradients of the weighted softmax loss, in place."""
+    """Turn exp_logits [rows, sampled] into gradients of the weighted softmax loss, in place."""
     for row in range(exp_logits.shape[0]):
         total = target_odds[row]
         for place in range(exp_logits.shape[1]):

@@ -96,7 +96,7 @@ def test_a_scorer_of_ones_own_needs_no_batches(sample_engine: Engine) -> None:
             return Candidates(
                 candidates.movies,
                 candidates.channels,
-                candidates.strength,
+                candidates.retrieval_scores,
                 candidates.features,
                 np.ascontiguousarray(year),
                 candidates.features,

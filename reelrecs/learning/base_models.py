@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from reelrecs import config
 from reelrecs.learning.item_item import (
+    choose_matrix_movies,
     fit_co_occurrence,
     fit_ease,
     fit_next_item_ridge,
-    matrix_movies,
 )
 from reelrecs.learning.markov_chain import fit_chain
 from reelrecs.store.store import Store
@@ -34,7 +34,7 @@ def fit_base_models(
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     keep = np.arange(store.rating_count) - np.repeat(by_user.indptr[:-1], np.diff(by_user.indptr))
     movies = by_user.movies[keep < np.repeat(lengths, np.diff(by_user.indptr))]
-    matrix_movies, matrix_row = matrix_movies(store.movie_rating_counts)
+    matrix_movies, matrix_row = choose_matrix_movies(store.movie_rating_counts)
     matrix_rows = matrix_row[movies]
     with threadpool_limits(1), ThreadPoolExecutor(2) as side_by_side:
         fits = {

@@ -1,4 +1,4 @@
-"""Boosted trees on top of the linear ranker: what columns say together, beyond what each says alone.
+"""Boosted trees on top of the linear ranker: what columns say together, beyond each alone.
 
 Listwise gradient boosting (the softmax loss of ListNet and LambdaMART's kin; Burges 2010) of small
 oblivious trees, started from the linear score, so that trees spend themselves on what it misses.

@@ -1,6 +1,6 @@
 """Item-to-item models in closed form: dense matrices whose rows, summed over a history, score.
 
-All three are limited to the most rated movies (`matrix_movies`), for a dense matrix of a catalogue
+All three are limited to the most rated movies (`choose_matrix_movies`), for a dense matrix of a catalogue
 of 90,000 would take 30 GB; other movies get 0 and are found by other evidence.
 """
 
@@ -16,7 +16,7 @@ from reelrecs.kernels import item_item as kernels
 from reelrecs.pipeline.candidates import Floats, Rows
 
 
-def matrix_movies(rating_counts: NDArray[np.int32]) -> tuple[Rows, Rows]:
+def choose_matrix_movies(rating_counts: NDArray[np.int32]) -> tuple[Rows, Rows]:
     """The movies of the matrices, by row, and for each movie its matrix_row among them or -1."""
     rated = int((rating_counts > 0).sum())
     most = np.argsort(-rating_counts, kind="stable")[: min(config.MATRIX_MOVIES, rated)]

@@ -14,7 +14,7 @@ from reelrecs.store.store import Store
 COLUMNS = (
     "genre_overlap_score",  # Jaccard of the movie's genres with the user's top genres
     "genre_diversity_score",  # share of the movie's genres beyond those; 0 without genres
-    "collaborative_score",  # share of the neighbours' overlap held by neighbours who like it; [0, 1]
+    "collaborative_score",  # share of the neighbours' overlap held by those who like it; [0, 1]
     "similar_users_count",  # neighbours who like it
     "avg_rating",  # stars; the data's mean where nobody rated it
     "rating_count",

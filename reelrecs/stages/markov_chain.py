@@ -14,7 +14,9 @@ DECAYS = np.array([0.0, 0.6, 0.9, 1.0], np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """score = item_embeddings @ (projection' state) + bias, state = the damped, decayed sums of context_embeddings.
+    """Score = item_embeddings @ (projection' state) + bias.
+
+    The state is the damped, decayed sums of the history's context embeddings.
 
     `kernels.markov_chain.chain_scores` works it out.
     """

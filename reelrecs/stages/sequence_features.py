@@ -20,10 +20,10 @@ _UNITS = {
     "model.co_occurrence": 1.0,  # log(ordered co-occurrence with the last movies + 1e-3)
     "popularity.ratings": 0.125,  # log(ratings + 1)
     "popularity.recent": 2.0,  # log share of raters last active about when this user did
-    "recent_profile.genres": 0.25,  # log of how much likelier its genres are on the streak the user is on
+    "recent_profile.genres": 0.25,  # log of how much likelier its genres are after the last movies
     "model.markov_chain": 0.5,  # log-odds by the factorised Markov chain
     "model.ease": 8.0,
-    "recent_profile.years": 0.25,  # squared distance from the last movies' years, over their variance
+    "recent_profile.years": 0.25,  # squared distance from the last years, over their variance
     "popularity.by_history_length": 2.0,  # log(ratings + 1) x log(length of the history)
 }
 """What each column is multiplied by, so that one unit behind the list's best is about e times less

@@ -47,11 +47,11 @@ REACH = Reach()
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Scores for one history: over all movies, or over those matrix_movies in the matrices."""
+    """Scores for one history: over all movies, or over those that have matrix rows."""
 
     votes: Floats  # [movies, CHANNELS]
     chain: Floats  # [movies]
-    summed: Floats  # [MATRICES, matrix_movies]
+    summed: Floats  # [MATRICES, matrix rows]
     seen: Mask  # [movies] in the history
     as_of_rank: int  # matrix_row in activity_ranks order
 

@@ -20,7 +20,7 @@ class ThunderSource:
     """What the user's neighbours like: the in-network source.
 
     Ranks by the overlap of the neighbours who like a movie, added up (ties: the smaller row); the
-    retrieval_scores handed on is how many neighbours that are. Finds nothing for a user without neighbours.
+    retrieval score is how many neighbours that are. Finds nothing for a user without any.
     """
 
     name = "thunder"

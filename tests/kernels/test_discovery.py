@@ -22,7 +22,7 @@ MOVIE = st.tuples(
 def test_strengths_equal_their_naive_twin(pool, taste, era):
     columns = list(zip(*pool, strict=True)) if pool else [()] * 5
     kinds = (np.uint64, np.int16, np.float32, np.float32, np.bool_)
-    values = discovery.strengths(
+    values = discovery.channel_scores(
         *(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)),
         taste,
         era,

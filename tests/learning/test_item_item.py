@@ -9,7 +9,7 @@ from reelrecs.learning import item_item
 from tests.worlds import random_triples, store_of
 
 STORE = store_of(random_triples(8, users=60, movies=25, most=24), 30)
-KEPT, PLACE = item_item.matrix_movies(STORE.movie_rating_counts)
+KEPT, PLACE = item_item.choose_matrix_movies(STORE.movie_rating_counts)
 PLACES = PLACE[STORE.by_user.movies]
 INDPTR = STORE.by_user.indptr
 
