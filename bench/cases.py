@@ -197,7 +197,7 @@ CASES = (
     Case("bare gRPC call, same bytes", _bare_call, rounds=600, needs_model=True),
     Case("learned: context", lambda w: w.query, needs_model=True),
     Case(
-        "learned: sequence evidence",
+        "learned: sequence scores",
         lambda w: lambda: w.learned.pipeline.sources[0].find(w.query()),
         needs_model=True,
     ),

@@ -45,7 +45,7 @@ def profile_of(model: ScoringModel) -> Profile:
             (CatalogueFeatures(store),),
             config.FIXED_DIVERSITY,
         )
-    sequence = SequenceModel(store, model.evidence)
+    sequence = SequenceModel(store, model.base_models)
     sources = (
         SequenceSource(sequence),
         ShortHistorySource(ThunderSource(store), config.SHORT_HISTORY),

@@ -26,7 +26,7 @@ FORMAT = "reelrecs.model/2"
 _TREES = "trees."
 """Stands before the names of the boosted trees's arrays in a file."""
 
-_EVIDENCE = "evidence."
+_BASE_MODELS = "base."
 """Stands before the names of base model arrays in a file."""
 
 
@@ -38,12 +38,12 @@ class ScoringModel:
         store: Store,
         ranker: Ranker,
         settings: KnnSettings,
-        evidence: Mapping[str, NDArray[Any]] | None = None,
+        base_models: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
         self.store = store
         self.ranker = ranker
         self.settings = settings
-        self.evidence = dict(evidence or {})
+        self.base_models = dict(base_models or {})
         """Arrays of trained base models by name, for the stages that bring the ranker's columns."""
         self._knn = UserKnn(store, settings)
 
@@ -54,10 +54,10 @@ class ScoringModel:
 
     @classmethod
     def learned(
-        cls, store: Store, ranker: Ranker, evidence: Mapping[str, NDArray[Any]]
+        cls, store: Store, ranker: Ranker, base_models: Mapping[str, NDArray[Any]]
     ) -> ScoringModel:
         """Build a trained model, whose columns rest on these base models."""
-        return cls(store, ranker, KnnSettings(), evidence)
+        return cls(store, ranker, KnnSettings(), base_models)
 
     def score_batch(
         self, users: UserBatch, counts: Sequence[int], movies: Rows, features: FeatureMatrix
@@ -93,7 +93,7 @@ class ScoringModel:
         }
         if ranker.trees is not None:
             named |= {f"{_TREES}{name}": part for name, part in ranker.trees._asdict().items()}
-        named |= {f"{_EVIDENCE}{name}": values for name, values in self.evidence.items()}
+        named |= {f"{_BASE_MODELS}{name}": values for name, values in self.base_models.items()}
         metadata = {
             "format": FORMAT,
             "dataset": self.store.name,
@@ -116,10 +116,10 @@ class ScoringModel:
             if metadata.get("format") != FORMAT:
                 raise arrow_file.NotReadable(f"{path} is no {FORMAT} file")
             ranker, settings = _parts(named, metadata)
-            evidence = {
-                name.removeprefix(_EVIDENCE): values
+            base_models = {
+                name.removeprefix(_BASE_MODELS): values
                 for name, values in named.items()
-                if name.startswith(_EVIDENCE)
+                if name.startswith(_BASE_MODELS)
             }
             dataset, digest = metadata["dataset"], metadata["digest"]
         except (arrow_file.NotReadable, KeyError, TypeError, ValueError) as error:
@@ -129,7 +129,7 @@ class ScoringModel:
                 f"model {path} was trained on other data ({dataset} {digest[:8]}, not "
                 f"{store.name} {store.digest[:8]}): run train again"
             )
-        return cls(store, ranker, settings, evidence)
+        return cls(store, ranker, settings, base_models)
 
 
 def _parts(named: dict[str, Any], metadata: dict[str, str]) -> tuple[Ranker, KnnSettings]:

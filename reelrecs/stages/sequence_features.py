@@ -53,7 +53,7 @@ class SequenceFeatures:
         Those stand in the store but beyond the query's history, and must not count as the crowd's.
         """
         model, store = self._model, self._model.store
-        found = model.evidence(query)
+        found = model.scores(query)
         values = np.empty((len(movies), len(COLUMNS)), np.float32)
         logged, plain = values[:, :_LOGGED], values[:, _LOGGED:]
         kernels.describe(

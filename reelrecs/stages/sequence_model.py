@@ -1,6 +1,6 @@
 """Sequence evidence: what the order in which people watch says of the next movie.
 
-One `Evidence` is worked out per request; the source draws candidates from it and the featurizer
+One `SequenceScores` is worked out per request; the source draws candidates from it and the featurizer
 describes every candidate by it, whoever found it.
 """
 
@@ -46,7 +46,7 @@ REACH = Reach()
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class SequenceScores:
     """Scores for one history: over all movies, or over those that have matrix rows."""
 
     votes: Floats  # [movies, CHANNELS]
@@ -57,7 +57,7 @@ class Evidence:
 
 
 class SequenceModel:
-    """Evidence over one store and the base models trained on it."""
+    """SequenceScores over one store and the base models trained on it."""
 
     def __init__(self, store: Store, named: Mapping[str, Any]) -> None:
         self.store = store
@@ -87,11 +87,11 @@ class SequenceModel:
             (store.movie_rating_counts + 1.0) ** -config.POPULARITY_DISCOUNT
         ).astype(np.float32)
 
-    def evidence(self, query: Query) -> Evidence:
+    def scores(self, query: Query) -> SequenceScores:
         """Work out, or take from the query's scratch, all evidence for its history."""
-        return query.cached("sequence", lambda: self._evidence(query))
+        return query.cached("sequence", lambda: self._scores(query))
 
-    def _evidence(self, query: Query) -> Evidence:
+    def _scores(self, query: Query) -> SequenceScores:
         store, history = self.store, query.movies
         by_user, by_movie = store.by_user, store.by_movie
         chain_scores = np.empty(store.movie_count, np.float32)
@@ -137,7 +137,7 @@ class SequenceModel:
             votes,
         )
         summing.result()
-        return Evidence(votes, chain_scores, summed, seen, rank)
+        return SequenceScores(votes, chain_scores, summed, seen, rank)
 
     def just_watched(
         self, query: Query, movies: NDArray[np.int32]

@@ -24,7 +24,7 @@ class SequenceSource:
 
     def find(self, query: Query) -> Candidates:
         """The best unwatched movies of each channel, together, by ascending row."""
-        found = self._model.evidence(query)
+        found = self._model.scores(query)
         votes = found.votes[:, _NEXT] + np.float32(config.BEFORE_SHARE) * found.votes[:, _BEFORE]
         votes *= self._model.inverse_popularity
         chain = np.where(found.seen, -np.inf, found.chain)

@@ -51,7 +51,7 @@ def test_threads_do_not_change_a_bit(store: Store, model: ScoringModel) -> None:
     assert model.ranker.trees is not None
     for part, same in zip(again.ranker.trees, model.ranker.trees, strict=True):
         np.testing.assert_array_equal(part, same)
-    for name, values in model.evidence.items():
+    for name, values in model.base_models.items():
         np.testing.assert_array_equal(again.evidence[name], values, err_msg=name)
 
 

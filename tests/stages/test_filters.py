@@ -29,7 +29,9 @@ ROWS = st.lists(st.integers(0, STORE.movie_count - 1), unique=True)
 
 
 def batch(rows):
-    return Candidates(np.array(rows, np.int32), strength=np.zeros((len(rows), 0), np.float32))
+    return Candidates(
+        np.array(rows, np.int32), retrieval_scores=np.zeros((len(rows), 0), np.float32)
+    )
 
 
 def stranger():
