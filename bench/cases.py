@@ -89,11 +89,11 @@ class World:
         lengths = np.diff(self.store.by_user.indptr)
         return int(np.argsort(lengths, kind="stable")[len(lengths) // 2])
 
-    def described(self, engine: Engine) -> tuple[Query, Candidates]:
+    def featurized(self, engine: Engine) -> tuple[Query, Candidates]:
         """That user's candidates after the filters, with features."""
         query = self.query()
         found = engine.pipeline.candidates(query, Trace())
-        return query, engine.pipeline.described(query, found, Trace())
+        return query, engine.pipeline.featurized(query, found, Trace())
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +145,18 @@ def _find(engine: Engine, world: World, source: int) -> Callable[[], object]:
 
 
 def _features(engine: Engine, world: World) -> Callable[[], object]:
-    query, candidates = world.described(engine)
-    return lambda: engine.pipeline.described(query, candidates, Trace())
+    query, candidates = world.featurized(engine)
+    return lambda: engine.pipeline.featurized(query, candidates, Trace())
 
 
 def _score(engine: Engine, world: World) -> Callable[[], object]:
-    query, candidates = world.described(engine)
+    query, candidates = world.featurized(engine)
     return lambda: engine.pipeline.scorer.score(query, candidates)
 
 
 def _bare_call(world: World) -> Callable[[], object]:
     """A gRPC call of the scorer's very bytes with nothing behind it: the floor of the machine."""
-    query, candidates = world.described(world.learned)
+    query, candidates = world.featurized(world.learned)
     scored = world.learned.pipeline.scorer.score(query, candidates)
     request = wire.score_request(world.store, [query], [candidates]).SerializeToString()
     answer = np.asarray(scored.terms.values if scored.terms else ()).tobytes()
@@ -172,7 +172,7 @@ def _bare_call(world: World) -> Callable[[], object]:
 
 
 def _rerank(engine: Engine, world: World) -> Callable[[], object]:
-    query, candidates = world.described(engine)
+    query, candidates = world.featurized(engine)
     scored = engine.pipeline.scorer.score(query, candidates)
     return lambda: engine.pipeline.reranker.rerank(query, scored)
 

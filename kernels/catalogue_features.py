@@ -9,7 +9,7 @@ from reelrecs.kernels.genres import bit_count
 from reelrecs.kernels.jit import kernel
 
 
-def describe(
+def featurize(
     movies: NDArray[np.int32],
     genres: NDArray[np.uint64],
     mean: NDArray[np.float32],
@@ -31,7 +31,7 @@ def describe(
     `half_life` years away from `era` and is `year_unknown` where either year is 0.
     """  # noqa: E501
     matrix = np.empty((len(movies), 10), np.float32)
-    _describe(
+    _featurize(
         movies,
         genres,
         mean,
@@ -52,7 +52,7 @@ def describe(
 
 
 @kernel
-def _describe(  # type: ignore[no-untyped-def]
+def _featurize(  # type: ignore[no-untyped-def]
     movies,
     genres,
     mean,

@@ -42,7 +42,7 @@ def base_scores(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def describe(  # type: ignore[no-untyped-def]
+def featurize(  # type: ignore[no-untyped-def]
     movies,
     votes,
     chain_of_movie,

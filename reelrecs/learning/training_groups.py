@@ -50,7 +50,7 @@ def collect_ranking_groups(
             return None
         future = np.zeros(store.movie_count, np.bool_)
         future[store.by_user.movies[cut:stop]] = True
-        described = features.describe(query, negatives, future)
+        described = features.featurize(query, negatives, future)
         relative = relative_to_best(described, np.array([0, len(described)]))
         order = np.argsort(-described[:, _LEADING], kind="stable")
         order = order[negatives[order] != target]

@@ -34,7 +34,7 @@ class Pipeline:
         candidates = self.candidates(query, trace)
         if len(candidates) == 0:
             return candidates, trace
-        candidates = self.described(query, candidates, trace)
+        candidates = self.featurized(query, candidates, trace)
         scored = trace.timed("score", lambda: self.scorer.score(query, candidates))
         _same_order("the scorer", candidates, scored)
         order = trace.timed("rerank", lambda: self.reranker.rerank(query, scored))
@@ -57,7 +57,7 @@ class Pipeline:
         batches = []
         for query in queries:
             found = self.candidates(query, trace)
-            batches.append(self.described(query, found, trace) if len(found) else found)
+            batches.append(self.featurized(query, found, trace) if len(found) else found)
             query.cache.clear()
         filled = [at for at, batch in enumerate(batches) if len(batch)]
         scored = self._scored([queries[at] for at in filled], [batches[at] for at in filled])
@@ -76,7 +76,7 @@ class Pipeline:
         merged = trace.timed("merge", lambda: merge(batches))
         return trace.timed("filter", lambda: self._filtered(query, merged, trace))
 
-    def described(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
+    def featurized(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
         """The candidates with the columns of all featurizers side by side."""
 
         def describe() -> FeatureMatrix:

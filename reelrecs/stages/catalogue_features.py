@@ -6,7 +6,7 @@ import numpy as np
 
 from reelrecs import config
 from reelrecs.datasets.tables import RELEASE_UNKNOWN
-from reelrecs.kernels.catalogue_features import describe
+from reelrecs.kernels.catalogue_features import featurize
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats
 from reelrecs.pipeline.query import Query
 from reelrecs.store.store import Store
@@ -40,7 +40,7 @@ class CatalogueFeatures:
     def features(self, query: Query, candidates: Candidates) -> FeatureMatrix:
         """One row per candidate, in the same order."""
         store = self._store
-        values = describe(
+        values = featurize(
             candidates.movies,
             store.movie_genres,
             self._mean,

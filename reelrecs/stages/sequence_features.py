@@ -45,9 +45,9 @@ class SequenceFeatures:
 
     def features(self, query: Query, candidates: Candidates) -> FeatureMatrix:
         """One row per candidate, in the same order; all values finite."""
-        return FeatureMatrix(COLUMNS, self.describe(query, candidates.movies))
+        return FeatureMatrix(COLUMNS, self.featurize(query, candidates.movies))
 
-    def describe(self, query: Query, movies: Rows, future: Mask | None = None) -> Floats:
+    def featurize(self, query: Query, movies: Rows, future: Mask | None = None) -> Floats:
         """[movies, COLUMNS]; `future` [movies of the store] marks the user's own later movies.
 
         Those stand in the store but beyond the query's history, and must not count as the crowd's.
@@ -56,7 +56,7 @@ class SequenceFeatures:
         found = model.scores(query)
         values = np.empty((len(movies), len(COLUMNS)), np.float32)
         logged, plain = values[:, :_LOGGED], values[:, _LOGGED:]
-        kernels.describe(
+        kernels.featurize(
             movies,
             found.votes,
             found.chain,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelrecs.kernels.catalogue_features import describe
+from reelrecs.kernels.catalogue_features import featurize
 from tests.worlds import random_triples, store_of
 
 STORE = store_of(random_triples(2), movie_count=66)

@@ -43,7 +43,7 @@ def test_every_value_is_finite_for_everybody(made: Sequence[Triple]) -> None:
             if user >= 0
             else query_of_history(model.store, nothing, nothing, nothing, 5)
         )
-        values = SequenceFeatures(model).describe(query, everything)
+        values = SequenceFeatures(model).featurize(query, everything)
         assert values.shape == (len(everything), len(COLUMNS))
         assert np.isfinite(values).all()
         SequenceSource(model).find(query)
@@ -132,7 +132,7 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
         * np.log(len(query.movies))
         * 2,
     }
-    found = SequenceFeatures(world).describe(query, everything)
+    found = SequenceFeatures(world).featurize(query, everything)
     assert tuple(expected) == COLUMNS
     for at, (name, values) in enumerate(expected.items()):
         np.testing.assert_allclose(found[:, at], values, rtol=1e-3, atol=1e-4, err_msg=name)
@@ -144,7 +144,7 @@ def test_features_do_not_depend_on_the_order_of_candidates(world: SequenceModel)
     shuffled = np.random.default_rng(0).permutation(movies).astype(np.int32)
     features = SequenceFeatures(world)
     np.testing.assert_array_equal(
-        features.describe(query, movies)[shuffled], features.describe(query, shuffled)
+        features.featurize(query, movies)[shuffled], features.featurize(query, shuffled)
     )
 
 
