@@ -96,7 +96,7 @@ class World:
         return query, engine.pipeline.featurized(query, found, Trace())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(as_readonly_contiguous=True, slots=True)
 class Case:
     """One thing to time; `prepare` returns the call, `items` what one call handles."""
 

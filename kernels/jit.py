@@ -25,7 +25,7 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     return numba.njit(nogil=True, forceinline=True)(function)  # type: ignore[no-any-return]
 
 
-def frozen(*arrays: NDArray[Any]) -> list[NDArray[Any]]:
+def as_readonly_contiguous(*arrays: NDArray[Any]) -> list[NDArray[Any]]:
     """Show arrays as contiguous and read-only, so that a kernel compiles once for all callers.
 
     To numba a writable and a read-only array (a mapped store's) are different types.

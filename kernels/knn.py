@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels import pool, topk
-from reelrecs.kernels.jit import frozen, kernel
+from reelrecs.kernels.jit import as_readonly_contiguous, kernel
 
 CHUNKS_PER_THREAD = 16
 """Pieces each thread's queries are cut into: a row costs 0.01 to 2 ms, so few would be uneven."""
@@ -60,7 +60,7 @@ def nearest(
     _require_rows(own_rows, -1, len(norms))
     users = np.full((count, k), -1, np.int32)
     similarities = np.zeros((count, k), np.float64)
-    arrays = frozen(*queries, own_rows, *by_movie, norms)
+    arrays = as_readonly_contiguous(*queries, own_rows, *by_movie, norms)
     pool.over_ranges(
         lambda start, stop: _nearest(*arrays, start, stop, users, similarities),
         count,
@@ -90,7 +90,7 @@ def predict(
     _require_rows(candidates, 0, len(prior))
     _require_rows(neighbours.users, -1, len(by_user.indptr) - 1)
     stars = np.empty(len(candidates), np.float64)
-    arrays = frozen(*neighbours, *by_user, prior, candidate_indptr, candidates)
+    arrays = as_readonly_contiguous(*neighbours, *by_user, prior, candidate_indptr, candidates)
     pool.over_ranges(
         lambda start, stop: _predict(*arrays, shrinkage, start, stop, stars),
         len(neighbours.users),

@@ -24,7 +24,7 @@ from reelrecs.stages.sources import PhoenixSource, ShortHistorySource, ThunderSo
 from reelrecs.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(as_readonly_contiguous=True, slots=True)
 class Profile:
     """The stages before the scorer, and how much variety the re-ranking buys by default."""
 

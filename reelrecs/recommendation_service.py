@@ -12,7 +12,7 @@ from reelrecs.errors import InvalidRequest, ScorerError
 from reelrecs.histories import History
 from reelrecs.proto import recommendation_pb2, recommendation_pb2_grpc
 from reelrecs.results import Movie, Reason, Recommendation, RecommendationList
-from reelrecs.scorer.server import STATUSES, Service, Statuses, answer
+from reelrecs.scorer.server import STATUSES, Service, Statuses, handle_rpc
 
 SERVICE = recommendation_pb2.DESCRIPTOR.services_by_name["RecommendationService"].full_name
 
@@ -28,7 +28,7 @@ class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServic
 
     def Recommend(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Give one person's list."""
-        return answer(context, lambda: self._recommend(request), _STATUSES)
+        return handle_rpc(context, lambda: self._recommend(request), _STATUSES)
 
     def _recommend(self, request: Any) -> Any:
         limit = request.limit if request.HasField("limit") else config.DEFAULT_LIMIT

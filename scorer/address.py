@@ -30,7 +30,7 @@ def checked(address: str, lowest_port: int = 1) -> str:
     )
 
 
-def free(address: str) -> None:
+def ensure_available(address: str) -> None:
     """Make sure a server could listen there; raises AddressError with the system's reason.
 
     gRPC would take a living unix socket away from its owner, and gives no reason for anything.
@@ -47,10 +47,10 @@ def free(address: str) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(place)
     except OSError as error:
-        raise taken(address, error) from error
+        raise address_error(address, error) from error
 
 
-def taken(address: str, error: OSError) -> AddressError:
+def address_error(address: str, error: OSError) -> AddressError:
     """Say why nothing can listen at an address."""
     reason = (error.strerror or str(error)).lower()
     return AddressError(f"cannot listen at {address}: {reason}; choose another --address")
@@ -69,4 +69,4 @@ def _free_path(path: Path, address: str) -> None:
     except ConnectionRefusedError:
         path.unlink()
     except OSError as error:
-        raise taken(address, error) from error
+        raise address_error(address, error) from error

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
 from reelrecs.kernels.boosted_trees import Trees, add_trees
-from reelrecs.kernels.jit import frozen
+from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.pipeline.candidates import FeatureMatrix, Floats
 
 CF = "cf"
@@ -46,7 +46,7 @@ class Term(NamedTuple):
     weight: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(as_readonly_contiguous=True, slots=True, eq=False)
 class Ranker:
     """Term j is weight / scale * (f(column) - center), taken in float64 and rounded to float32.
 
@@ -149,7 +149,7 @@ class Ranker:
         terms[:, : len(self.names)] = self.weights / self.scale * (inputs - self.center)
         if self.trees is not None:
             grown = np.zeros(len(values), np.float32)
-            add_trees(*frozen(inputs.T, *self.trees), grown)
+            add_trees(*as_readonly_contiguous(inputs.T, *self.trees), grown)
             terms[:, -1] = grown
         self._require(np.isfinite(terms), terms, "must be finite, and above -1 under log1p")
         return terms.cumsum(axis=1)[:, -1], FeatureMatrix(self.term_names, terms)

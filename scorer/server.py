@@ -79,7 +79,7 @@ def start(
 
     Raises AddressError where nothing can listen, such as a port in use.
     """
-    addresses.free(addresses.checked(address, lowest_port=0))
+    addresses.ensure_available(addresses.checked(address, lowest_port=0))
     server = grpc.server(
         ThreadPoolExecutor(workers, thread_name_prefix="reelrecs-scorer"),
         options=[
@@ -108,7 +108,7 @@ def start(
     return RunningServer(server, address, health_servicer)
 
 
-def answer(
+def handle_rpc(
     context: grpc.ServicerContext, work: Callable[[], T], statuses: Statuses = STATUSES
 ) -> T:
     """Do the work or end the call with the first of the statuses that fits its error."""

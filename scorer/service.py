@@ -21,7 +21,7 @@ from reelrecs.proto import (
 from reelrecs.scorer import wire
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.ranker import TREES
-from reelrecs.scorer.server import Service, answer
+from reelrecs.scorer.server import Service, handle_rpc
 from reelrecs.scorer.user_knn import UserBatch, stored_user
 
 SERVICES = (
@@ -50,11 +50,11 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
 
     def Score(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Score candidates of one user or many."""
-        return answer(context, lambda: self._score(request))
+        return handle_rpc(context, lambda: self._score(request))
 
     def Describe(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Say which data and model answer."""
-        return answer(context, self._describe)
+        return handle_rpc(context, self._describe)
 
     def _score(self, request: Any) -> Any:
         store = self._model.store
@@ -95,7 +95,7 @@ class MLScorerServicer(recommendations_pb2_grpc.MLScorerServicer):
 
     def ScoreCandidates(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Score every candidate of one user."""
-        return answer(context, lambda: self._score(request))
+        return handle_rpc(context, lambda: self._score(request))
 
     def _score(self, request: Any) -> Any:
         store = self._model.store

@@ -18,7 +18,7 @@ def doctor(settings: Settings, format_: str) -> int:
         from reelrecs.doctor import examine
 
         findings = examine(settings.data_dir, settings.models_dir)
-    rows = [["ok" if f.good else "AMISS", f.what, f.detail] for f in findings]
+    rows = [["ok" if f.good else "FAIL", f.what, f.detail] for f in findings]
     as_json = {"findings": [{"ok": f.good, "what": f.what, "detail": f.detail} for f in findings]}
     print_rows(format_, ("", "what", "detail"), rows, as_json)
     return 0 if all(f.good for f in findings) else 1

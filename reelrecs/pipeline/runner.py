@@ -13,7 +13,7 @@ from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(as_readonly_contiguous=True, slots=True)
 class Pipeline:
     """Stages put together; holds no state of its own, so threads may share it.
 

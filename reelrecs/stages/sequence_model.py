@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.kernels import pool
 from reelrecs.kernels import sequence_features as kernels
-from reelrecs.kernels.jit import frozen
+from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.kernels.sequence_knn import (
     CHANNELS,
     SequenceSettings,
@@ -45,7 +45,7 @@ class Reach(NamedTuple):
 REACH = Reach()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(as_readonly_contiguous=True, slots=True)
 class SequenceScores:
     """Scores for one history: over all movies, or over those that have matrix rows."""
 
@@ -61,19 +61,19 @@ class SequenceModel:
 
     def __init__(self, store: Store, named: Mapping[str, Any]) -> None:
         self.store = store
-        parts = frozen(
+        parts = as_readonly_contiguous(
             *(
                 named[part]
                 for part in ("context_embeddings", "item_embeddings", "projection", "bias")
             )
         )
         self.chain = Chain(*parts)
-        self._item_embeddings = frozen(parts[1].T)[
+        self._item_embeddings = as_readonly_contiguous(parts[1].T)[
             0
         ]  # a column a movie: the kernel adds up whole rows
         self.matrix_movies: NDArray[np.int32] = named["matrix_movies"]
         self.matrices = dict(
-            zip(MATRICES, frozen(*(named[name] for name in MATRICES)), strict=True)
+            zip(MATRICES, as_readonly_contiguous(*(named[name] for name in MATRICES)), strict=True)
         )
         self.settings = SequenceSettings()
         self.matrix_row = np.full(store.movie_count, -1, np.int32)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.errors import InvalidRequest
 from reelrecs.kernels import co_likes, genres
-from reelrecs.kernels.jit import frozen
+from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.pipeline.candidates import Floats, Rows
 from reelrecs.pipeline.query import CoLikeNeighbours, Preferences, Query
 from reelrecs.store.store import Store
@@ -54,7 +54,7 @@ def _query(
     limit: int,
     user_row: int,
 ) -> Query:
-    movies, ratings, times = frozen(movies, ratings, times)
+    movies, ratings, times = as_readonly_contiguous(movies, ratings, times)
     liked = movies[ratings >= config.LIKED_FROM]
     return Query(
         limit=limit,

@@ -219,7 +219,7 @@ def test_a_port_in_use_is_an_address_error(model):
 
 
 def test_of_two_servers_that_race_for_a_port_one_fails(model, monkeypatch):
-    monkeypatch.setattr(address_module, "free", lambda _: None)
+    monkeypatch.setattr(address_module, "ensure_available", lambda _: None)
     with (
         start(scorer_services(model), "127.0.0.1:0") as server,
         pytest.raises(AddressError, match="cannot listen at"),
