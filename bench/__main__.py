@@ -13,7 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
-from reelrecs.bench.cases import CASES, Case, World
+from reelrecs.bench.cases import CASES, Case, Fixture
 from reelrecs.kernels import pool
 from reelrecs.table import table_lines
 
@@ -30,13 +30,13 @@ WARMUP = 3
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def main(data_dir: Path | None, models_dir: Path, only: str, as_json: bool) -> None:
     """Time every stage on one data set; figures are of this machine, now."""
-    world = World(data_dir, models_dir)
+    fixture = Fixture(data_dir, models_dir)
     cases = [case for case in CASES if only in case.name]
-    if not world.has_model:
+    if not fixture.has_model:
         cases = [case for case in cases if not case.needs_model]
         click.echo(f"no model in {models_dir}: the learned cases are left out", err=True)
-    figures = [measure(case, world) for case in cases]
-    machine = describe_machine(world)
+    figures = [measure(case, fixture) for case in cases]
+    machine = describe_machine(fixture)
     if as_json:
         click.echo(json.dumps({"machine": machine, "cases": figures}, indent=2))
         return
@@ -57,9 +57,9 @@ def main(data_dir: Path | None, models_dir: Path, only: str, as_json: bool) -> N
         click.echo(line)
 
 
-def measure(case: Case, world: World) -> dict[str, Any]:
+def measure(case: Case, fixture: Fixture) -> dict[str, Any]:
     """Time the case: percentiles in milliseconds, throughput at the median."""
-    call = case.prepare(world)
+    call = case.prepare(fixture)
     for _ in range(WARMUP):
         call()
     seconds = np.empty(case.rounds)
@@ -76,13 +76,13 @@ def measure(case: Case, world: World) -> dict[str, Any]:
         "min_ms": seconds.min() * 1e3,
         "max_ms": seconds.max() * 1e3,
         "unit": case.unit,
-        "items_per_second": case.items(world) / p50,
+        "items_per_second": case.items(fixture) / p50,
     }
 
 
-def describe_machine(world: World) -> dict[str, str]:
+def describe_machine(fixture: Fixture) -> dict[str, str]:
     """What the figures were measured on."""
-    store = world.store
+    store = fixture.store
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, {pool.threads()} threads used",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",

@@ -40,7 +40,7 @@ RATINGS_FILES = {
 """Layout to (ratings file, separator, whether it has a header)."""
 
 
-class World:
+class Fixture:
     """A data set, an engine over it and one user's request at every stage, made when first used."""
 
     def __init__(self, data_dir: Path | None, models_dir: Path) -> None:
@@ -101,9 +101,9 @@ class Case:
     """One thing to time; `prepare` returns the call, `items` what one call handles."""
 
     name: str
-    prepare: Callable[[World], Callable[[], object]]
+    prepare: Callable[[Fixture], Callable[[], object]]
     unit: str = "call"
-    items: Callable[[World], int] = lambda _: 1
+    items: Callable[[Fixture], int] = lambda _: 1
     rounds: int = 200
     needs_model: bool = False
 
@@ -113,52 +113,52 @@ def _requests(engine: Engine, users: list[int]) -> Callable[[], object]:
     return lambda: engine.recommend(next(turn))
 
 
-def _parse(world: World) -> Callable[[], object]:
-    text, separator = world.ratings_text
+def _parse(fixture: Fixture) -> Callable[[], object]:
+    text, separator = fixture.ratings_text
     return lambda: parse.parse_ratings(text, separator, LOWEST_STARS, HIGHEST_STARS)
 
 
-def _pyarrow(world: World) -> Callable[[], object]:
+def _pyarrow(fixture: Fixture) -> Callable[[], object]:
     """Pyarrow's own csv reader on the same rows, with commas, for comparison."""
-    text, separator = world.ratings_text
+    text, separator = fixture.ratings_text
     body = pa.py_buffer(text.tobytes().replace(separator, b","))
     names = csv.ReadOptions(column_names=["user", "movie", "rating", "time"])
     return lambda: csv.read_csv(pa.BufferReader(body), read_options=names)
 
 
-def _knn_everybody(world: World) -> Callable[[], object]:
-    store = world.store
+def _knn_everybody(fixture: Fixture) -> Callable[[], object]:
+    store = fixture.store
     users = SparseRows(store.by_user.indptr, store.by_user.movies, store.by_user.ratings)
     raters = SparseRows(store.by_movie.indptr, store.by_movie.users, store.by_movie.ratings)
     rows = np.arange(store.user_count, dtype=np.int32)
     return lambda: knn.nearest(users, rows, raters, store.user_norm, config.NEIGHBOURS)
 
 
-def _open(world: World) -> Callable[[], object]:
-    open_store(world.dataset)
-    return lambda: open_store(world.dataset)
+def _open(fixture: Fixture) -> Callable[[], object]:
+    open_store(fixture.dataset)
+    return lambda: open_store(fixture.dataset)
 
 
-def _find(engine: Engine, world: World, source: int) -> Callable[[], object]:
-    query, find = world.query(), engine.pipeline.sources[source].find
+def _find(engine: Engine, fixture: Fixture, source: int) -> Callable[[], object]:
+    query, find = fixture.query(), engine.pipeline.sources[source].find
     return lambda: find(query)
 
 
-def _features(engine: Engine, world: World) -> Callable[[], object]:
-    query, candidates = world.featurized(engine)
+def _features(engine: Engine, fixture: Fixture) -> Callable[[], object]:
+    query, candidates = fixture.featurized(engine)
     return lambda: engine.pipeline.featurized(query, candidates, Trace())
 
 
-def _score(engine: Engine, world: World) -> Callable[[], object]:
-    query, candidates = world.featurized(engine)
+def _score(engine: Engine, fixture: Fixture) -> Callable[[], object]:
+    query, candidates = fixture.featurized(engine)
     return lambda: engine.pipeline.scorer.score(query, candidates)
 
 
-def _bare_call(world: World) -> Callable[[], object]:
+def _bare_call(fixture: Fixture) -> Callable[[], object]:
     """A gRPC call of the scorer's very bytes with nothing behind it: the floor of the machine."""
-    query, candidates = world.featurized(world.learned)
-    scored = world.learned.pipeline.scorer.score(query, candidates)
-    request = wire.score_request(world.store, [query], [candidates]).SerializeToString()
+    query, candidates = fixture.featurized(fixture.learned)
+    scored = fixture.learned.pipeline.scorer.score(query, candidates)
+    request = wire.score_request(fixture.store, [query], [candidates]).SerializeToString()
     answer = np.asarray(scored.terms.values if scored.terms else ()).tobytes()
     handler = grpc.unary_unary_rpc_method_handler(lambda request, context: answer)
     server = grpc.server(ThreadPoolExecutor(config.SERVICE_WORKERS))
@@ -171,14 +171,14 @@ def _bare_call(world: World) -> Callable[[], object]:
     return lambda: (server, call(request))
 
 
-def _rerank(engine: Engine, world: World) -> Callable[[], object]:
-    query, candidates = world.featurized(engine)
+def _rerank(engine: Engine, fixture: Fixture) -> Callable[[], object]:
+    query, candidates = fixture.featurized(engine)
     scored = engine.pipeline.scorer.score(query, candidates)
     return lambda: engine.pipeline.reranker.rerank(query, scored)
 
 
-def _ratings(world: World) -> int:
-    return world.store.rating_count
+def _ratings(fixture: Fixture) -> int:
+    return fixture.store.rating_count
 
 
 CASES = (

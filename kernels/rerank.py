@@ -21,7 +21,7 @@ def marginal_relevance(
 ) -> NDArray[np.int64]:
     """Positions of at most `limit` candidates, best first (Carbonell & Goldstein 1998).
 
-    Each step takes the largest (1 - strength) * relevance - strength * likeness, likeness being
+    Each step takes the largest (1 - strength) * relevance - strength * similarity, similarity being
     that to the most alike movie taken so far: (1 - era_share) * Jaccard of genres + era_share *
     closeness of years, which falls to 0 at `era_span` years and is 0 where a year is unknown.
     Ties go to the smaller movie row. Relevance must be finite. O(limit * candidates).
@@ -29,7 +29,7 @@ def marginal_relevance(
     n = len(movies)
     order = np.empty(min(limit, n), np.int64)
     left = np.arange(n)
-    likeness = np.zeros(n)
+    similarity = np.zeros(n)
     _marginal_relevance(
         relevance,
         movies,
@@ -39,7 +39,7 @@ def marginal_relevance(
         float(era_span),
         era_share,
         left,
-        likeness,
+        similarity,
         order,
     )
     return order
@@ -47,7 +47,7 @@ def marginal_relevance(
 
 @kernel
 def _marginal_relevance(  # type: ignore[no-untyped-def]
-    relevance, movies, genres, years, strength, era_span, era_share, left, likeness, order
+    relevance, movies, genres, years, strength, era_span, era_share, left, similarity, order
 ):
     taken = -1
     for step in range(len(order)):
@@ -63,8 +63,8 @@ def _marginal_relevance(  # type: ignore[no-untyped-def]
                 away = abs(np.int64(years[at]) - np.int64(years[taken]))
                 if away < era_span and years[at] != 0 and years[taken] != 0:
                     alike += era_share * (1.0 - away / era_span)
-                likeness[at] = max(likeness[at], alike)
-            value = (1.0 - strength) * relevance[at] - strength * likeness[at]
+                similarity[at] = max(similarity[at], alike)
+            value = (1.0 - strength) * relevance[at] - strength * similarity[at]
             if value > best_value or (value == best_value and movies[at] < movies[left[best]]):
                 best = place
                 best_value = value

@@ -92,7 +92,9 @@ def similar_movies(store: Store, row: int, limit: int) -> SimilarMovies:
         likers * liked * (1 - likers / store.user_count) * (1 - liked / store.user_count)
     )
     correlation = np.divide(common - by_chance, spread, out=np.zeros(len(liked)), where=spread > 0)
-    kind = config.SIMILAR_KIND * _likeness(store, row) * store.movie_popularity_percentiles
+    kind = (
+        config.SIMILAR_KIND * _content_similarity(store, row) * store.movie_popularity_percentiles
+    )
     trust = config.SIMILAR_SHRINKAGE
     score = (common * correlation + trust * kind) / (common + trust)
     score[row] = 0.0
@@ -119,7 +121,7 @@ def similar_movies(store: Store, row: int, limit: int) -> SimilarMovies:
     )
 
 
-def _likeness(store: Store, row: int) -> NDArray[np.float64]:
+def _content_similarity(store: Store, row: int) -> NDArray[np.float64]:
     """[movies]: Jaccard of genres and closeness of years, as the re-ranker weighs them."""
     genres, years = store.movie_genres, store.movie_years.astype(np.int64)
     either = np.bitwise_count(genres | genres[row])

@@ -161,7 +161,7 @@ def synthesize(
     """
     from reelrecs.datasets import locate
     from reelrecs.store.cache import open_store
-    from reelrecs.store.synthetic import likeness
+    from reelrecs.store.synthetic import compare_degrees
     from reelrecs.store.synthetic import synthesize as make
 
     with progress_line() as report:
@@ -170,7 +170,7 @@ def synthesize(
         )
         path = Path(output or f"{source.name}-x{ratings}.arrow")
         store = make(source, ratings, path, seed, report)
-        compared = likeness(source, store)
+        compared = compare_degrees(source, store)
     rows = []
     for what, both in compared.items():
         for side, degrees in (("source", both.source), ("made", both.expansion)):

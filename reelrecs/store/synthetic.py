@@ -136,7 +136,7 @@ def block_probabilities(source: Store, ratings: int) -> NDArray[np.float64]:
     return np.asarray(np.minimum(1, high * density), np.float64)
 
 
-def likeness(source: Store, expansion: Store) -> dict[str, Likeness]:
+def compare_degrees(source: Store, expansion: Store) -> dict[str, Likeness]:
     """For "users" and "movies" how alike the two degree distributions are."""
     pairs = {
         "users": (source.by_user.indptr, expansion.by_user.indptr),

@@ -145,9 +145,9 @@ def test_blocks_of_one_probability_are_thinned_differently() -> None:
 
 
 def test_the_degrees_look_like_the_sources(source: Store, tmp_path: Path) -> None:
-    same = likeness(source, source)
+    same = compare_degrees(source, source)
     assert same["users"].gap == same["movies"].gap == 0
-    compared = likeness(source, synthesize(source, 8000, tmp_path / "big.arrow"))
+    compared = compare_degrees(source, synthesize(source, 8000, tmp_path / "big.arrow"))
     for what in ("users", "movies"):
         assert compared[what].gap < 0.35
         assert compared[what].expansion.quantiles["p50"] <= 1.2
