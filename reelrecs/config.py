@@ -129,7 +129,7 @@ people notice first."""
 REASON_MOVIES = 3
 """Liked movies named as arguments for a recommendation."""
 
-ARGUMENT_POOL = 200
+SUPPORTING_LIKES = 200
 """Most recent liked movies looked through for them; keeps an explanation under two milliseconds
 for people with thousands of likes."""
 

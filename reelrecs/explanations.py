@@ -25,7 +25,7 @@ def explain(
     """
     if ranked.terms is None:
         raise ValueError("only scored candidates can be explained")
-    liked = np.unique(query.liked[-config.ARGUMENT_POOL :])
+    liked = np.unique(query.liked[-config.SUPPORTING_LIKES :])
     arguments = co_like_cosine(
         store.likes.movie_indptr,
         store.likes.users,

@@ -42,7 +42,7 @@ def without_user(store: Store, user_id: int) -> Store:
         "movie_popularity_percentiles",
     )
     return Store(
-        rest.named | {name: store.named[name] for name in counted},
+        rest.arrays | {name: store.arrays[name] for name in counted},
         rest.metadata
         | {name: store.metadata[name] for name in ("mean_rating", "scale", "latest_timestamp")},
     )

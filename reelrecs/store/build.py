@@ -200,7 +200,7 @@ def _user_columns(known: Users, user_ids: NDArray[np.uint32]) -> dict[str, arrow
 
 def content_digest(store: Store) -> str:
     """The digest computed anew from the mapped arrays; differs from store.digest after damage."""
-    return _digest(store.named)
+    return _digest(store.arrays)
 
 
 def _digest(named: dict[str, Any]) -> str:

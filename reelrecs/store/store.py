@@ -56,7 +56,7 @@ class Store:
     """A data set opened from its Arrow file; cheap to open, immutable, shared by threads."""
 
     def __init__(self, named: dict[str, Any], metadata: dict[str, str]) -> None:
-        self.named = named
+        self.arrays = named
         self.metadata = metadata
         self.name = metadata["name"]
         self.digest = metadata["digest"]

@@ -18,7 +18,7 @@ def restrict(store: Store, keep: NDArray[np.bool_]) -> Store:
     lengths = np.diff(store.by_user.indptr)
     owners = np.repeat(np.arange(store.user_count), lengths)[keep]
     kept, users = np.unique(owners, return_inverse=True)
-    named = dict(store.named)
+    named = dict(store.arrays)
     for name in [name for name in named if name.startswith("user_")]:
         values = named[name]
         if isinstance(values, pa.Array):

@@ -72,7 +72,7 @@ def test_build_from_ones_own_csv_and_recommend_from_it(
     out, _ = done(capsys, "--data-dir", "mine.arrow", "recommend", "--user-id", "1", "--limit", "3")
     assert "i1" in out
     store = open_store(locate(Path("mine.arrow")))
-    assert store.named["user_name"].to_pylist()[:2] == ["u01", "u02"]
+    assert store.arrays["user_name"].to_pylist()[:2] == ["u01", "u02"]
     assert "already" in failed(capsys, 2, "--data-dir", "mine.arrow", "data", "build")
 
 

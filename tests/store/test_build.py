@@ -212,4 +212,4 @@ def test_restricting_equals_building_from_what_is_left(made: Sequence[Triple]) -
         "movie_popularity_percentiles",
         "user_norm",
     ):
-        np.testing.assert_array_equal(cut.named[name], fresh.named[name], err_msg=name)
+        np.testing.assert_array_equal(cut.arrays[name], fresh.arrays[name], err_msg=name)

@@ -89,9 +89,9 @@ def test_it_is_the_store_that_the_same_ratings_as_text_would_give(
         Movies(store.movie_ids, store.all_titles, store.movie_years, genres, store.movie_released),
     )
     named, metadata = compile_tables(tables)
-    assert set(store.named) == set(named)
+    assert set(store.arrays) == set(named)
     for name, values in named.items():
-        made = store.named[name]
+        made = store.arrays[name]
         if isinstance(values, np.ndarray):
             assert values.dtype == made.dtype, name
             assert values.tolist() == made.tolist(), name
