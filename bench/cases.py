@@ -96,7 +96,7 @@ class Fixture:
         return query, engine.pipeline.featurized(query, found, Trace())
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Case:
     """One thing to time; `prepare` returns the call, `items` what one call handles."""
 

@@ -14,7 +14,7 @@ SEED = 20260101
 """Draws the users that are asked for, so that two runs do the same work."""
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Load:
     """Latencies in milliseconds as the caller saw them."""
 

@@ -51,7 +51,7 @@ CHUNKS_PER_THREAD = 4
 """Chunks a thread may take in turn, so that a busy core does not hold up the other."""
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ParsedRatings:
     """The good lines in file order, and where the bad ones are."""
 

@@ -20,7 +20,7 @@ from reelrecs.store.cache import cache_folder, open_store
 PACKAGES = ("numba", "numpy", "pyarrow", "scipy", "scikit-learn", "grpcio", "protobuf", "click")
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing looked at."""
 

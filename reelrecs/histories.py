@@ -24,7 +24,7 @@ NAMESAKES = 3
 Report = Callable[[str], None]
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class History:
     """What somebody rated, by movie id; without times the order given is the order of watching.
 

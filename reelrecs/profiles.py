@@ -24,7 +24,7 @@ from reelrecs.stages.sources import PhoenixSource, ShortHistorySource, ThunderSo
 from reelrecs.store.store import Store
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The stages before the scorer, and how much variety the re-ranking buys by default."""
 

@@ -13,7 +13,7 @@ from reelrecs.pipeline.trace import Trace
 from reelrecs.store.store import Store
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Movie:
     """A movie as people know it; `year` is None where the data does not say."""
 
@@ -45,7 +45,7 @@ def _movie_of(store: Store, row: int) -> Movie:
     )
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Why a movie is recommended; `contributions` add up to the score."""
 
@@ -56,7 +56,7 @@ class Reason:
     because_you_watched: list[Movie]  # just now, where the order of watching counts
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """One row of a list; rank 1 is the best."""
 
@@ -99,7 +99,7 @@ def recommendations_of(
     ]
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class RecommendationList:
     """A person's list, best first, and how it came about."""
 
@@ -127,7 +127,7 @@ class RecommendationList:
         }
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class UserProfile:
     """What the engine knows of a user."""
 

@@ -15,7 +15,7 @@ from reelrecs.results import Movie, movie_of
 from reelrecs.store.store import Store
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class SimilarMovie:
     """One row of a list; the counts and genres are the case for it."""
 
@@ -41,7 +41,7 @@ class SimilarMovie:
         return row
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class SimilarMovies:
     """The movies nearest to one, best first."""
 

@@ -46,7 +46,7 @@ class Term(NamedTuple):
     weight: float
 
 
-@dataclass(as_readonly_contiguous=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ranker:
     """Term j is weight / scale * (f(column) - center), taken in float64 and rounded to float32.
 

@@ -58,7 +58,7 @@ def stored_user(store: Store, row: int) -> QueryUser:
     return QueryUser(row, store.by_user.movies[start:stop], store.by_user.ratings[start:stop])
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class KnnSettings:
     """What can be chosen about the neighbours; it is saved with the model."""
 

@@ -36,7 +36,7 @@ COMMANDS = {
 """Command to (module of reelrecs.cli, one line of help)."""
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The options before the command."""
 

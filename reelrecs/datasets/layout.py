@@ -10,7 +10,7 @@ from reelrecs.datasets.rejects import Rejects
 from reelrecs.datasets.tables import Tables
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Layout:
     """A way to lay out a data set in files, and the function that reads it."""
 

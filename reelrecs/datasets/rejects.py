@@ -13,7 +13,7 @@ from reelrecs.errors import MalformedRow
 OnError = Literal["fail", "skip"]
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class RejectedLine:
     """One line as it stood in the file."""
 

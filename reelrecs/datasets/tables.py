@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Ratings:
     """Ratings in file order; n of each."""
 
@@ -21,7 +21,7 @@ class Ratings:
         return len(self.users)
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Movies:
     """The movie table; `titles` letter for letter as in the file ("Matrix, The (1999)")."""
 
@@ -33,7 +33,7 @@ class Movies:
     links: dict[str, list[str]] = field(default_factory=dict)  # "imdb", "tmdb": "" = none
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Users:
     """What is known of users beside their ratings: column name to one text per user."""
 
@@ -41,7 +41,7 @@ class Users:
     columns: dict[str, list[str]]
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Tables:
     """A data set as read: the store is built from this and nothing else."""
 

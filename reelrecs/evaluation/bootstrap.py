@@ -15,7 +15,7 @@ CONFIDENCE = 0.95
 """Share of resamples inside the interval."""
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Interval:
     """A mean and where it lies with 95 % confidence."""
 

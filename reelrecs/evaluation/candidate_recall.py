@@ -33,7 +33,7 @@ SERVED = "as served"
 """Stands for the pipeline's own filters, relaxed where it relaxes them."""
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class SourceRecall:
     """What one source (or all together) finds, and what each choice of filters leaves of it."""
 

@@ -18,7 +18,7 @@ from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.store.store import Store
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class TradeoffPoint:
     """One strength: its figures, and how far its NDCG is from that of the first strength."""
 

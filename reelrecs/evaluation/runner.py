@@ -26,7 +26,7 @@ BLOCK_CELLS = 4_000_000
 Report = Callable[[str], None]
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Setting:
     """What was asked; figures of two systems may be compared exactly when these are equal."""
 
@@ -40,7 +40,7 @@ class Setting:
     seed: int
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Result:
     """One system on one split: values per user, so that results can be compared pair by pair."""
 

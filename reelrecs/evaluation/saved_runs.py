@@ -26,7 +26,7 @@ FORMAT = "reelrecs.evaluation/1"
 PerUser: TypeAlias = dict[str, NDArray[np.float64]]  # metric to [users]
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """Two systems of two files, metric by metric."""
 

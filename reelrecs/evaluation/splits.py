@@ -13,7 +13,7 @@ from reelrecs.store.store import Store
 from reelrecs.store.subset import restrict
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Split:
     """A training store and, for some of its users, the movies they went on to watch.
 

@@ -17,7 +17,7 @@ MOST_STEPS = 60
 """L-BFGS steps; 150 lower the loss on ml-1m by a ten-thousandth more."""
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class RankingGroups:
     """Groups of candidates end to end; the first of each group is the movie watched.
 
@@ -36,7 +36,7 @@ class RankingGroups:
         return np.repeat(np.arange(len(self.starts)), sizes)
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Logit:
     """score = sum of weights * (feature - center) / scale."""
 

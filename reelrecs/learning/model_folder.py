@@ -26,7 +26,7 @@ UNUSABLE = (STALE, DAMAGED)
 """What `prune` removes: training again is the only use for such a file."""
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ModelFile:
     """One model file; what it does not say is None."""
 

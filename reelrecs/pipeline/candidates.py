@@ -17,7 +17,7 @@ Floats: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class FeatureMatrix:
     """Named float32 columns over candidates: values[row, column], row-major."""
 
@@ -33,7 +33,7 @@ class FeatureMatrix:
         return FeatureMatrix(self.columns, self.values[index])
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Candidates:
     """A batch of candidate movies as a struct of arrays; stages return new batches.
 

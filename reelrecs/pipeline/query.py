@@ -14,7 +14,7 @@ from reelrecs.pipeline.candidates import Floats, Rows
 T = TypeVar("T")
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class CoLikeNeighbours:
     """Users who like what one user likes, and what they like."""
 
@@ -24,7 +24,7 @@ class CoLikeNeighbours:
     weight: Rows  # [movies of the store] the overlap of those neighbours, added up
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Preferences:
     """What one user's stars say of genres and eras."""
 
@@ -35,7 +35,7 @@ class Preferences:
     era: int  # median year of the liked movies; 0 = unknown
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Query:
     """One user as the pipeline sees them: a history in time order and what was read out of it.
 

@@ -13,7 +13,7 @@ from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """Stages put together; holds no state of its own, so threads may share it.
 
@@ -50,7 +50,7 @@ class Pipeline:
     def score_many(self, queries: Sequence[Query]) -> list[Candidates]:
         """Each query's filtered candidates with scores, before any re-ranking.
 
-        Each query's cache is cleared cached its candidates are described: what stages keep there is
+        Each query's cache is cleared once its candidates are described: what stages keep there is
         as large as the catalogue.
         """
         trace = Trace()

@@ -12,7 +12,7 @@ DECAYS = np.array([0.0, 0.6, 0.9, 1.0], np.float32)
 """A step back counts this much: the last movie alone, a few, some dozens, everything."""
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Chain:
     """Score = item_embeddings @ (projection' state) + bias.
 

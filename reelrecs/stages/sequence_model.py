@@ -45,7 +45,7 @@ class Reach(NamedTuple):
 REACH = Reach()
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class SequenceScores:
     """Scores for one history: over all movies, or over those that have matrix rows."""
 
@@ -88,7 +88,7 @@ class SequenceModel:
         ).astype(np.float32)
 
     def scores(self, query: Query) -> SequenceScores:
-        """Work out, or take from the query's scratch, all evidence for its history."""
+        """Work out, or take from the query's cache, all evidence for its history."""
         return query.cached("sequence", lambda: self._scores(query))
 
     def _scores(self, query: Query) -> SequenceScores:

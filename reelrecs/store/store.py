@@ -22,7 +22,7 @@ from reelrecs.store import arrow_file
 FORMAT = "reelrecs.store/3"
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class RatingsByUser:
     """CSR over users; each user's entries oldest first."""
 
@@ -32,7 +32,7 @@ class RatingsByUser:
     times: NDArray[np.int64]  # [ratings] seconds since 1970-01-01 UTC
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class RatingsByMovie:
     """CSC: for each movie who rated it, in the order of their users' last activity."""
 
@@ -42,7 +42,7 @@ class RatingsByMovie:
     positions: NDArray[np.int32]  # [ratings] place in that user's time order
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Likes:
     """CSR of likes alone, ratings of config.LIKED_FROM stars or more; both ways round."""
 

@@ -36,7 +36,7 @@ SLICE = 1 << 24
 """Ratings whose float64 copies are in memory at a time when means are taken."""
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Degrees:
     """How ratings spread over users or movies: figures that do not depend on the size."""
 
@@ -47,7 +47,7 @@ class Degrees:
     gini: float
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Likeness:
     """Source and expansion side by side.
 

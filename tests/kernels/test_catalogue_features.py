@@ -24,7 +24,7 @@ def test_the_matrix_equals_its_naive_twin(rows, taste, era, seed):
     mean = STORE.movie_mean_ratings.copy()
     likes = rng.integers(0, 9, MOVIES).astype(np.int32)
     weight = likes * 3
-    matrix = describe(
+    matrix = featurize(
         np.array(rows, np.int32),
         STORE.movie_genres,
         mean,
@@ -67,7 +67,7 @@ def test_movies_without_genres_or_year_have_finite_rows():
     percentile = np.full(1, 0.5, np.float32)
     for array in (nothing, years, counts, percentile):
         array.flags.writeable = False
-    matrix = describe(
+    matrix = featurize(
         np.zeros(1, np.int32),
         nothing,
         np.full(1, 3, np.float32),

@@ -52,7 +52,7 @@ def test_threads_do_not_change_a_bit(store: Store, model: ScoringModel) -> None:
     for part, same in zip(again.ranker.trees, model.ranker.trees, strict=True):
         np.testing.assert_array_equal(part, same)
     for name, values in model.base_models.items():
-        np.testing.assert_array_equal(again.evidence[name], values, err_msg=name)
+        np.testing.assert_array_equal(again.base_models[name], values, err_msg=name)
 
 
 def test_a_model_comes_back_from_its_file(

@@ -70,8 +70,8 @@ def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
     blind = model_of(restrict(store, keep))
     everything = np.arange(store.movie_count, dtype=np.int32)
     seeing = SequenceModel(store, {**world.matrices, **_named(blind)})
-    ours = SequenceFeatures(seeing).describe(past, everything, future)
-    theirs = SequenceFeatures(blind).describe(build_query(blind.store, user, 5), everything)
+    ours = SequenceFeatures(seeing).featurize(past, everything, future)
+    theirs = SequenceFeatures(blind).featurize(build_query(blind.store, user, 5), everything)
     activity_ranks = {"popularity.recent", "recent_profile.genres"}
     for column, name in enumerate(COLUMNS):
         if name not in activity_ranks:
@@ -90,7 +90,7 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     store = world.store
     query = build_query(store, 3, 5)
     everything = np.arange(store.movie_count, dtype=np.int32)
-    votes = world.evidence(query).votes
+    votes = world.scores(query).votes
 
     def summed(name: str, decay: float, most: int) -> np.ndarray:
         total = np.zeros(store.movie_count)
@@ -172,8 +172,8 @@ def test_a_long_list_finds_enough_candidates() -> None:
 
 def test_evidence_is_worked_out_once_per_query(world: SequenceModel) -> None:
     query = build_query(world.store, 3, 5)
-    assert world.evidence(query) is world.evidence(query)
-    assert world.evidence(query) is not world.evidence(replace(query, scratch={}))
+    assert world.scores(query) is world.evidence(query)
+    assert world.scores(query) is not world.evidence(replace(query, cache={}))
 
 
 def test_each_channel_has_its_column() -> None:

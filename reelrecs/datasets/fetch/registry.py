@@ -12,7 +12,7 @@ RESEARCH = "research use; not to be redistributed without permission; acknowledg
 SHARED_ALIKE = "research use; redistribution under the same conditions; acknowledge GroupLens"
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One downloadable data set."""
 

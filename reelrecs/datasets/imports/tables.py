@@ -22,7 +22,7 @@ from reelrecs.datasets.titles import release_year
 from reelrecs.errors import DataError
 
 
-@dataclass(as_readonly_contiguous=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Imported:
     """Tables made of foreign ones, and what was understood by them."""
 
