@@ -26,8 +26,9 @@ def base_scores(  # type: ignore[no-untyped-def]
     chain_of_movie,
     summed,
 ):
-    """Fill chain_of_movie [movies] by the Markov chain, and `summed` [3, matrix rows]
-    by next-item ridge, EASE and co-occurrence.
+    """Fill chain_of_movie [movies] and summed [3, matrix rows].
+
+    The rows of `summed` are next-item ridge, EASE and co-occurrence.
 
     `reach` says how much each step back weighs, and how many count, in each of the three.
     """

@@ -52,9 +52,9 @@ class Ranker:
 
     Boosted trees add one more term, made of the same f(column). A score is the float32 sum of its
     terms from left to right and nothing else, so terms that are shown add up to the score to the
-    last bit. With `unit_inputs` every column must be on [0, 1]: what lies outside is refused, never cut,
-    for a count weighed as a share ruins the order in silence. Raises ModelError for parameters that
-    cannot be.
+    last bit. With `unit_inputs` every column must be on [0, 1]: what lies outside is refused, never
+    cut, for a count weighed as a share ruins the order in silence. Raises ModelError for parameters
+    that cannot be.
     """
 
     profile: str

@@ -1,7 +1,7 @@
 """Item-to-item models in closed form: dense matrices whose rows, summed over a history, score.
 
-All three are limited to the most rated movies (`choose_matrix_movies`), for a dense matrix of a catalogue
-of 90,000 would take 30 GB; other movies get 0 and are found by other evidence.
+All three are limited to the most rated movies (`choose_matrix_movies`), for a dense matrix over
+90,000 movies would take 30 GB; other movies get 0 and are found by other scores.
 """
 
 from __future__ import annotations

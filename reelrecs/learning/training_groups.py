@@ -23,7 +23,7 @@ from reelrecs.store.store import Store
 def collect_ranking_groups(
     store: Store, model: SequenceModel, held_out: NDArray[np.int64]
 ) -> RankingGroups:
-    """For each of the held-out users' last movies: that movie and a sample of its negatives, described.
+    """The held-out users' last movies, each among a sample of negatives, with features.
 
     Each choice draws its negatives by a seed of its own, so threads do not matter.
     """

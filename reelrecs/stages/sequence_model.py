@@ -1,6 +1,6 @@
-"""Sequence evidence: what the order in which people watch says of the next movie.
+"""Sequence scores: what the order in which people watch says of the next movie.
 
-One `SequenceScores` is worked out per request; the source draws candidates from it and the featurizer
+One `SequenceScores` is worked out per request. The source draws candidates from it; the featurizer
 describes every candidate by it, whoever found it.
 """
 

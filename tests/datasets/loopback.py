@@ -80,7 +80,7 @@ class Server:
             to.wfile.write(body)
 
     def cutting(self, after: int) -> Callable[[BaseHTTPRequestHandler], None]:
-        def handle_rpc(to: BaseHTTPRequestHandler) -> None:
+        def answer(to: BaseHTTPRequestHandler) -> None:
             body = self.part(to)
             to.send_header("Content-Length", str(len(body)))
             to.end_headers()
@@ -89,7 +89,7 @@ class Server:
         return answer
 
     def lying(self, more: int) -> Callable[[BaseHTTPRequestHandler], None]:
-        def handle_rpc(to: BaseHTTPRequestHandler) -> None:
+        def answer(to: BaseHTTPRequestHandler) -> None:
             body = self.part(to)
             to.send_header("Content-Length", str(len(body) + more))
             to.end_headers()
@@ -98,7 +98,7 @@ class Server:
         return answer
 
     def status(self, code: int) -> Callable[[BaseHTTPRequestHandler], None]:
-        def handle_rpc(to: BaseHTTPRequestHandler) -> None:
+        def answer(to: BaseHTTPRequestHandler) -> None:
             to.send_response(code)
             to.send_header("Content-Length", "0")
             to.end_headers()
@@ -106,7 +106,7 @@ class Server:
         return answer
 
     def redirecting(self, address: str) -> Callable[[BaseHTTPRequestHandler], None]:
-        def handle_rpc(to: BaseHTTPRequestHandler) -> None:
+        def answer(to: BaseHTTPRequestHandler) -> None:
             to.send_response(302)
             to.send_header("Location", address)
             to.send_header("Content-Length", "0")

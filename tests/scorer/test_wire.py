@@ -126,7 +126,7 @@ def test_candidates_without_features_are_refused(store):
 
 
 def test_an_answer_that_is_not_whole_is_refused():
-    def handle_rpc(scores, rows):
+    def answer(scores, rows):
         terms = FeatureMatrix(("t",), np.zeros((rows, 1), np.float32))
         return scorer_pb2.ScoreResponse(scores=scores, terms=wire.matrix_message(terms))
 

@@ -81,8 +81,13 @@ def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
 
 
 def _named(model: SequenceModel) -> dict[str, np.ndarray]:
-    chain = model.markov_chain
-    parts = {"inputs": chain.inputs, "outputs": chain.outputs, "mix": chain.mix, "bias": chain.bias}
+    chain = model.chain
+    parts = {
+        "context_embeddings": chain.context_embeddings,
+        "item_embeddings": chain.item_embeddings,
+        "projection": chain.projection,
+        "bias": chain.bias,
+    }
     return {**parts, **model.matrices, "matrix_movies": model.matrix_movies}
 
 
@@ -95,9 +100,9 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     def summed(name: str, decay: float, most: int) -> np.ndarray:
         total = np.zeros(store.movie_count)
         for back, movie in enumerate(query.movies[::-1][:most].tolist()):
-            if movie in world.kept:
-                row = world.matrices[name][world.kept.tolist().index(movie)]
-                total[world.kept] += decay**back * row
+            if movie in world.matrix_movies:
+                row = world.matrices[name][world.matrix_movies.tolist().index(movie)]
+                total[world.matrix_movies] += decay**back * row
         return total
 
     rank = int(store.user_activity_ranks[3])
@@ -172,8 +177,8 @@ def test_a_long_list_finds_enough_candidates() -> None:
 
 def test_evidence_is_worked_out_once_per_query(world: SequenceModel) -> None:
     query = build_query(world.store, 3, 5)
-    assert world.scores(query) is world.evidence(query)
-    assert world.scores(query) is not world.evidence(replace(query, cache={}))
+    assert world.scores(query) is world.scores(query)
+    assert world.scores(query) is not world.scores(replace(query, cache={}))
 
 
 def test_each_channel_has_its_column() -> None:

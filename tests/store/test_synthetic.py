@@ -8,7 +8,7 @@ from reelrecs.errors import InvalidRequest
 from reelrecs.kernels import fractal_expansion, pool
 from reelrecs.store.build import compile_tables
 from reelrecs.store.store import Store
-from reelrecs.store.synthetic import block_probabilities, synthesize
+from reelrecs.store.synthetic import block_probabilities, compare_degrees, synthesize
 from tests.worlds import random_triples, store_of
 
 
