@@ -10,8 +10,11 @@ Names are looked up when first used, so importing the package costs nothing.
 from __future__ import annotations
 
 import importlib
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from reelrecs.engine import Engine

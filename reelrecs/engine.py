@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -33,13 +33,6 @@ from reelrecs.store.store import Store
 
 EMBEDDED = "embedded"
 """The scorer hosted by this process on a private address."""
-
-
-Report = Callable[[str], None]
-
-
-def _silent(message: str) -> None:
-    """Report to nobody."""
 
 
 class Engine:
@@ -91,7 +84,6 @@ class Engine:
         threads: int | None = None,
         diversity: float | None = None,
         filters: Sequence[Filter | str] = (),
-        report: Report = _silent,
     ) -> Self:
         """Open a data set (None: ./data/ml-1m if there, else the embedded sample).
 
@@ -99,10 +91,10 @@ class Engine:
 
         `profile` is "learned" (the model that `train` left for this data set in `models_dir`),
         "fixed", or None for the learned one if it is there. `scorer` is "embedded" or addresses
-        of running services, separated by commas. `report` hears what is being waited for. Raises
+        of running services, separated by commas. Raises
         DataError, ModelError, StorageError, AddressError.
         """
-        store = _open_store(data_dir, threads, report)
+        store = _open_store(data_dir, threads)
         model = load_model(store, Path(models_dir), profile)
         remote = None if scorer == EMBEDDED else GrpcScorer(scorer.split(","), store)
         return cls(store, remote, model=model, diversity=diversity, filters=filters)
@@ -193,26 +185,25 @@ def train_model(
     data_dir: Path | str | None,
     models_dir: Path | str,
     threads: int | None = None,
-    report: Report = _silent,
 ) -> tuple[Path, ScoringModel]:
     """Make a data set's model and write it, whole or not at all; raises StorageError too."""
     from reelrecs.learning.train import train  # with scipy's optimizers, which no list needs
 
-    store = _open_store(data_dir, threads, report)
-    model = train(store, report)
+    store = _open_store(data_dir, threads)
+    model = train(store)
     path = model_path(store, Path(models_dir))
     model.save(path)
     return path, model
 
 
-def _open_store(data_dir: Path | str | Any, threads: int | None, report: Report) -> Store:
+def _open_store(data_dir: Path | str | Any, threads: int | None) -> Store:
     if threads is not None:
         pool.set_threads(threads)
     if data_dir is not None and not isinstance(data_dir, (str, Path)):
         from reelrecs.datasets.imports.tables import import_frames
 
         return store_of(import_frames(data_dir).tables, "table")
-    return open_store(locate(None if data_dir is None else Path(data_dir)), report)
+    return open_store(locate(None if data_dir is None else Path(data_dir)))
 
 
 def check_limit(limit: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from reelrecs.results import movie_of
 from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store
 
+log = logging.getLogger(__name__)
+
 NAMESAKES = 3
 """Other movies named where a title fits several."""
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,11 @@ class TitleFinder:
         self._store = store
         self._index = TitleIndex(store.all_titles)
 
-    def row(self, text: str, report: Report) -> int:
-        """The movie that fits best, the better known of namesakes; `report` hears of a choice.
+    def find(self, text: str) -> tuple[int, str]:
+        """The row of the movie that fits best, the better known of namesakes, and any doubt.
 
-        Raises NotFound, naming the text.
+        The doubt is a line that names what else it could be, "" where there is none. Raises
+        NotFound, naming the text.
         """
         rows = self._index.find(text, NAMESAKES + 1, self._store.movie_rating_counts)
         if not rows:
@@ -77,8 +79,8 @@ class TitleFinder:
         exact = [row for row in rows if self._named(text, row)]
         if len(rows) > 1 and exact != rows[:1]:
             others = ", ".join(self._shown(row) for row in rows[1:])
-            report(f"{text!r} is taken as {self._shown(rows[0])}; it could be {others}")
-        return rows[0]
+            return rows[0], f"{text!r} is taken as {self._shown(rows[0])}; it could be {others}"
+        return rows[0], ""
 
     def _named(self, text: str, row: int) -> bool:
         """Whether the text is this very title, with or without its year."""
@@ -93,22 +95,24 @@ class TitleFinder:
         return f"{movie.title}{f' ({movie.year})' if movie.year else ''}, movie {movie.movie_id}"
 
 
-def history_of_likes(store: Store, titles: Sequence[str], report: Report) -> History:
+def history_of_likes(store: Store, titles: Sequence[str]) -> History:
     """The history of somebody who likes these, in this order; raises NotFound for any."""
     finder = TitleFinder(store)
-    rows = dict.fromkeys(finder.row(title, report) for title in titles)
+    found = [finder.find(title) for title in titles]
+    _say([doubt for _, doubt in found if doubt])
+    rows = dict.fromkeys(row for row, _ in found)
     stars = min(config.LIKED_TITLE_STARS, store.max_rating)
     return History([int(store.movie_ids[row]) for row in rows], [stars] * len(rows))
 
 
-def history_of_file(store: Store, path: Path, report: Report) -> History:
+def history_of_file(store: Store, path: Path) -> History:
     """The history in a person's file; what the data does not hold is left out and reported.
 
     Of several ratings of a movie the latest counts, of equal times the later line. Raises DataError
     for a file that cannot be read and NotFound where the data holds none of its movies.
     """
     rated = read_rated(path)
-    found, missing = _resolved(store, rated, report)
+    found, missing = _resolved(store, rated)
     if not found:
         raise NotFound(
             f"{store.name} holds none of the {len(missing)} movies of {rated.name}: check that the "
@@ -116,7 +120,7 @@ def history_of_file(store: Store, path: Path, report: Report) -> History:
         )
     if missing:
         some = ", ".join(f"{row.movie} (line {row.line})" for row in missing[:NAMESAKES])
-        report(
+        log.warning(
             f"{len(missing)} of {len(rated.rows)} movies of {rated.name} are not in {store.name} "
             f"and left out: {some}{' …' if len(missing) > NAMESAKES else ''}"
         )
@@ -128,7 +132,9 @@ def history_of_file(store: Store, path: Path, report: Report) -> History:
         latest.pop(row, None)
         latest[row] = line
     if len(latest) < len(found):
-        report(f"{rated.name} rates {len(found) - len(latest)} movies again: the latest counts")
+        log.warning(
+            f"{rated.name} rates {len(found) - len(latest)} movies again: the latest counts"
+        )
     return History(
         [int(store.movie_ids[row]) for row in latest],
         [line.stars for line in latest.values()],
@@ -136,12 +142,10 @@ def history_of_file(store: Store, path: Path, report: Report) -> History:
     )
 
 
-def _resolved(
-    store: Store, rated: RatedMovies, report: Report
-) -> tuple[list[tuple[int, Rated]], list[Rated]]:
+def _resolved(store: Store, rated: RatedMovies) -> tuple[list[tuple[int, Rated]], list[Rated]]:
     """Movie rows with their lines, and the lines whose movies the data does not hold."""
     finder = None if rated.by_id else TitleFinder(store)
-    choices: list[str] = []
+    doubts: list[str] = []
     found: list[tuple[int, Rated]] = []
     missing: list[Rated] = []
     for line in rated.rows:
@@ -149,13 +153,20 @@ def _resolved(
             if finder is None:
                 row = store.movie_row(int(line.movie))
             else:
-                row = finder.row(line.movie, choices.append)
+                row, doubt = finder.find(line.movie)
+                if doubt:
+                    doubts.append(doubt)
         except NotFound:
             missing.append(line)
         else:
             found.append((row, line))
-    for choice in choices[:NAMESAKES]:
-        report(choice)
-    if len(choices) > NAMESAKES:
-        report(f"{len(choices) - NAMESAKES} more titles fit several movies: the best known counts")
+    _say(doubts)
     return found, missing
+
+
+def _say(doubts: Sequence[str]) -> None:
+    for doubt in doubts[:NAMESAKES]:
+        log.warning(doubt)
+    if len(doubts) > NAMESAKES:
+        more = len(doubts) - NAMESAKES
+        log.warning(f"{more} more titles fit several movies: the best known counts")

@@ -1,5 +1,6 @@
 """Settings every test shares: quick and repeatable hypothesis, caches of our own."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,29 @@ from reelrecs.engine import Engine
 
 settings.register_profile("reelrecs", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("reelrecs")
+
+
+class Logged:
+    """The package's log lines, from INFO on."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self._caplog = caplog
+
+    @property
+    def lines(self) -> list[str]:
+        """What was logged since the beginning or the last `clear`."""
+        return [record.getMessage() for record in self._caplog.records]
+
+    def clear(self) -> None:
+        """Forget what was logged."""
+        self._caplog.clear()
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Logged:
+    """Hear what the package logs."""
+    caplog.set_level(logging.INFO, "reelrecs")
+    return Logged(caplog)
 
 
 @pytest.fixture(scope="session", autouse=True)

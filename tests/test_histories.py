@@ -14,6 +14,7 @@ from reelrecs.errors import InvalidRequest, NotFound
 from reelrecs.histories import History, TitleFinder, history_of_file, history_of_likes
 from reelrecs.store.store import Store
 from reelrecs.store.subset import restrict
+from tests.conftest import Logged
 from tests.worlds import random_triples, store_of
 
 
@@ -158,23 +159,22 @@ def test_impossible_limits_are_refused(sample_engine: Engine, limit: int) -> Non
 def test_titles_find_the_best_known_and_say_what_else_they_fit(
     sample_engine: Engine, text: str, title: str, said: str
 ) -> None:
-    heard: list[str] = []
-    row = TitleFinder(sample_engine.store).row(text, heard.append)
+    row, doubt = TitleFinder(sample_engine.store).find(text)
     assert sample_engine.store.raw_title(row) == title
-    assert bool(heard) == bool(said)
-    assert said in "".join(heard)
+    assert bool(doubt) == bool(said)
+    assert said in doubt
 
 
 def test_likes_are_five_stars_in_the_order_given_each_once(sample_engine: Engine) -> None:
-    liked = history_of_likes(sample_engine.store, ["Heat", "Toy Story", "heat (1995)"], print)
+    liked = history_of_likes(sample_engine.store, ["Heat", "Toy Story", "heat (1995)"])
     assert (liked.movie_ids, liked.ratings, liked.times) == ([6, 1], [5.0, 5.0], None)
     with pytest.raises(NotFound, match="no title in ml-latest-small holds 'qqqzz'"):
-        history_of_likes(sample_engine.store, ["Heat", "qqqzz"], print)
+        history_of_likes(sample_engine.store, ["Heat", "qqqzz"])
 
 
 def test_likes_stay_on_the_scale_of_the_data() -> None:
     store = store_of([(1, 1, 1.0), (2, 1, 0.5)])
-    assert history_of_likes(store, ["Film 1"], print).ratings == [1.0]
+    assert history_of_likes(store, ["Film 1"]).ratings == [1.0]
 
 
 def written(folder: Path, text: str) -> Path:
@@ -185,39 +185,37 @@ def written(folder: Path, text: str) -> Path:
 
 def test_a_file_is_a_history_in_the_order_of_time(sample_engine: Engine, tmp_path: Path) -> None:
     path = written(tmp_path, "movieId,rating,timestamp\n6,4,300\n1,5,100\n260,3,200\n")
-    assert history_of_file(sample_engine.store, path, print) == History(
+    assert history_of_file(sample_engine.store, path) == History(
         [1, 260, 6], [5.0, 3.0, 4.0], [100, 200, 300]
     )
 
 
 def test_a_file_of_titles_is_the_same_history(sample_engine: Engine, tmp_path: Path) -> None:
     path = written(tmp_path, 'title,rating\n"Matrix, The (1999)",4.5\nToy Story,2\n')
-    assert history_of_file(sample_engine.store, path, print) == History([2571, 1], [4.5, 2.0])
+    assert history_of_file(sample_engine.store, path) == History([2571, 1], [4.5, 2.0])
 
 
 def test_a_movie_rated_again_counts_as_it_was_rated_last(
-    sample_engine: Engine, tmp_path: Path
+    sample_engine: Engine, tmp_path: Path, logged: Logged
 ) -> None:
-    heard: list[str] = []
     path = written(tmp_path, "movieId,rating,timestamp\n1,5,300\n1,2,100\n6,4,200\n6,3,200\n")
-    history = history_of_file(sample_engine.store, path, heard.append)
+    history = history_of_file(sample_engine.store, path)
     assert history == History([6, 1], [3.0, 5.0], [200, 300])
-    assert heard == ["mine.csv rates 2 movies again: the latest counts"]
+    assert logged.lines == ["mine.csv rates 2 movies again: the latest counts"]
 
 
 def test_movies_that_the_data_does_not_hold_are_left_out_aloud(
-    sample_engine: Engine, tmp_path: Path
+    sample_engine: Engine, tmp_path: Path, logged: Logged
 ) -> None:
-    heard: list[str] = []
     path = written(tmp_path, "movieId,rating\n999999,5\n1,4\n4294967296,2\n")
-    assert history_of_file(sample_engine.store, path, heard.append) == History([1], [4.0])
-    assert heard == [
+    assert history_of_file(sample_engine.store, path) == History([1], [4.0])
+    assert logged.lines == [
         "2 of 3 movies of mine.csv are not in ml-latest-small and left out: 999999 (line 2), "
         "4294967296 (line 4)"
     ]
     path = written(tmp_path, "movieId,rating\n999999,5\n")
     with pytest.raises(NotFound, match="holds none of the 1 movies"):
-        history_of_file(sample_engine.store, path, heard.append)
+        history_of_file(sample_engine.store, path)
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:

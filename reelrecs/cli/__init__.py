@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from reelrecs.cli.options import COMMANDS, Settings
+from reelrecs.cli.output import listen
 from reelrecs.errors import ReelRecsError
 
 INTERRUPTED = 130
@@ -83,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
+    listen()
     try:
         words = list(sys.argv[1:] if arguments is None else arguments)
         with cli.make_context("reelrecs-fast", words) as context:

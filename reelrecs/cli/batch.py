@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ import click
 
 from reelrecs.cli.options import COMPILING, Settings, limit_option, scorer_option
 from reelrecs.cli.output import note, progress_line
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -28,12 +31,12 @@ def batch(settings: Settings, output: str, limit: int, users: str | None, scorer
     """
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        with progress_line() as report:
-            engine = stack.enter_context(settings.open_engine(report, scorer))
+        with progress_line():
+            engine = stack.enter_context(settings.open_engine(scorer))
             from reelrecs.batch import read_user_ids, write_lists
 
             user_ids = None if users is None else read_user_ids(engine, Path(users))
-            report(COMPILING)
+            log.info(COMPILING)
             engine.recommend(int(engine.store.user_ids[0]), limit)
         length = engine.store.user_count if user_ids is None else len(user_ids)
         with _progress_bar(length) as progress:

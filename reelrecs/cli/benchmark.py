@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import click
 
 from reelrecs.cli.options import COMPILING, Settings, format_option, limit_option, scorer_option
 from reelrecs.cli.output import print_rows, progress_line
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -30,12 +33,12 @@ def benchmark(
 
     Users are drawn with a fixed seed, so two runs ask for the same lists.
     """
-    with progress_line() as report, settings.open_engine(report, scorer) as engine:
+    with progress_line(), settings.open_engine(scorer) as engine:
         from reelrecs.bench.load_test import run_load
 
-        report(COMPILING)
+        log.info(COMPILING)
         engine.recommend(int(engine.store.user_ids[0]), limit)
-        report(f"sending {requests:,} requests")
+        log.info(f"sending {requests:,} requests")
         load = run_load(engine, requests, concurrent, limit)
     rows: list[list[Any]] = [[name, value] for name, value in load.to_dict().items()]
     print_rows(format_, ("figure", "value"), rows, load.to_dict())

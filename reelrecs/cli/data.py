@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from reelrecs.cli.output import note, print_rows, progress_line
 if TYPE_CHECKING:
     from reelrecs.datasets.rejects import Rejects
     from reelrecs.store.store import Store
+
+log = logging.getLogger(__name__)
 
 BAR = 24
 """Characters of a progress bar."""
@@ -53,9 +56,9 @@ def download(name: str, output: str, mirror: str | None) -> None:
     from reelrecs.datasets.fetch.registry import find
 
     entry = find(name)
-    with progress_line() as report:
-        report(f"asking for {entry.address(mirror)}")
-        folder = get(name, Path(output), mirror, _bar(entry.file, report))
+    with progress_line():
+        log.info(f"asking for {entry.address(mirror)}")
+        folder = get(name, Path(output), mirror, _bar(entry.file))
     note(f"{entry.name}: {entry.licence}")
     click.echo(folder)
 
@@ -68,9 +71,9 @@ def info(settings: Settings, format_: str) -> None:
     from reelrecs.datasets import locate
     from reelrecs.store.cache import open_store, store_path
 
-    with progress_line() as report:
+    with progress_line():
         dataset = locate(None if settings.data_dir is None else Path(settings.data_dir))
-        store = open_store(dataset, report)
+        store = open_store(dataset)
     at = dataset.path if dataset.is_store else store_path(dataset)
     facts: dict[str, Any] = {
         "name": store.name,
@@ -125,8 +128,8 @@ def build(
     rejects = Rejects("skip" if on_error == "skip" else "fail")
     if ratings is None and (movies is not None or output is not None):
         raise click.UsageError("--movies and --output go with --ratings")
-    with progress_line() as report:
-        report("reading")
+    with progress_line():
+        log.info("reading")
         if ratings is None:
             store, path = _build_located(settings, rejects)
         else:
@@ -164,12 +167,10 @@ def synthesize(
     from reelrecs.store.synthetic import compare_degrees
     from reelrecs.store.synthetic import synthesize as make
 
-    with progress_line() as report:
-        source = open_store(
-            locate(None if settings.data_dir is None else Path(settings.data_dir)), report
-        )
+    with progress_line():
+        source = open_store(locate(None if settings.data_dir is None else Path(settings.data_dir)))
         path = Path(output or f"{source.name}-x{ratings}.arrow")
-        store = make(source, ratings, path, seed, report)
+        store = make(source, ratings, path, seed)
         compared = compare_degrees(source, store)
     rows = []
     for what, both in compared.items():
@@ -212,14 +213,14 @@ def _build_foreign(ratings: Path, movies: Path | None, path: Path, rejects: Reje
     return build_store(path, path.stem, imported.tables)
 
 
-def _bar(what: str, report: Callable[[str], None]) -> Callable[[int, int | None], None]:
+def _bar(what: str) -> Callable[[int, int | None], None]:
     def show(done: int, total: int | None) -> None:
         if not total:
-            report(f"{what}: {done / 1e6:.1f} MB")
+            log.info(f"{what}: {done / 1e6:.1f} MB")
             return
         full = BAR * done // total
         bar = "#" * full + "." * (BAR - full)
-        report(f"{what} [{bar}] {done / 1e6:.1f} of {total / 1e6:.1f} MB")
+        log.info(f"{what} [{bar}] {done / 1e6:.1f} of {total / 1e6:.1f} MB")
 
     return show
 

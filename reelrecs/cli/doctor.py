@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 
 from reelrecs.cli.options import Settings, format_option
 from reelrecs.cli.output import print_rows, progress_line
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -13,8 +17,8 @@ from reelrecs.cli.output import print_rows, progress_line
 @click.pass_obj
 def doctor(settings: Settings, format_: str) -> int:
     """Check packages, folders, store, model and scorer; exit with 1 if anything is amiss."""
-    with progress_line() as report:
-        report("examining")
+    with progress_line():
+        log.info("examining")
         from reelrecs.doctor import examine
 
         findings = examine(settings.data_dir, settings.models_dir)

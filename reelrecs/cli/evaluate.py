@@ -23,8 +23,6 @@ CAUTION = (
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
-Tell = Callable[[str], None]
-
 
 @click.command()
 @click.option(
@@ -60,9 +58,8 @@ def evaluate(settings: Settings, /, format_: str, **chosen: Any) -> None:
     users. A difference whose interval holds 0 is a tie.
     """
     _check(chosen)
-    with progress_line() as tell:
-        tell("starting")
-        report, afterwards = _work(settings, tell, chosen)
+    with progress_line():
+        report, afterwards = _work(settings, chosen)
     if chosen["negatives"] is not None:
         note(CAUTION)
     _print(report, format_)
@@ -84,9 +81,7 @@ def _check(chosen: dict[str, Any]) -> None:
         raise InvalidRequest(f"--{option} does not go with --{modes[0]}: leave one of them out")
 
 
-def _work(
-    settings: Settings, tell: Tell, chosen: dict[str, Any]
-) -> tuple[Report, Callable[[], None]]:
+def _work(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Callable[[], None]]:
     """Do what was asked; give the report, and what is left to write when that is printed."""
     from reelrecs.evaluation import plots, report, saved_runs
 
@@ -95,18 +90,17 @@ def _work(
     if chosen["plot"] is not None:
         plots.check_plottable(chosen["plot"])
     if chosen["recall"] or chosen["diversity"]:
-        return _look_inside(settings, tell, chosen)
+        return _look_inside(settings, chosen)
     from reelrecs.evaluation.evaluate import evaluate as run_all
 
     names = _words(chosen["systems"])
     results = run_all(
-        _open(settings, tell),
+        _open(settings),
         names,
         chosen["protocol"],
         chosen["k"],
         chosen["negatives"],
         chosen["seed"],
-        tell,
     )
 
     def write() -> None:
@@ -118,9 +112,7 @@ def _work(
     return report.evaluation_report(results, chosen["against"]), write
 
 
-def _look_inside(
-    settings: Settings, tell: Tell, chosen: dict[str, Any]
-) -> tuple[Report, Callable[[], None]]:
+def _look_inside(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Callable[[], None]]:
     """Candidate recall or the re-ranking trade-off of each pipeline."""
     from reelrecs.evaluation import plots, report
     from reelrecs.evaluation.candidate_recall import candidate_recall
@@ -130,16 +122,14 @@ def _look_inside(
 
     builders = pipelines_by_name(_words(chosen["systems"]))
     strengths = _numbers(chosen["diversity"] or "")
-    store, k, seed = _open(settings, tell), chosen["k"], chosen["seed"]
+    store, k, seed = _open(settings), chosen["k"], chosen["seed"]
     split = split_by(chosen["protocol"], store, seed)
     heading = f"{store.name}, {split.name}"
     if chosen["recall"]:
-        found = {
-            name: candidate_recall(split, build, seed, tell) for name, build in builders.items()
-        }
+        found = {name: candidate_recall(split, build, seed) for name, build in builders.items()}
         return report.recall_report(found, heading), _nothing
     curves = {
-        name: diversity_tradeoff(split, build, strengths, k, seed, tell)
+        name: diversity_tradeoff(split, build, strengths, k, seed)
         for name, build in builders.items()
     }
 
@@ -161,14 +151,14 @@ def _print(report: Report, format_: str) -> None:
             print_rows("table", table.columns, table.rows, None)
 
 
-def _open(settings: Settings, tell: Tell) -> Store:
+def _open(settings: Settings) -> Store:
     from reelrecs.datasets import locate
     from reelrecs.kernels import pool
     from reelrecs.store.cache import open_store
 
     if settings.threads is not None:
         pool.set_threads(settings.threads)
-    return open_store(locate(None if settings.data_dir is None else Path(settings.data_dir)), tell)
+    return open_store(locate(None if settings.data_dir is None else Path(settings.data_dir)))
 
 
 def _words(text: str | None) -> list[str] | None:

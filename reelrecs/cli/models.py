@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +34,8 @@ def list_(settings: Settings, format_: str) -> None:
     States: good, stale (its data set has changed), damaged, of other data (which --data-dir does
     not name, so nothing is said of them).
     """
-    with progress_line() as report:
-        store = _store(settings, report)
+    with progress_line():
+        store = _store(settings)
         from reelrecs.learning.model_folder import list_models
 
         found = list_models(Path(settings.models_dir), store)
@@ -54,8 +53,8 @@ def show(settings: Settings, format_: str) -> None:
     A score adds up weight * (transform(column) - center) / scale, and what the trees say of the
     transformed columns together.
     """
-    with progress_line() as report:
-        store = _store(settings, report)
+    with progress_line():
+        store = _store(settings)
         from reelrecs.learning.model_folder import load_model, model_path
         from reelrecs.scorer.ranker import TREES
 
@@ -87,8 +86,8 @@ def verify(settings: Settings) -> None:
 
     Exits with 5 where it cannot be used or there is none.
     """
-    with progress_line() as report:
-        store = _store(settings, report)
+    with progress_line():
+        store = _store(settings)
         from reelrecs.learning.model_folder import model_path
         from reelrecs.scorer.model import ScoringModel
 
@@ -109,8 +108,8 @@ def prune(settings: Settings, dry_run: bool, format_: str) -> None:
 
     Models of other data sets stay; name theirs with --data-dir.
     """
-    with progress_line() as report:
-        store = _store(settings, report)
+    with progress_line():
+        store = _store(settings)
         from reelrecs.learning.model_folder import prune_models
 
         gone = prune_models(Path(settings.models_dir), store, dry_run)
@@ -118,13 +117,12 @@ def prune(settings: Settings, dry_run: bool, format_: str) -> None:
     _print(gone, format_)
 
 
-def _store(settings: Settings, report: Callable[[str], None]) -> Store:
-    report("starting")
+def _store(settings: Settings) -> Store:
     from reelrecs.datasets import locate
     from reelrecs.store.cache import open_store
 
     named = settings.data_dir
-    return open_store(locate(None if named is None else Path(named)), report)
+    return open_store(locate(None if named is None else Path(named)))
 
 
 def _print(found: list[ModelFile], format_: str) -> None:

@@ -45,11 +45,8 @@ class Settings:
     threads: int | None
     profile: str | None
 
-    def open_engine(
-        self, report: Callable[[str], None], scorer: str = "embedded", **choices: Any
-    ) -> Engine:
-        """The engine of these settings; `report` hears what is being waited for."""
-        report("starting")
+    def open_engine(self, scorer: str = "embedded", **choices: Any) -> Engine:
+        """The engine of these settings."""
         from reelrecs.engine import Engine
 
         return Engine.open(
@@ -58,7 +55,6 @@ class Settings:
             profile=self.profile,
             threads=self.threads,
             scorer=scorer,
-            report=report,
             **choices,
         )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -40,26 +41,55 @@ def note(message: str) -> None:
     click.echo(f"reelrecs-fast: {message}", err=True)
 
 
+class _Told(logging.Handler):
+    """The one place where log records reach the person.
+
+    What is under way (INFO) is kept for `progress_line`; what they must know (WARNING and above)
+    is a line on stderr at once.
+    """
+
+    current = "starting"
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the message of an INFO record; print any higher one."""
+        if record.levelno <= logging.INFO:
+            self.current = record.getMessage()
+            return
+        if sys.stderr.isatty():
+            click.echo("\r\x1b[K", err=True, nl=False)
+        note(self.format(record))
+
+
+_told = _Told(logging.INFO)
+
+
+def listen() -> None:
+    """Hear the package's log records from now on; calling it again changes nothing."""
+    package = logging.getLogger("reelrecs")
+    package.setLevel(logging.INFO)
+    package.addHandler(_told)
+
+
 @contextlib.contextmanager
-def progress_line() -> Iterator[Callable[[str], None]]:
-    """Give a function that says what is being waited for; shown after a moment, on stderr.
+def progress_line() -> Iterator[None]:
+    """Say what is being waited for, after a moment, on stderr.
 
     On a terminal the line counts seconds and vanishes; elsewhere each message is one line, and
     only if it takes long.
     """
-    current = [""]
     done = threading.Event()
     terminal = sys.stderr.isatty()
     wait = WAIT_ON_TERMINAL if terminal else WAIT_ELSEWHERE
+    _told.current = "starting"
 
     def show() -> None:
         start, said = time.monotonic(), ""
         while not done.wait(wait):
             if terminal:
                 waited = f"{time.monotonic() - start:.0f} s"
-                click.echo(f"\r\x1b[K{current[0]} … {waited}", err=True, nl=False)
-            elif current[0] != said:
-                said = current[0]
+                click.echo(f"\r\x1b[K{_told.current} … {waited}", err=True, nl=False)
+            elif _told.current != said:
+                said = _told.current
                 note(f"{said} …")
         if terminal:
             click.echo("\r\x1b[K", err=True, nl=False)
@@ -67,7 +97,7 @@ def progress_line() -> Iterator[Callable[[str], None]]:
     watcher = threading.Thread(target=show, daemon=True)
     watcher.start()
     try:
-        yield lambda message: current.__setitem__(0, message)
+        yield
     finally:
         done.set()
         watcher.join()

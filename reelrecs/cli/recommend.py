@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +22,8 @@ from reelrecs.errors import InvalidRequest, NotFound
 if TYPE_CHECKING:
     from reelrecs.engine import Engine
     from reelrecs.results import Recommendation, RecommendationList
+
+log = logging.getLogger(__name__)
 
 COLUMNS = ("rank", "movie_id", "title", "year", "genres", "score", "sources")
 
@@ -75,12 +78,10 @@ def recommend(
         )
     person = _Person(user_id, ratings, like)
     choices = {"diversity": diversity, "filters": filters}
-    with progress_line() as report, settings.open_engine(report, scorer, **choices) as engine:
-        report(COMPILING)
-        result, notes = _ask(engine, person, limit, explain or format_ == "json")
+    with progress_line(), settings.open_engine(scorer, **choices) as engine:
+        log.info(COMPILING)
+        result = _ask(engine, person, limit, explain or format_ == "json")
         settings.say_profile(engine)
-    for line in notes:
-        note(line)
     _say_what_gave(result, limit)
     if explain and format_ == "table":
         for line in explained_lines(result):
@@ -98,27 +99,24 @@ class _Person(NamedTuple):
     like: tuple[str, ...]
 
 
-def _ask(
-    engine: Engine, person: _Person, limit: int, explain: bool
-) -> tuple[RecommendationList, list[str]]:
-    """The list, and what there is to say of how the person was understood."""
+def _ask(engine: Engine, person: _Person, limit: int, explain: bool) -> RecommendationList:
+    """The list; how the person was understood is logged."""
     from reelrecs.histories import History, history_of_file, history_of_likes
 
-    notes: list[str] = []
     if person.user_id is not None:
         try:
-            return engine.recommend(person.user_id, limit, explain=explain), notes
+            return engine.recommend(person.user_id, limit, explain=explain)
         except NotFound as error:
             raise NotFound(
                 f"{error}; for people the data does not hold give --ratings, --like or --new-user"
             ) from error
     if person.ratings is not None:
-        history = history_of_file(engine.store, Path(person.ratings), notes.append)
+        history = history_of_file(engine.store, Path(person.ratings))
     elif person.like:
-        history = history_of_likes(engine.store, person.like, notes.append)
+        history = history_of_likes(engine.store, person.like)
     else:
         history = History()
-    return engine.recommend_for(history, limit, explain=explain), notes
+    return engine.recommend_for(history, limit, explain=explain)
 
 
 def explained_lines(result: RecommendationList) -> Iterator[str]:

@@ -16,7 +16,7 @@ from reelrecs.errors import NotFound
 @click.pass_obj
 def search(settings: Settings, title: str, limit: int, format_: str) -> None:
     """Find movies by title, best match first, with their ids."""
-    with progress_line() as report, settings.open_engine(report) as engine:
+    with progress_line(), settings.open_engine() as engine:
         movies = engine.search(title, limit)
     if not movies:
         raise NotFound(f"no title holds {title!r}: try fewer or other words")

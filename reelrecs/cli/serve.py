@@ -22,8 +22,8 @@ def serve(settings: Settings, address: str, workers: int) -> None:
     """Serve until interrupted: the scorer, MLScorer, Recommend, health and reflection."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.ExitStack() as running:
-        with progress_line() as report:
-            engine = running.enter_context(settings.open_engine(report))
+        with progress_line():
+            engine = running.enter_context(settings.open_engine())
             from reelrecs.learning.model_folder import load_model
             from reelrecs.recommendation_service import recommendation_service
             from reelrecs.scorer.server import start

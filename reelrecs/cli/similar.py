@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 
 from reelrecs.cli.options import COMPILING, Settings, format_option, limit_option
 from reelrecs.cli.output import note, print_rows, progress_line
 from reelrecs.errors import InvalidRequest
+
+log = logging.getLogger(__name__)
 
 COLUMNS = (
     "rank",
@@ -38,17 +42,16 @@ def similar(
     """
     if (movie_id is None) == (title is None):
         raise InvalidRequest("give either --movie-id N or --title T")
-    notes: list[str] = []
-    with progress_line() as report, settings.open_engine(report) as engine:
-        report(COMPILING)
+    with progress_line(), settings.open_engine() as engine:
+        log.info(COMPILING)
         if movie_id is None:
             from reelrecs.histories import TitleFinder
 
-            row = TitleFinder(engine.store).row(title or "", notes.append)
+            row, doubt = TitleFinder(engine.store).find(title or "")
+            if doubt:
+                log.warning(doubt)
             movie_id = int(engine.store.movie_ids[row])
         found = engine.similar(movie_id, limit)
-    for line in notes:
-        note(line)
     asked = found.movie
     year = f" ({asked.year})" if asked.year else ""
     note(f"like {asked.title}{year}, movie {asked.movie_id}, which {found.likers:,} users like")

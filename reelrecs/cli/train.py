@@ -12,12 +12,9 @@ from reelrecs.cli.output import note, progress_line
 @click.pass_obj
 def train(settings: Settings) -> None:
     """Train on the data set and write its model to --models-dir; the last one stays until then."""
-    with progress_line() as report:
-        report("starting")
+    with progress_line():
         from reelrecs.engine import train_model
 
-        path, model = train_model(
-            settings.data_dir, settings.models_dir, threads=settings.threads, report=report
-        )
+        path, model = train_model(settings.data_dir, settings.models_dir, threads=settings.threads)
     note(f"trained on {model.store.name} ({model.store.rating_count:,} ratings)")
     click.echo(path)

@@ -16,7 +16,7 @@ from reelrecs.cli.output import print_rows, progress_line
 @click.pass_obj
 def user(settings: Settings, user_id: int, format_: str) -> None:
     """Print what the engine knows of a user: taste, era, neighbours, recent movies."""
-    with progress_line() as report, settings.open_engine(report) as engine:
+    with progress_line(), settings.open_engine() as engine:
         profile = engine.user(user_id)
     facts: list[list[Any]] = [
         ["user_id", str(profile.user_id)],

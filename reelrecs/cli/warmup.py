@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import click
@@ -9,13 +10,15 @@ import click
 from reelrecs.cli.options import COMPILING, Settings
 from reelrecs.cli.output import note, progress_line
 
+log = logging.getLogger(__name__)
+
 
 @click.command()
 @click.pass_obj
 def warmup(settings: Settings) -> None:
     """Compile all kernels and build the store, so that the next command starts at once."""
     start = time.perf_counter()
-    with progress_line() as report, settings.open_engine(report) as engine:
-        report(COMPILING)
+    with progress_line(), settings.open_engine() as engine:
+        log.info(COMPILING)
         engine.recommend(int(engine.store.user_ids[0]), explain=True)
     note(f"ready in {time.perf_counter() - start:.1f} s")

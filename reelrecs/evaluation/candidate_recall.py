@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.evaluation.bootstrap import Interval, bootstrap_all
 from reelrecs.evaluation.registry import EngineSystem
-from reelrecs.evaluation.runner import Report
 from reelrecs.evaluation.splits import Split
 from reelrecs.pipeline.candidates import Candidates, Mask, Rows
 from reelrecs.pipeline.protocols import Filter
@@ -25,6 +25,8 @@ from reelrecs.stages.filters import (
     RecencyFilter,
 )
 from reelrecs.store.store import Store
+
+log = logging.getLogger(__name__)
 
 UNION = "all together"
 """Stands for the union of the sources."""
@@ -67,7 +69,6 @@ def candidate_recall(
     split: Split,
     build: Callable[[Store], EngineSystem],
     seed: int = 0,
-    report: Report = lambda _: None,
 ) -> list[SourceRecall]:
     """Candidate recall of each source of a pipeline and of their union, filter by filter.
 
@@ -83,7 +84,7 @@ def candidate_recall(
         found, counts = np.empty(shape), np.empty(shape)
         for place, user in enumerate(split.users):
             if place % 256 == 0:
-                report(f"{system.name}: user {place:,} of {len(split.users):,}")
+                log.info(f"{system.name}: user {place:,} of {len(split.users):,}")
             targets = split.targets[split.indptr[place] : split.indptr[place + 1]]
             found[place], counts[place] = _of_user(system, int(user), targets, choices)
     finally:

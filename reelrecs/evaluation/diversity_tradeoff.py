@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,10 +13,12 @@ from reelrecs.errors import InvalidRequest
 from reelrecs.evaluation import metrics
 from reelrecs.evaluation.bootstrap import Interval, bootstrap_all, paired_difference
 from reelrecs.evaluation.registry import EngineSystem
-from reelrecs.evaluation.runner import Report, blocks, setting_of, targets_of
+from reelrecs.evaluation.runner import blocks, setting_of, targets_of
 from reelrecs.evaluation.splits import Split
 from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.store.store import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,6 @@ def diversity_tradeoff(
     strengths: Sequence[float],
     k: int,
     seed: int = 0,
-    report: Report = lambda _: None,
 ) -> list[TradeoffPoint]:
     """Accuracy and variety of a pipeline's lists of length k at each strength of re-ranking.
 
@@ -58,7 +60,7 @@ def diversity_tradeoff(
     system = build(split.train)
     try:
         for block in blocks(split):
-            report(f"{system.name}: user {block.start:,} of {len(split.users):,}")
+            log.info(f"{system.name}: user {block.start:,} of {len(split.users):,}")
             queries = [system.query(int(user)) for user in split.users[block]]
             short = [replace(query, limit=k) for query in queries]
             scored = list(zip(short, system.scored(queries), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,10 +11,12 @@ from typing import TypeAlias
 from reelrecs.errors import InvalidRequest
 from reelrecs.evaluation.fold_in import with_strangers
 from reelrecs.evaluation.registry import pipelines_by_name, systems_by_name
-from reelrecs.evaluation.runner import Report, Result, run
+from reelrecs.evaluation.runner import Result, run
 from reelrecs.evaluation.splits import Split, split_by
 from reelrecs.evaluation.system import Factory
 from reelrecs.store.store import Store
+
+log = logging.getLogger(__name__)
 
 Systems: TypeAlias = Sequence[str] | Mapping[str, Factory] | None
 
@@ -27,7 +30,6 @@ def evaluate(
     k: int = 10,
     negatives: int | None = None,
     seed: int = 0,
-    report: Report = lambda _: None,
 ) -> list[Result]:
     """Fit each system on the protocol's training store and measure its lists of length k.
 
@@ -38,13 +40,13 @@ def evaluate(
     for data too small to be cut.
     """
     choose = _strangers_too(systems) if protocol == "fold-in" else _the_same(systems)
-    report(f"cutting {store.name}")
+    log.info(f"cutting {store.name}")
     split = split_by(protocol, store, seed)
     results = []
     for name, factory in choose(split).items():
-        report(f"{name}: fitting")
+        log.info(f"{name}: fitting")
         fit = partial(factory, split.train)
-        results.append(replace(run(split, fit, k, negatives, seed, report), system=name))
+        results.append(replace(run(split, fit, k, negatives, seed), system=name))
     return results
 
 

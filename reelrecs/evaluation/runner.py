@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +18,13 @@ from reelrecs.evaluation.sparse import largest
 from reelrecs.evaluation.splits import Split
 from reelrecs.evaluation.system import Scores, System
 
+log = logging.getLogger(__name__)
+
 BLOCK_USERS = 256
 """Most users scored at once."""
 
 BLOCK_CELLS = 4_000_000
 """Most scores held at once: 32 MB a block, and every step needs a few blocks."""
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,6 @@ def run(
     k: int,
     negatives: int | None = None,
     seed: int = 0,
-    report: Report = lambda _: None,
 ) -> Result:
     """Fit a system on the split's training store and rank for each of its users.
 
@@ -82,7 +82,7 @@ def run(
     start = time.perf_counter()
     with contextlib.closing(build()) as system:
         fit_seconds = time.perf_counter() - start
-        ranks, lists, seconds = _rank(system, split, setting, report)
+        ranks, lists, seconds = _rank(system, split, setting)
     per_user = metrics.accuracy(split, ranks, k)
     per_user |= metrics.list_quality(split.train, split.users, lists)
     return Result(
@@ -127,7 +127,7 @@ def top_movies(scores: Scores, k: int) -> NDArray[np.int32]:
 
 
 def _rank(
-    system: System, split: Split, setting: Setting, report: Report
+    system: System, split: Split, setting: Setting
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], float]:
     """Ranks of all targets, everybody's list, and the seconds the system itself took."""
     ranks: list[NDArray[np.int64]] = []
@@ -135,7 +135,7 @@ def _rank(
     rng = np.random.default_rng(setting.seed)
     seconds = 0.0
     for block in blocks(split):
-        report(f"{system.name}: user {block.start:,} of {setting.users:,}")
+        log.info(f"{system.name}: user {block.start:,} of {setting.users:,}")
         users = split.users[block]
         start = time.perf_counter()
         scores = system.scores(users)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,9 +20,9 @@ from reelrecs.store.store import Store
 
 
 def fit_base_models(
-    store: Store, held_out: NDArray[np.int64], report: Callable[[str], None]
+    store: Store, held_out: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float32] | NDArray[np.int32]]:
-    """The chain and the matrices, on all sequences but the last movies of the held_out.
+    """The chain and the matrices, on all sequences but the last movies of those held out.
 
     BLAS gets one thread each, for its sums depend on how many it has; the models are trained side
     by side instead.
@@ -45,7 +44,7 @@ def fit_base_models(
                 ("co_occurrence", fit_co_occurrence),
             )
         }
-        chain = fit_chain(indptr, movies, store.movie_count, config.TRAIN_SEED, report=report)
+        chain = fit_chain(indptr, movies, store.movie_count, config.TRAIN_SEED)
         named = {name: fit.result() for name, fit in fits.items()}
     return {
         "context_embeddings": chain.context_embeddings,

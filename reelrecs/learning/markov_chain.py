@@ -7,7 +7,7 @@ sampled softmax at every position. Single-threaded but for BLAS, seeded, so repe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ from reelrecs.kernels import item_item, pool
 from reelrecs.kernels import markov_chain as kernels
 from reelrecs.pipeline.candidates import Floats, Rows
 from reelrecs.stages.markov_chain import DECAYS, Chain
+
+log = logging.getLogger(__name__)
 
 
 class ChainSettings(NamedTuple):
@@ -54,10 +56,9 @@ def fit_chain(
     movie_count: int,
     seed: int,
     settings: ChainSettings | None = None,
-    report: Callable[[str], None] = lambda _: None,
 ) -> Chain:
     """Train on sequences in CSR form, each in time order; sequences of one movie teach nothing."""
-    return _Trainer(indptr, movies, movie_count, seed, settings or ChainSettings()).run(report)
+    return _Trainer(indptr, movies, movie_count, seed, settings or ChainSettings()).run()
 
 
 class _Trainer:
@@ -101,7 +102,7 @@ class _Trainer:
         self.first = [np.zeros_like(part) for part in self.parameters]
         self.second = [np.zeros_like(part) for part in self.parameters]
 
-    def run(self, report: Callable[[str], None]) -> Chain:
+    def run(self) -> Chain:
         """All steps, batches of whole users in a random order."""
         step = 0
         while step < self.steps and len(self.starts) > 0:
@@ -113,7 +114,7 @@ class _Trainer:
                 self._update(step)
                 if step == self.steps:
                     break
-            report(f"training the chain, {step / self.steps:.0%}")
+            log.info(f"training the chain, {step / self.steps:.0%}")
         return Chain(*self.parameters)
 
     def _first_vectors(self, indptr: NDArray[np.int64]) -> tuple[Floats, Floats]:

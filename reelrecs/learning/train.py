@@ -7,7 +7,7 @@ models, and become the ranker's targets; what the store itself tells leaves the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -23,23 +23,25 @@ from reelrecs.stages.sequence_features import COLUMNS
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.store.store import Store
 
+log = logging.getLogger(__name__)
+
 PROFILE = "learned"
 
 
-def train(store: Store, report: Callable[[str], None] = lambda _: None) -> ScoringModel:
+def train(store: Store) -> ScoringModel:
     """The learned model of a store; the same bits for any number of threads.
 
     Raises DataError where there are too few ratings to learn from.
     """
     rng = np.random.default_rng(config.TRAIN_SEED)
     held_out = choose_held_out_users(store, rng)
-    named = fit_base_models(store, held_out, report)
-    report(f"describing {len(held_out) * config.TARGETS_PER_USER:,} groups")
+    named = fit_base_models(store, held_out)
+    log.info(f"describing {len(held_out) * config.TARGETS_PER_USER:,} groups")
     groups = collect_ranking_groups(store, SequenceModel(store, named), held_out)
-    report(f"learning the ranker from {len(groups.starts):,} groups")
+    log.info(f"learning the ranker from {len(groups.starts):,} groups")
     with threadpool_limits(1):
         logit = fit_logit(groups)
-    report("growing trees on top of it")
+    log.info("growing trees on top of it")
     trees = fit_trees(groups, logit.scores(groups.features) + groups.offset, config.TRAIN_SEED)
     ranker = Ranker(
         PROFILE,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from reelrecs.store.store import Store
 
 if TYPE_CHECKING:
     from reelrecs.datasets import Dataset
+
+log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -31,7 +33,7 @@ def store_path(dataset: Dataset) -> Path:
     return cache_folder() / "stores" / f"{dataset.name}-{place}.arrow"
 
 
-def open_store(dataset: Dataset, report: Callable[[str], None] = lambda _: None) -> Store:
+def open_store(dataset: Dataset) -> Store:
     """The data set's store: mapped if it matches its source, else parsed and built anew.
 
     A stale, truncated or foreign file is replaced, never trusted. Raises DataError when the data
@@ -47,7 +49,7 @@ def open_store(dataset: Dataset, report: Callable[[str], None] = lambda _: None)
     else:
         if store.metadata.get("source") == source:
             return store
-    report(f"reading {dataset.name} from {dataset.path}")
+    log.info(f"reading {dataset.name} from {dataset.path}")
     return build_store(path, dataset.name, dataset.read(), source)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from reelrecs.kernels import csr, fractal_expansion
 from reelrecs.store import arrow_file
 from reelrecs.store.build import last_activity_ranks, percentiles, summary
 from reelrecs.store.store import FORMAT, Store
+
+log = logging.getLogger(__name__)
 
 MAX_RATINGS = 2_000_000_000
 """Most ratings made at once: positions by movie are 32-bit numbers."""
@@ -65,7 +67,6 @@ def synthesize(
     ratings: int,
     path: Path,
     seed: int = 0,
-    report: Callable[[str], None] = lambda _: None,
 ) -> Store:
     """Write a store of about this many ratings to `path` and open it; the same for the same seed.
 
@@ -76,7 +77,7 @@ def synthesize(
         raise InvalidRequest(f"{ratings:,} ratings: ask for 1,000 to {MAX_RATINGS:,}")
     probability = block_probabilities(source, ratings)
     blocks, columns = probability.shape
-    report(f"expanding {source.name}: {blocks} x users, {columns} x movies")
+    log.info(f"expanding {source.name}: {blocks} x users, {columns} x movies")
     by_user = source.by_user
     indptr = np.concatenate(
         ([0], np.cumsum(fractal_expansion.row_lengths(by_user.indptr, probability, seed)))
@@ -94,7 +95,7 @@ def synthesize(
             (by_user.indptr, by_user.movies, by_user.ratings, by_user.times),
             source.movie_count, probability, seed, indptr, (movies, stars, times),
         )  # fmt: skip
-        report(f"turning {total:,} ratings round")
+        log.info(f"turning {total:,} ratings round")
         counts = np.bincount(movies, minlength=columns * source.movie_count)
         movie_indptr = np.concatenate(([0], np.cumsum(counts)))
         turned = (scratch("users", np.int32), scratch("ratings", np.float32),
@@ -107,7 +108,7 @@ def synthesize(
         named |= _by_user(indptr, movies, stars, times) | _by_movie(movie_indptr, *turned)
         named |= fractal_expansion.likes(indptr, movies, stars, len(counts), config.LIKED_FROM)
         metadata = {"format": FORMAT, "genres": json.dumps(source.genres), "source": ""}
-        report(f"writing {path}")
+        log.info(f"writing {path}")
         arrow_file.write(path, named, metadata | {"name": path.stem} | summary(named))
     return Store.open(path)
 

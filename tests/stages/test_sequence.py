@@ -24,7 +24,7 @@ NOBODY = np.zeros(0, np.int64)
 
 
 def model_of(store: Store) -> SequenceModel:
-    return SequenceModel(store, fit_base_models(store, NOBODY, lambda _: None))
+    return SequenceModel(store, fit_base_models(store, NOBODY))
 
 
 @pytest.fixture(scope="module")

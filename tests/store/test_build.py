@@ -16,6 +16,7 @@ from reelrecs.store.build import build_store, content_digest
 from reelrecs.store.cache import open_store, store_path
 from reelrecs.store.store import Store
 from reelrecs.store.subset import restrict
+from tests.conftest import Logged
 from tests.worlds import Triple, random_triples, store_of, tables_of, triples
 
 RATINGS = "userId,movieId,rating,timestamp\n"
@@ -99,19 +100,19 @@ def test_users_and_movies_are_found_by_id_only() -> None:
         store.movie_row(4)
 
 
-def test_a_second_start_never_parses(dataset: Dataset) -> None:
+def test_a_second_start_never_parses(dataset: Dataset, logged: Logged) -> None:
     built = open_store(dataset)
     stamp = os.stat(store_path(dataset)).st_mtime_ns
-    said: list[str] = []
-    again = open_store(locate(dataset.path), said.append)
-    assert not said
+    logged.clear()
+    again = open_store(locate(dataset.path))
+    assert not logged.lines
     assert os.stat(store_path(dataset)).st_mtime_ns == stamp
     assert again.digest == built.digest == content_digest(again)
     assert not again.by_user.movies.flags.owndata, "arrays are views of the mapped file"
 
 
 @pytest.mark.parametrize("how", ["stale", "truncated", "foreign", "empty"])
-def test_a_store_that_does_not_match_is_rebuilt(dataset: Dataset, how: str) -> None:
+def test_a_store_that_does_not_match_is_rebuilt(dataset: Dataset, how: str, logged: Logged) -> None:
     before = open_store(dataset).digest
     path = store_path(dataset)
     if how == "stale":
@@ -120,9 +121,9 @@ def test_a_store_that_does_not_match_is_rebuilt(dataset: Dataset, how: str) -> N
     else:
         whole = path.read_bytes()
         path.write_bytes({"truncated": whole[:-50], "foreign": b"x" * 999, "empty": b""}[how])
-    said: list[str] = []
-    store = open_store(locate(dataset.path), said.append)
-    assert said, "it was read anew"
+    logged.clear()
+    store = open_store(locate(dataset.path))
+    assert logged.lines, "it was read anew"
     assert (store.digest == before) is (how != "stale")
     assert store.rating_count == (4 if how == "stale" else 3)
 
