@@ -1,8 +1,8 @@
-"""ReelRecs: from a MovieLens-style ratings file to ranked, explained recommendations.
+"""ReelRecs: from a ratings file to ranked, explained recommendations.
 
     with reelrecs.open("data/ml-1m") as engine:
-        for movie in engine.recommend(1, explain=True):
-            print(movie.rank, movie.movie.title, movie.score)
+        for item in engine.recommend(1, explain=True):
+            print(item.rank, item.movie.title, item.score)
 
 Names are looked up when first used, so importing the package costs nothing.
 """
@@ -17,34 +17,52 @@ from typing import TYPE_CHECKING, Any
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
-    from reelrecs.engine import Engine
+    from reelrecs.engine import Engine as Engine
+    from reelrecs.errors import ReelRecsError as ReelRecsError
+    from reelrecs.histories import History as History
+    from reelrecs.pipeline.candidates import Candidates as Candidates
+    from reelrecs.pipeline.candidates import FeatureMatrix as FeatureMatrix
+    from reelrecs.pipeline.query import Query as Query
+    from reelrecs.results import Recommendation as Recommendation
+    from reelrecs.results import RecommendationList as RecommendationList
+    from reelrecs.similar import SimilarMovies as SimilarMovies
+
+    __version__: str
 
 _HOMES = {
+    "Candidates": "reelrecs.pipeline.candidates",
     "Engine": "reelrecs.engine",
+    "FeatureMatrix": "reelrecs.pipeline.candidates",
     "History": "reelrecs.histories",
-    "ReelRecsError": "reelrecs.errors",
+    "Query": "reelrecs.pipeline.query",
     "Recommendation": "reelrecs.results",
     "RecommendationList": "reelrecs.results",
+    "ReelRecsError": "reelrecs.errors",
     "SimilarMovies": "reelrecs.similar",
-    "Candidates": "reelrecs.pipeline.protocols",
-    "FeatureMatrix": "reelrecs.pipeline.protocols",
-    "Query": "reelrecs.pipeline.protocols",
 }
 
-__all__ = ["open", *_HOMES]
+__all__ = ["__version__", "open", *_HOMES]
 
 
-def open(data_dir: str | Path | Any = None, **choices: Any) -> Engine:
+def open(data_dir: str | Path | Any = None, **options: Any) -> Engine:
     """An engine over a data set: a folder, a zip, or a pandas, polars or Arrow table of ratings.
 
-    `choices` are those of `Engine.open`.
+    `options` are those of `Engine.open`.
     """
     from reelrecs.engine import Engine
 
-    return Engine.open(data_dir, **choices)
+    return Engine.open(data_dir, **options)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("reelrecs")
     if name not in _HOMES:
         raise AttributeError(f"module 'reelrecs' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
