@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple, cast
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
+from numba.core.compiler_lock import global_compiler_lock
+
+from reelrecs.kernels.code_cache import CodeCache
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Arrays = TypeVarTuple("Arrays")
+
+if hasattr(os, "register_at_fork"):
+    # A child forked while another thread compiles would wait for that thread's lock for ever.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
 
 
-def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function of arrays on its first call and keep the machine code on disk.
 
     Serial and without the GIL: threads come from `reelrecs.kernels.pool`, so a kernel cannot
     trip numba's threading layers, and two requests run truly side by side. No fastmath: NaN and
-    the order of additions mean something, so results are the same bits everywhere.
+    the order of additions mean something, so results are the same bits everywhere on one machine.
     """
-    return numba.njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]
+    compiled: Any = numba.njit(nogil=True)(function)
+    compiled._cache = CodeCache(function)
+    return cast(Callable[P, R], compiled)
 
 
-def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a small helper into every kernel that calls it; it has no cache file of its own."""
-    return numba.njit(nogil=True, forceinline=True)(function)  # type: ignore[no-any-return]
+    return cast(Callable[P, R], numba.njit(nogil=True, forceinline=True)(function))
 
 
-def as_readonly_contiguous(*arrays: NDArray[Any]) -> list[NDArray[Any]]:
+def as_readonly_contiguous(*arrays: *Arrays) -> tuple[*Arrays]:
     """Show arrays as contiguous and read-only, so that a kernel compiles once for all callers.
 
     To numba a writable and a read-only array (a mapped store's) are different types.
     """
-    views = [np.ascontiguousarray(values).view() for values in arrays]
+    views = [np.ascontiguousarray(cast(Any, values)).view() for values in arrays]
     for view in views:
         view.flags.writeable = False
-    return views
+    return cast(tuple[*Arrays], tuple(views))
