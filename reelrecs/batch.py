@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -19,7 +17,6 @@ from reelrecs.datasets.files import Folder
 from reelrecs.datasets.text import id_of, whole_lines
 from reelrecs.engine import Engine, check_limit
 from reelrecs.errors import DataError, NotFound, StorageError
-from reelrecs.kernels import pool
 
 SCHEMA = pa.schema(
     [
@@ -114,22 +111,10 @@ class _Block(NamedTuple):
 
 
 def _blocks(engine: Engine, users: Sequence[int], limit: int) -> Generator[_Block, None, None]:
-    """The lists of `config.BATCH_USERS` users at a time, in order.
-
-    A thread for each core works ahead by one block, so that no more are ever held.
-    """
-    waiting: deque[Future[_Block]] = deque()
-    executor = ThreadPoolExecutor(pool.threads(), thread_name_prefix="reelrecs-batch")
-    try:
-        for start in range(0, len(users), config.BATCH_USERS):
-            part = users[start : start + config.BATCH_USERS]
-            waiting.append(executor.submit(_block, engine, part, limit))
-            if len(waiting) > pool.threads():
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        executor.shutdown(cancel_futures=True)
+    """The lists of `config.BATCH_USERS` users at a time, in order; few are made ahead."""
+    starts = range(0, len(users), config.BATCH_USERS)
+    parts = (users[start : start + config.BATCH_USERS] for start in starts)
+    return engine.threads.in_order(lambda part: _block(engine, part, limit), parts)
 
 
 def _block(engine: Engine, users: Sequence[int], limit: int) -> _Block:

@@ -41,7 +41,7 @@ class Engine:
     `model` (the fixed one unless given) decides the profile, that is which stages make a list;
     it is scored by this process, over gRPC, or by another `scorer`. `sources` and `filters` come
     on top of the profile's own; a filter is an object or the name of a built-in one. Your objects
-    always hold unless `relax` names them.
+    always hold unless `relax` names them. Its threads are those of the budget it is made under.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Engine:
         relax: Sequence[str] = (),
     ) -> None:
         self.store = store
+        self.threads = pool.current()
         model = model or ScoringModel.fixed(store)
         self.profile = profile_of(model)
         named = [one for one in filters if isinstance(one, str)]
@@ -91,13 +92,15 @@ class Engine:
 
         `profile` is "learned" (the model that `train` left for this data set in `models_dir`),
         "fixed", or None for the learned one if it is there. `scorer` is "embedded" or addresses
-        of running services, separated by commas. Raises
+        of running services, separated by commas. `threads` is how many may work for a caller
+        (None: the budget of the thread that opens it, which is one for each core). Raises
         DataError, ModelError, StorageError, AddressError.
         """
-        store = _open_store(data_dir, threads)
-        model = load_model(store, Path(models_dir), profile)
-        remote = None if scorer == EMBEDDED else GrpcScorer(scorer.split(","), store)
-        return cls(store, remote, model=model, diversity=diversity, filters=filters)
+        with pool.budget_of(threads).active():
+            store = _open_store(data_dir)
+            model = load_model(store, Path(models_dir), profile)
+            remote = None if scorer == EMBEDDED else GrpcScorer(scorer.split(","), store)
+            return cls(store, remote, model=model, diversity=diversity, filters=filters)
 
     def recommend(
         self, user_id: int, limit: int = config.DEFAULT_LIMIT, *, explain: bool = False
@@ -154,7 +157,8 @@ class Engine:
         return TitleIndex(self.store.all_titles)
 
     def _list(self, user_id: int | None, query: Query, explain: bool) -> RecommendationList:
-        ranked, trace = self.pipeline.run(query)
+        with self.threads.active():
+            ranked, trace = self.pipeline.run(query)
         reasons = None
         if explain and len(ranked) > 0:
             reasons = trace.timed(
@@ -164,7 +168,8 @@ class Engine:
         return RecommendationList(user_id, self.store.name, items, trace)
 
     def close(self) -> None:
-        """Stop the embedded scorer or hang up on the remote one."""
+        """Stop the embedded scorer or hang up on the remote one; let idle threads end."""
+        self.threads.release()
         close = getattr(self.pipeline.scorer, "close", None)
         if close is not None:
             close()
@@ -189,16 +194,15 @@ def train_model(
     """Make a data set's model and write it, whole or not at all; raises StorageError too."""
     from reelrecs.learning.train import train  # with scipy's optimizers, which no list needs
 
-    store = _open_store(data_dir, threads)
-    model = train(store)
+    with pool.budget_of(threads).active():
+        store = _open_store(data_dir)
+        model = train(store)
     path = model_path(store, Path(models_dir))
     model.save(path)
     return path, model
 
 
-def _open_store(data_dir: Path | str | Any, threads: int | None) -> Store:
-    if threads is not None:
-        pool.set_threads(threads)
+def _open_store(data_dir: Path | str | Any) -> Store:
     if data_dir is not None and not isinstance(data_dir, (str, Path)):
         from reelrecs.datasets.imports.tables import import_frames
 

@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha import reflection
 
 from reelrecs import config
 from reelrecs.errors import AddressError, ModelError, NotFound, ReelRecsError
+from reelrecs.kernels import pool
 from reelrecs.scorer import address as addresses
 
 T = TypeVar("T")
@@ -81,7 +82,9 @@ def start(
     """
     addresses.ensure_available(addresses.checked(address, lowest_port=0))
     server = grpc.server(
-        ThreadPoolExecutor(workers, thread_name_prefix="reelrecs-scorer"),
+        ThreadPoolExecutor(
+            workers, thread_name_prefix="reelrecs-scorer", initializer=pool.current().adopt
+        ),
         options=[
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", config.MESSAGE_BYTES),

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from reelrecs.batch import SCHEMA, read_user_ids, write_lists
 from reelrecs.cli import run
 from reelrecs.engine import Engine
 from reelrecs.errors import DataError, InvalidRequest, NotFound, ScorerError, StorageError
-from reelrecs.kernels import pool
+from reelrecs.kernels.pool import ThreadBudget
 from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.protocols import ManyScorer
 from reelrecs.pipeline.query import Query
@@ -53,7 +54,7 @@ def test_a_batch_is_what_recommend_gives_user_by_user(
 ) -> None:
     monkeypatch.setattr(config, "BATCH_USERS", 7)
     monkeypatch.setattr(config, "BATCH_GROUP", 2)
-    monkeypatch.setattr(pool, "_threads", threads)
+    monkeypatch.setattr(sample_engine, "threads", ThreadBudget(threads))
     users = [15, 671, *range(1, 31)]
     heard: list[int] = []
     path = tmp_path / "lists.parquet"
@@ -70,6 +71,24 @@ def test_a_batch_is_what_recommend_gives_user_by_user(
         4 * 12,
     ]
     assert stored.schema_arrow.metadata[b"dataset_digest"].decode() == sample_engine.store.digest
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_no_more_threads_are_started_than_the_command_line_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def note_and_start(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", note_and_start)
+    words = ["--threads", str(threads), "--models-dir", str(tmp_path), "batch", "--output"]
+    assert run([*words, str(tmp_path / "lists.parquet")]) == 0
+    helpers = [name for name in started if name.startswith("reelrecs-helper")]
+    assert len(helpers) == threads - 1
 
 
 def test_everybody_is_served_by_ascending_id_and_short_lists_are_counted(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ from reelrecs.engine import Engine, train_model
 from reelrecs.errors import InvalidRequest, ModelError, NotFound
 from reelrecs.kernels import pool
 from reelrecs.learning.model_folder import load_model, model_path
-from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.candidates import Candidates, Mask
 from reelrecs.pipeline.query import Query
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.stages.filters import AlreadyRatedFilter
@@ -79,12 +81,54 @@ def test_people_get_the_movies_of_their_own_taste() -> None:
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_results_do_not_depend_on_threads(sample_engine: Engine, threads: int) -> None:
     expected = sample_engine.recommend(30, explain=True).to_dict()
-    before = pool.threads()
-    pool.set_threads(threads)
-    try:
-        assert sample_engine.recommend(30, explain=True).to_dict() == expected
-    finally:
-        pool.set_threads(before)
+    with pool.ThreadBudget(threads).active(), Engine(sample_engine.store) as engine:
+        assert engine.recommend(30, explain=True).to_dict() == expected
+
+
+def test_engines_of_different_threads_do_not_disturb_each_other(sample_engine: Engine) -> None:
+    """Stages, and the scorer that the engine hosts, are asked under the engine's own budget."""
+    store, usual = sample_engine.store, pool.threads()
+
+    class CountingFilter:
+        name = "counting"
+
+        def __init__(self) -> None:
+            self.counts: set[int] = set()
+
+        def keep(self, query: Query, candidates: Candidates) -> Mask:
+            self.counts.add(pool.threads())
+            return np.ones(len(candidates), np.bool_)
+
+    class CountingModel(ScoringModel):
+        counts: set[int]
+
+        def score_batch(self, *arguments: Any) -> Any:
+            self.counts.add(pool.threads())
+            return super().score_batch(*arguments)
+
+    engines, filters, models = [], [], []
+    for count in (2, 5):
+        fixed = ScoringModel.fixed(store)
+        models.append(CountingModel(store, fixed.ranker, fixed.settings))
+        models[-1].counts = set()
+        filters.append(CountingFilter())
+        with pool.ThreadBudget(count).active():
+            engines.append(Engine(store, model=models[-1], filters=[filters[-1]]))
+    with engines[0], engines[1], ThreadPoolExecutor(4) as callers:
+        list(callers.map(lambda turn: engines[turn % 2].recommend(turn + 1), range(12)))
+    assert [one.counts for one in filters] == [one.counts for one in models] == [{2}, {5}]
+    assert pool.threads() == usual
+
+
+def test_an_engine_has_the_threads_it_is_opened_with(tmp_path: Path) -> None:
+    usual = pool.threads()
+    with Engine.open(models_dir=tmp_path, threads=usual + 3) as engine:
+        assert engine.threads.count == usual + 3
+        assert pool.threads() == usual
+    with Engine.open(models_dir=tmp_path) as engine:
+        assert engine.threads is pool.current()
+    with pytest.raises(InvalidRequest, match="ask for at least 1"):
+        Engine.open(models_dir=tmp_path, threads=0)
 
 
 def test_many_threads_at_once_get_what_one_gets(sample_engine: Engine) -> None:

@@ -74,7 +74,11 @@ def cli(
     Exit codes: 0 done, 1 failed, 2 bad request, 3 data, 4 not found, 5 model, 6 scorer,
     7 storage, 8 address, 9 download, 130 interrupted.
     """
-    ctx.obj = Settings(data_dir, models_dir, threads, profile)
+    if threads is not None:
+        from reelrecs.kernels.pool import ThreadBudget
+
+        ctx.with_resource(ThreadBudget(threads).active())
+    ctx.obj = Settings(data_dir, models_dir, profile)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

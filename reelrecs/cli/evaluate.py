@@ -153,11 +153,8 @@ def _print(report: Report, format_: str) -> None:
 
 def _open(settings: Settings) -> Store:
     from reelrecs.datasets import locate
-    from reelrecs.kernels import pool
     from reelrecs.store.cache import open_store
 
-    if settings.threads is not None:
-        pool.set_threads(settings.threads)
     return open_store(locate(None if settings.data_dir is None else Path(settings.data_dir)))
 
 

@@ -42,7 +42,6 @@ class Settings:
 
     data_dir: str | None
     models_dir: str
-    threads: int | None
     profile: str | None
 
     def open_engine(self, scorer: str = "embedded", **choices: Any) -> Engine:
@@ -53,7 +52,6 @@ class Settings:
             self.data_dir,
             models_dir=self.models_dir,
             profile=self.profile,
-            threads=self.threads,
             scorer=scorer,
             **choices,
         )

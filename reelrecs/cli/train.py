@@ -15,6 +15,6 @@ def train(settings: Settings) -> None:
     with progress_line():
         from reelrecs.engine import train_model
 
-        path, model = train_model(settings.data_dir, settings.models_dir, threads=settings.threads)
+        path, model = train_model(settings.data_dir, settings.models_dir)
     note(f"trained on {model.store.name} ({model.store.rating_count:,} ratings)")
     click.echo(path)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from reelrecs import config
+from reelrecs.kernels import pool
 from reelrecs.learning.item_item import (
     choose_matrix_movies,
     fit_co_occurrence,
@@ -35,9 +34,9 @@ def fit_base_models(
     movies = by_user.movies[keep < np.repeat(lengths, np.diff(by_user.indptr))]
     matrix_movies, matrix_row = choose_matrix_movies(store.movie_rating_counts)
     matrix_rows = matrix_row[movies]
-    with threadpool_limits(1), ThreadPoolExecutor(2) as side_by_side:
+    with threadpool_limits(1):
         fits = {
-            name: side_by_side.submit(fit, indptr, matrix_rows, len(matrix_movies))
+            name: pool.run_async(fit, indptr, matrix_rows, len(matrix_movies))
             for name, fit in (
                 ("next_item", fit_next_item_ridge),
                 ("ease", fit_ease),

@@ -163,7 +163,7 @@ class _Trainer:
         dropout_mask = ((drawn >= dropout) / (1 - dropout)).astype(np.float32)
         middle = int(np.searchsorted(np.cumsum(lengths), len(drawn) // 2)) + 1
         cut = int(lengths[:middle].sum())
-        second = pool.beside(
+        second = pool.run_async(
             self._half_backward, users[middle:], sample, dropout_mask[cut:], self.other_gradients
         )
         self._half_backward(users[:middle], sample, dropout_mask[:cut], self.gradients)

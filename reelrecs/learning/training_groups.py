@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,8 +61,8 @@ def collect_ranking_groups(
             offset[1 + len(best) :] = np.log(len(rest) / len(drawn))
         return np.concatenate([described[group], relative[group]], axis=1), offset
 
-    with ThreadPoolExecutor(pool.threads(), initializer=pool.one_of_many) as workers:
-        groups = [group for group in workers.map(describe, tasks) if group is not None]
+    described_groups = pool.current().in_order(describe, tasks)
+    groups = [group for group in described_groups if group is not None]
     if len(groups) < config.FEWEST_GROUPS:
         raise DataError(
             f"only {len(groups)} groups to learn from in {store.name}; the fixed profile "

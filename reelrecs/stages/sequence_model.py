@@ -96,7 +96,7 @@ class SequenceModel:
         by_user, by_movie = store.by_user, store.by_movie
         chain_scores = np.empty(store.movie_count, np.float32)
         summed = np.zeros((len(MATRICES), len(self.matrix_movies)), np.float32)
-        summing = pool.beside(
+        summing = pool.run_async(
             kernels.base_scores,
             history,
             self.chain.context_embeddings,

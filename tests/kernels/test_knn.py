@@ -150,14 +150,7 @@ def test_a_movie_no_neighbour_rated_gets_its_prior_not_a_low_rating():
     assert knn.predict(found, by_user, prior, 1.0, indptr, movies).tolist() == [4.5, 3.75]
 
 
-@pytest.fixture
-def threads():
-    before = pool.threads()
-    yield pool.set_threads
-    pool.set_threads(before)
-
-
-def test_the_number_of_threads_changes_no_bit(threads):
+def test_the_number_of_threads_changes_no_bit():
     store = store_of(random_triples(3, users=90, movies=70))
     by_user, by_movie = rows_of(store)
     own = np.arange(store.user_count, dtype=np.int32)
@@ -165,9 +158,9 @@ def test_the_number_of_threads_changes_no_bit(threads):
     indptr = np.arange(store.user_count + 1) * 20
     answers = []
     for count in (1, 2, 5):
-        threads(count)
-        found = knn.nearest(by_user, own, by_movie, store.user_norm, 9)
-        stars = knn.predict(found, by_user, np.full(70, 3.0), 1.0, indptr, movies)
+        with pool.ThreadBudget(count).active():
+            found = knn.nearest(by_user, own, by_movie, store.user_norm, 9)
+            stars = knn.predict(found, by_user, np.full(70, 3.0), 1.0, indptr, movies)
         answers.append((found.users.tobytes(), found.similarities.tobytes(), stars.tobytes()))
     assert answers[0] == answers[1] == answers[2]
 

@@ -215,12 +215,8 @@ def test_any_cut_into_chunks_gives_the_same(
     lines[10], lines[20], lines[30] = b"", b"broken", b"5,6,3.00000000000000000000,7\r"
     text = b"\n".join(lines) + ending
     monkeypatch.setattr(parse, "CHUNK_BYTES", chunk)
-    before = pool.threads()
-    pool.set_threads(threads)
-    try:
+    with pool.ThreadBudget(threads).active():
         check_against_twin(text, b",")
-    finally:
-        pool.set_threads(before)
 
 
 @pytest.mark.parametrize("separator", [b"", b":::", b":;", b"1", b".", b"\n", b"-"])

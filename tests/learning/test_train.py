@@ -40,12 +40,8 @@ def model(store: Store) -> ScoringModel:
 
 
 def test_threads_do_not_change_a_bit(store: Store, model: ScoringModel) -> None:
-    before = pool.threads()
-    pool.set_threads(1)
-    try:
+    with pool.ThreadBudget(1).active():
         again = train(store)
-    finally:
-        pool.set_threads(before)
     np.testing.assert_array_equal(again.ranker.weights, model.ranker.weights)
     assert again.ranker.trees is not None
     assert model.ranker.trees is not None

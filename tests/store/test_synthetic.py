@@ -102,13 +102,11 @@ def test_it_is_the_store_that_the_same_ratings_as_text_would_give(
 
 
 def test_the_same_seed_makes_the_same_whatever_the_threads(source: Store, tmp_path: Path) -> None:
-    before = pool.threads()
     digests = []
     for number, (seed, threads) in enumerate([(1, 1), (1, 3), (2, 2)]):
-        pool.set_threads(threads)
-        store = synthesize(source, 4000, tmp_path / f"{number}" / "big.arrow", seed)
+        with pool.ThreadBudget(threads).active():
+            store = synthesize(source, 4000, tmp_path / f"{number}" / "big.arrow", seed)
         digests.append(store.digest)
-    pool.set_threads(before)
     assert digests[0] == digests[1] != digests[2]
 
 
