@@ -187,15 +187,46 @@ def test_results_come_in_order_and_few_are_held(count: int) -> None:
     assert len(taken) == 50
 
 
+def test_whoever_waits_for_a_helper_works_meanwhile() -> None:
+    begun, answered = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 0
+        assert begun.wait(10)  # a helper is at work at the first
+        yield 1
+
+    def work(item: int) -> bool:
+        if item == 0:
+            begun.set()
+            return answered.wait(10)
+        answered.set()
+        return True
+
+    assert list(ThreadBudget(2).in_order(work, items())) == [True, True]
+
+
 def test_what_is_not_begun_when_nobody_asks_any_more_never_is() -> None:
+    helped, first, last = threading.Event(), threading.Event(), threading.Event()
     begun = []
-    results = ThreadBudget(2).in_order(begun.append, range(1000))
+
+    def items() -> Iterator[int]:
+        yield 0
+        assert helped.wait(10)  # a helper is at work at the first
+        yield from range(1, 1000)
+
+    def work(item: int) -> None:
+        begun.append(item)
+        if threading.current_thread().name.startswith("reelrecs-helper"):
+            helped.set()
+            assert (first if item == 0 else last).wait(10)
+        first.set()
+
+    results = ThreadBudget(2).in_order(work, items())
     next(results)
+    next(results)  # now 3 waits for the helper, which is in the midst of 2
     results.close()
+    last.set()
     time.sleep(0.05)
-    before = list(begun)
-    time.sleep(0.05)
-    assert begun == before
     assert len(begun) <= 3
 
 
@@ -304,7 +335,7 @@ def test_helpers_end_when_they_are_released_or_forgotten(released: bool) -> None
 
 
 FORK = """
-import multiprocessing, os, signal, sys, time, warnings
+import multiprocessing, os, signal, threading, warnings
 import numpy as np
 from reelrecs.kernels import knn, pool
 
@@ -329,6 +360,8 @@ def neighbours(_=None):
         pool.over_ranges(inner, stop - start)
 
     pool.over_ranges(outer, 100, 4)
+    together = threading.Barrier(pool.threads(), timeout=10)
+    pool.over_ranges(lambda start, stop: together.wait(), pool.threads())
     return nested.tolist()
 
 def forked(work):
