@@ -26,8 +26,9 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-import platformdirs
 from numba.core import caching, compiler, serialize
+
+from reelrecs import config
 
 PREFIX = "reelrecs-kernels-"
 """What the folder of one version of the kernels is called, up to its digest."""
@@ -140,19 +141,14 @@ def places() -> tuple[Place, ...]:
         return ()
     version = f"{PREFIX}{DIGEST}"
     here = Path(__file__).parent / "__pycache__"
-    roots = [Path(numba.config.CACHE_DIR)] if numba.config.CACHE_DIR else []
-    found = [Place(root / version, False) for root in (*roots, here, *_user_folder())]
+    chosen = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else None
+    roots = (chosen, here, config.cache_folder())
+    found = [Place(root / version, False) for root in roots if root is not None]
     with contextlib.suppress(OSError):  # there may be no temp folder that can be written
         owner = os.getuid() if hasattr(os, "getuid") else "user"
         root = Path(tempfile.gettempdir()) / f"reelrecs-code-of-{owner}"
         found.append(Place(root / version, True))
     return tuple(found)
-
-
-def _user_folder() -> list[Path]:
-    chosen = os.environ.get("REELRECS_CACHE_DIR")
-    folder = Path(chosen) if chosen else platformdirs.user_cache_path("reelrecs", appauthor=False)
-    return [folder] if folder.is_absolute() or chosen else []  # relative: a "~" without a home
 
 
 def _sources() -> list[Path]:
@@ -249,4 +245,8 @@ def _file_stem(name: str) -> str:
 
 @functools.cache
 def _warn_once(why: str) -> None:
-    log.warning("machine code cannot be kept, so every process compiles it anew: %s", why)
+    log.warning(
+        "machine code cannot be kept (%s), so every process compiles it anew; "
+        "let REELRECS_CACHE_DIR name a folder that can be written",
+        why,
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 FIXED, LEARNED = "fixed", "learned"
 PROFILES = (LEARNED, FIXED)
 """Names of the profiles: which stages make a list and what ranks it."""
@@ -218,3 +221,20 @@ validation cuts each)."""
 
 FEWEST_GROUPS = 100
 """Fewer groups teach two dozen weights nothing."""
+
+
+def cache_folder() -> Path | None:
+    """Where stores and machine code are kept: $REELRECS_CACHE_DIR, else the user's cache folder.
+
+    None where the system does not know the user's home, as it may be in a container.
+    """
+    import platformdirs
+
+    chosen = os.environ.get("REELRECS_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    try:
+        folder = platformdirs.user_cache_path("reelrecs", appauthor=False)
+    except RuntimeError:  # older versions of platformdirs name a folder called "~"
+        return None
+    return folder if folder.is_absolute() else None

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
-from reelrecs.errors import DataError
+from reelrecs import config
+from reelrecs.errors import DataError, StorageError
 from reelrecs.store import arrow_file
 from reelrecs.store.build import build_store
 from reelrecs.store.store import Store
@@ -22,9 +20,13 @@ log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
-    """Where stores are kept: $REELRECS_CACHE_DIR, else the user's cache folder."""
-    chosen = os.environ.get("REELRECS_CACHE_DIR")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("reelrecs", appauthor=False)
+    """Where stores are kept; raises StorageError where that cannot be known."""
+    folder = config.cache_folder()
+    if folder is None:
+        raise StorageError(
+            "no home folder is known: let REELRECS_CACHE_DIR name a folder that can be written"
+        )
+    return folder
 
 
 def store_path(dataset: Dataset) -> Path:

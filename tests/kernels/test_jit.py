@@ -16,14 +16,25 @@ import numba
 import numpy as np
 import pytest
 
+from reelrecs import config
 from reelrecs.kernels import code_cache
 from reelrecs.kernels.jit import as_readonly_contiguous, kernel
 
 NOWHERE = "/dev/null"
 """A folder in which nobody can write, root neither."""
 
+STRANGER = """
+import os, pwd
+def nobody_of_that_number(number):
+    raise KeyError(number)
+pwd.getpwuid = nobody_of_that_number
+del os.environ["HOME"]
+"""
+"""As a container may run it: the system knows neither the user nor a home."""
+
+CANNOT_BE_KEPT = r"machine code cannot be kept \(.*; let REELRECS_CACHE_DIR name .*\n"
+
 ASK = """
-import sys
 from reelrecs.kernels.outer import outer
 print(outer(20), sum(outer.stats.cache_hits.values()), sum(outer.stats.cache_misses.values()))
 """
@@ -48,6 +59,7 @@ class Installation:
         (self.kernels / "__init__.py").touch()
         for module in ("jit.py", "code_cache.py"):
             shutil.copy(Path(code_cache.__file__).parent / module, self.kernels)
+        shutil.copy(config.__file__, self.kernels.parent)
         self.write_inner(1)
         (self.kernels / "outer.py").write_text(
             "from reelrecs.kernels.inner import inner\nfrom reelrecs.kernels.jit import kernel\n\n"
@@ -130,13 +142,15 @@ def test_a_read_only_installation_keeps_code_for_the_user(
     assert code_in(installation.temp) == []
 
 
+@pytest.mark.parametrize("before", ["", STRANGER])
 def test_without_a_home_code_is_kept_in_a_folder_that_no_other_user_can_enter(
-    installation: Installation,
+    installation: Installation, before: str
 ) -> None:
     installation.close_package()
     for hits in (0, 1):
-        assert installation.ask(HOME=NOWHERE) == ([42, hits, 1 - hits], "")
+        assert installation.ask(before + ASK, HOME=NOWHERE) == ([42, hits, 1 - hits], "")
     assert len(code_in(installation.temp)) == 2
+    assert not list(installation.home.iterdir())
     (own,) = installation.temp.iterdir()
     assert stat.S_IMODE(own.stat().st_mode) == 0o700
 
@@ -159,7 +173,9 @@ def test_where_nothing_can_be_written_kernels_work_and_one_line_says_why(
     for _ in range(2):
         numbers, complaint = installation.ask(script, HOME=NOWHERE)
         assert numbers == [42, 0, 1]
-        assert re.fullmatch("machine code cannot be kept, so every process .*\n", complaint)
+        assert re.fullmatch(
+            r"machine code cannot be kept \(.*; let REELRECS_CACHE_DIR name .*\n", complaint
+        )
 
 
 def test_a_full_disk_stops_nobody(installation: Installation) -> None:
@@ -167,7 +183,9 @@ def test_a_full_disk_stops_nobody(installation: Installation) -> None:
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
     numbers, complaint = installation.ask(limit + ASK, PYTHONDONTWRITEBYTECODE="1")
     assert numbers == [42, 0, 1]
-    assert re.fullmatch("machine code cannot be kept, so every process .*\n", complaint)
+    assert re.fullmatch(
+        r"machine code cannot be kept \(.*; let REELRECS_CACHE_DIR name .*\n", complaint
+    )
     assert code_in(installation.kernels) == code_in(installation.home) == []
 
 

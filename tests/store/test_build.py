@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pwd
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -149,6 +150,19 @@ def test_a_cache_that_cannot_be_written_is_one_clear_line(
 def _build_many(path: Path) -> None:
     for _ in range(10):
         build_store(path, "race", tables_of(random_triples(1)))
+
+
+def test_a_user_without_a_home_is_told_how_to_name_a_folder(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody_of_that_number(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody_of_that_number)
+    for variable in ("HOME", "XDG_CACHE_HOME", "REELRECS_CACHE_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(StorageError, match="no home folder is known: let REELRECS_CACHE_DIR"):
+        open_store(dataset)
 
 
 def test_two_processes_that_build_at_once_both_end_with_a_good_file(tmp_path: Path) -> None:
