@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 import click
 import numpy as np
 
+from reelrecs import config
 from reelrecs.bench.cases import CASES, Case, Fixture
+from reelrecs.errors import ModelError, ReelRecsError
 from reelrecs.kernels import pool
 from reelrecs.table import table_lines
 
@@ -24,19 +27,29 @@ WARMUP = 3
 @click.command()
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Data set [default: as the CLI].")
 @click.option(
-    "--models-dir", type=click.Path(path_type=Path), default=Path("models"), show_default=True
+    "--models-dir",
+    type=click.Path(path_type=Path),
+    default=Path(config.MODELS_DIR),
+    show_default=True,
+    envvar="REELRECS_MODELS_DIR",
 )
 @click.option("--only", default="", help="Only cases whose name holds this.")
+@click.option(
+    "--rounds", type=click.IntRange(min=1), help="At most so many calls of a case, to try it out."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def main(data_dir: Path | None, models_dir: Path, only: str, as_json: bool) -> None:
+def main(
+    data_dir: Path | None, models_dir: Path, only: str, rounds: int | None, as_json: bool
+) -> None:
     """Time every stage on one data set; figures are of this machine, now."""
-    fixture = Fixture(data_dir, models_dir)
-    cases = [case for case in CASES if only in case.name]
-    if not fixture.has_model:
-        cases = [case for case in cases if not case.needs_model]
-        click.echo(f"no model in {models_dir}: the learned cases are left out", err=True)
-    figures = [measure(case, fixture) for case in cases]
-    machine = describe_machine(fixture)
+    try:
+        with Fixture(data_dir, models_dir) as fixture:
+            cases = [case for case in runnable(fixture) if only in case.name]
+            figures = [measure(case, fixture, rounds) for case in cases]
+            machine = describe_machine(fixture)
+    except ReelRecsError as error:
+        click.echo(f"reelrecs.bench: {error}", err=True)
+        sys.exit(error.exit_code)
     if as_json:
         click.echo(json.dumps({"machine": machine, "cases": figures}, indent=2))
         return
@@ -57,20 +70,35 @@ def main(data_dir: Path | None, models_dir: Path, only: str, as_json: bool) -> N
         click.echo(line)
 
 
-def measure(case: Case, fixture: Fixture) -> dict[str, Any]:
-    """Time the case: percentiles in milliseconds, throughput at the median."""
+def runnable(fixture: Fixture) -> list[Case]:
+    """The cases this data set and its model allow; says on stderr why others are left out."""
+    cases = list(CASES)
+    if not fixture.has_text:
+        cases = [case for case in cases if not case.needs_text]
+        click.echo(f"{fixture.dataset.path} is a store: nothing to parse", err=True)
+    try:
+        _ = fixture.model
+    except ModelError as error:
+        cases = [case for case in cases if not case.needs_model]
+        click.echo(f"{error}; the learned cases are left out", err=True)
+    return cases
+
+
+def measure(case: Case, fixture: Fixture, most: int | None = None) -> dict[str, Any]:
+    """Time the case, `most` calls of it or fewer: percentiles in ms, throughput at the median."""
     call = case.prepare(fixture)
     for _ in range(WARMUP):
         call()
-    seconds = np.empty(case.rounds)
-    for turn in range(case.rounds):
+    rounds = case.rounds if most is None else min(most, case.rounds)
+    seconds = np.empty(rounds)
+    for turn in range(rounds):
         start = time.perf_counter()
         call()
         seconds[turn] = time.perf_counter() - start
     p50, p95 = np.percentile(seconds, [50, 95])
     return {
         "case": case.name,
-        "calls": case.rounds,
+        "calls": rounds,
         "p50_ms": p50 * 1e3,
         "p95_ms": p95 * 1e3,
         "min_ms": seconds.min() * 1e3,

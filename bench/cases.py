@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import grpc
 import numpy as np
@@ -24,36 +27,43 @@ from reelrecs.datasets.text import read_bytes
 from reelrecs.engine import Engine
 from reelrecs.kernels import knn, parse
 from reelrecs.kernels.knn import SparseRows
-from reelrecs.learning.model_folder import load_model, model_path
+from reelrecs.learning.model_folder import load_model
 from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
 from reelrecs.scorer import wire
+from reelrecs.scorer.model import ScoringModel
 from reelrecs.stages.user_context import build_query
 from reelrecs.store.cache import open_store
 from reelrecs.store.store import Store
 
-RATINGS_FILES = {
-    "ml-1m": ("ratings.dat", b"::", False),
-    "csv": ("ratings.csv", b",", True),
-}
-"""Layout to (ratings file, separator, whether it has a header)."""
+REQUESTS = 200
+"""Users whose requests are timed in turn: enough that one with a long history does not decide."""
 
 
 class Fixture:
-    """A data set, an engine over it and one user's request at every stage, made when first used."""
+    """A data set, engines over it and one user's request at every stage, made when first used.
+
+    What the cases start (engines, servers) is stopped when the fixture is closed.
+    """
 
     def __init__(self, data_dir: Path | None, models_dir: Path) -> None:
         self.dataset: Dataset = locate(data_dir)
         self.models_dir = models_dir
+        self.running = contextlib.ExitStack()
 
     @cached_property
     def ratings_text(self) -> tuple[NDArray[np.uint8], bytes]:
         """The ratings file in memory, without its header, and what stands between fields."""
-        name, separator, headed = RATINGS_FILES[self.dataset.layout.name]
-        text = read_bytes(open_files(self.dataset.path), name)
-        start = int(np.argmax(text == ord("\n"))) + 1 if headed else 0
-        return text[start:], separator
+        layout = self.dataset.layout
+        text = read_bytes(open_files(self.dataset.path), layout.ratings_file)
+        start = int(np.argmax(text == ord("\n"))) + 1 if layout.has_header else 0
+        return text[start:], layout.separator
+
+    @property
+    def has_text(self) -> bool:
+        """Whether there is text to parse: a ready-made store has none."""
+        return bool(self.dataset.layout.ratings_file)
 
     @cached_property
     def store(self) -> Store:
@@ -63,22 +73,23 @@ class Fixture:
     @cached_property
     def fixed(self) -> Engine:
         """An engine of the fixed profile with its embedded scorer running."""
-        return Engine(self.store)
+        return self.running.enter_context(Engine(self.store))
 
     @cached_property
     def learned(self) -> Engine:
-        """The same of the learned profile; raises ModelError where `train` has not been run."""
-        return Engine(self.store, model=load_model(self.store, self.models_dir, LEARNED))
+        """The same of the learned profile; raises ModelError as `model` does."""
+        return self.running.enter_context(Engine(self.store, model=self.model))
+
+    @cached_property
+    def model(self) -> ScoringModel:
+        """The trained model; raises ModelError where there is none or it cannot be used."""
+        return load_model(self.store, self.models_dir, LEARNED)
 
     @cached_property
     def users(self) -> list[int]:
-        """Ids of 200 users, drawn with a seed: one request each makes a fair sample."""
-        return np.random.default_rng(1).choice(self.store.user_ids, 200).tolist()  # type: ignore[no-any-return]
-
-    @property
-    def has_model(self) -> bool:
-        """Whether the learned cases can run."""
-        return model_path(self.store, self.models_dir).exists()
+        """Ids of users drawn with a seed: one request each makes a fair sample."""
+        drawn = np.random.default_rng(1).choice(self.store.user_ids, REQUESTS)
+        return [int(user_id) for user_id in drawn]
 
     def query(self) -> Query:
         """The user with the median number of ratings, looked at anew."""
@@ -95,6 +106,17 @@ class Fixture:
         found = engine.pipeline.candidates(query, Trace())
         return query, engine.pipeline.featurized(query, found, Trace())
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.running.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -104,8 +126,9 @@ class Case:
     prepare: Callable[[Fixture], Callable[[], object]]
     unit: str = "call"
     items: Callable[[Fixture], int] = lambda _: 1
-    rounds: int = 200
+    rounds: int = REQUESTS
     needs_model: bool = False
+    needs_text: bool = False
 
 
 def _requests(engine: Engine, users: list[int]) -> Callable[[], object]:
@@ -155,7 +178,7 @@ def _score(engine: Engine, fixture: Fixture) -> Callable[[], object]:
 
 
 def _bare_call(fixture: Fixture) -> Callable[[], object]:
-    """A gRPC call of the scorer's very bytes with nothing behind it: the floor of the machine."""
+    """A gRPC call of the learned scorer's bytes with nothing behind it: the machine's floor."""
     query, candidates = fixture.featurized(fixture.learned)
     scored = fixture.learned.pipeline.scorer.score(query, candidates)
     request = wire.score_request(fixture.store, [query], [candidates]).SerializeToString()
@@ -167,8 +190,10 @@ def _bare_call(fixture: Fixture) -> Callable[[], object]:
     )
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    call = grpc.insecure_channel(f"127.0.0.1:{port}").unary_unary("/bare.Bare/Call", None, None)
-    return lambda: (server, call(request))
+    channel = fixture.running.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}"))
+    fixture.running.callback(server.stop, None)
+    call = channel.unary_unary("/bare.Bare/Call", None, None)
+    return lambda: call(request)
 
 
 def _rerank(engine: Engine, fixture: Fixture) -> Callable[[], object]:
@@ -182,31 +207,31 @@ def _ratings(fixture: Fixture) -> int:
 
 
 CASES = (
-    Case("parse ratings", _parse, "rating", _ratings, 20),
-    Case("pyarrow csv, same rows", _pyarrow, "rating", _ratings, 20),
-    Case("read all tables", lambda w: w.dataset.read, "rating", _ratings, 5),
+    Case("parse ratings", _parse, "rating", _ratings, 20, needs_text=True),
+    Case("pyarrow csv, same rows", _pyarrow, "rating", _ratings, 20, needs_text=True),
+    Case("read all tables", lambda f: f.dataset.read, "rating", _ratings, 5, needs_text=True),
     Case("open store", _open),
-    Case("kNN of every user", _knn_everybody, "user", lambda w: w.store.user_count, 5),
-    Case("fixed: context, neighbours", lambda w: lambda: w.query().neighbours),
-    Case("fixed: thunder", lambda w: _find(w.fixed, w, 0)),
-    Case("fixed: phoenix", lambda w: _find(w.fixed, w, 1)),
-    Case("fixed: features", lambda w: _features(w.fixed, w)),
-    Case("fixed: score, kNN, gRPC", lambda w: _score(w.fixed, w)),
-    Case("fixed: re-rank", lambda w: _rerank(w.fixed, w)),
-    Case("fixed: recommend", lambda w: _requests(w.fixed, w.users), rounds=600),
-    Case("bare gRPC call, same bytes", _bare_call, rounds=600, needs_model=True),
-    Case("learned: context", lambda w: w.query, needs_model=True),
+    Case("kNN of every user", _knn_everybody, "user", lambda f: f.store.user_count, 5),
+    Case("fixed: context, neighbours", lambda f: lambda: f.query().neighbours),
+    Case("fixed: thunder", lambda f: _find(f.fixed, f, 0)),
+    Case("fixed: phoenix", lambda f: _find(f.fixed, f, 1)),
+    Case("fixed: features", lambda f: _features(f.fixed, f)),
+    Case("fixed: score, kNN, gRPC", lambda f: _score(f.fixed, f)),
+    Case("fixed: re-rank", lambda f: _rerank(f.fixed, f)),
+    Case("fixed: recommend", lambda f: _requests(f.fixed, f.users), rounds=3 * REQUESTS),
+    Case("bare gRPC call, same bytes", _bare_call, rounds=3 * REQUESTS, needs_model=True),
+    Case("learned: context", lambda f: f.query, needs_model=True),
     Case(
         "learned: sequence scores",
-        lambda w: lambda: w.learned.pipeline.sources[0].find(w.query()),
+        lambda f: lambda: f.learned.pipeline.sources[0].find(f.query()),
         needs_model=True,
     ),
-    Case("learned: features", lambda w: _features(w.learned, w), needs_model=True),
-    Case("learned: score, gRPC", lambda w: _score(w.learned, w), needs_model=True),
+    Case("learned: features", lambda f: _features(f.learned, f), needs_model=True),
+    Case("learned: score, gRPC", lambda f: _score(f.learned, f), needs_model=True),
     Case(
         "learned: recommend",
-        lambda w: _requests(w.learned, w.users),
-        rounds=600,
+        lambda f: _requests(f.learned, f.users),
+        rounds=3 * REQUESTS,
         needs_model=True,
     ),
 )

@@ -78,7 +78,7 @@ def locate(data_dir: Path | None = None) -> Dataset:
     if data_dir is None:
         data_dir = DEFAULT_FOLDER if DEFAULT_FOLDER.is_dir() else data.SAMPLE
     if data_dir.suffix == STORE_SUFFIX and data_dir.is_file():
-        layout = Layout("reelrecs store", (data_dir.name,), (), (), _no_text)
+        layout = Layout("reelrecs store", (data_dir.name,), (), (), _no_text, "", b"", False)
         return Dataset(data_dir.stem, data_dir, Folder(data_dir.parent), layout)
     files = open_files(data_dir)
     name = data_dir.stem if data_dir.is_file() else data_dir.resolve().name

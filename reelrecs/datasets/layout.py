@@ -19,6 +19,9 @@ class Layout:
     marks: tuple[str, ...]  # files that tell it from layouts with the same needs
     also: tuple[str, ...]  # files that are read where present
     read: Callable[[Files, Rejects], Tables]
+    ratings_file: str  # where the ratings stand as text; "" where they do not
+    separator: bytes  # between the fields of a rating
+    has_header: bool  # whether the first line of the ratings names the fields
 
     def used(self, names: frozenset[str]) -> list[str]:
         """The files among `names` that this layout reads."""

@@ -18,7 +18,7 @@ from reelrecs.cli import run
 
 
 def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, away from the repository."""
+    """Run the command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "reelrecs", *arguments],
         capture_output=True,
@@ -39,21 +39,6 @@ def fails_with(code: int, *arguments: str, **environment: str) -> str:
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("reelrecs-fast: ")
     return lines[0]
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    """A small data set of one's own."""
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "movies.csv").write_text(
-        "movieId,title,genres\n" + "".join(f"{m},Film {m} (1990),Drama\n" for m in range(1, 46))
-    )
-    (folder / "ratings.csv").write_text(
-        "userId,movieId,rating,timestamp\n"
-        + "".join(f"{u},{m},4.0,{m}\n" for u in range(1, 31) for m in range(u, u + 15))
-    )
-    return folder
 
 
 def test_json_is_the_contract_and_the_same_bytes_in_every_process() -> None:

@@ -101,4 +101,7 @@ LAYOUT = Layout(
     marks=(),
     also=("u.user",),
     read=read,
+    ratings_file="u.data",
+    separator=b"\t",
+    has_header=False,
 )

@@ -37,6 +37,9 @@ LAYOUT = Layout(
     marks=("tags.dat",),
     also=(),
     read=read,
+    ratings_file="ratings.dat",
+    separator=b"::",
+    has_header=False,
 )
 
 BARE = Layout(
@@ -45,4 +48,7 @@ BARE = Layout(
     marks=(),
     also=(),
     read=_read_bare,
+    ratings_file="ratings.dat",
+    separator=b"::",
+    has_header=False,
 )

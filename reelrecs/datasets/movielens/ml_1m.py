@@ -104,4 +104,7 @@ LAYOUT = Layout(
     marks=("users.dat",),
     also=(),
     read=read,
+    ratings_file="ratings.dat",
+    separator=b"::",
+    has_header=False,
 )

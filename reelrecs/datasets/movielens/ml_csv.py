@@ -53,4 +53,7 @@ LAYOUT = Layout(
     marks=(),
     also=("links.csv",),
     read=read,
+    ratings_file="ratings.csv",
+    separator=b",",
+    has_header=True,
 )
