@@ -18,7 +18,7 @@ from reelrecs import config
 from reelrecs.bench.cases import CASES, Case, Fixture
 from reelrecs.errors import ModelError, ReelRecsError
 from reelrecs.kernels import pool
-from reelrecs.table import table_lines
+from reelrecs.table import styled, table_lines, visible
 
 WARMUP = 3
 """Calls before the clock starts: they compile kernels and touch the mapped pages."""
@@ -48,13 +48,13 @@ def main(
             figures = [measure(case, fixture, rounds) for case in cases]
             machine = describe_machine(fixture)
     except ReelRecsError as error:
-        click.echo(f"reelrecs.bench: {error}", err=True)
+        click.echo(f"reelrecs.bench: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
     if as_json:
         click.echo(json.dumps({"machine": machine, "cases": figures}, indent=2))
         return
     for name, value in machine.items():
-        click.echo(f"{name:8} {value}")
+        click.echo(f"{name:8} {visible(value)}")
     click.echo()
     columns = ("case", "p50 ms", "p95 ms", "min ms", "max ms", "calls", "throughput")
     rows = [
@@ -67,7 +67,7 @@ def main(
         for figure in figures
     ]
     for line in table_lines(columns, rows):
-        click.echo(line)
+        click.echo(styled(line, sys.stdout.isatty()))
 
 
 def runnable(fixture: Fixture) -> list[Case]:
@@ -75,12 +75,12 @@ def runnable(fixture: Fixture) -> list[Case]:
     cases = list(CASES)
     if not fixture.has_text:
         cases = [case for case in cases if not case.needs_text]
-        click.echo(f"{fixture.dataset.path} is a store: nothing to parse", err=True)
+        click.echo(visible(f"{fixture.dataset.path} is a store: nothing to parse"), err=True)
     try:
         _ = fixture.model
     except ModelError as error:
         cases = [case for case in cases if not case.needs_model]
-        click.echo(f"{error}; the learned cases are left out", err=True)
+        click.echo(visible(f"{error}; the learned cases are left out"), err=True)
     return cases
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import os
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from reelrecs.cli.options import COMMANDS, Settings
-from reelrecs.cli.output import listen
-from reelrecs.errors import ReelRecsError
+from reelrecs.cli.output import listen, note, note_lines, printing
+from reelrecs.errors import ReelRecsError, StorageError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
@@ -87,29 +87,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code."""
+    """Run a command and return its exit code; a reader that goes away early is no failure."""
     listen()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    code, fault = printing(lambda: _command(words))
+    if fault is None or isinstance(fault, BrokenPipeError):
+        return code
+    reason = (fault.strerror or str(fault)).lower()
+    return _failed(f"cannot write the output: {reason}; send it elsewhere", StorageError.exit_code)
+
+
+def _command(words: list[str]) -> int:
+    """The command's exit code; raises OSError where its output cannot be written."""
     try:
-        words = list(sys.argv[1:] if arguments is None else arguments)
         with cli.make_context("reelrecs-fast", words) as context:
             result: Any = cli.invoke(context)
-        sys.stdout.flush()
     except click.exceptions.Exit as end:
         return end.exit_code
     except ReelRecsError as error:
         return _failed(str(error), error.exit_code)
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        note_lines(told.getvalue())
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _failed("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader has seen enough; point stdout elsewhere so that the exit stays silent.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return result if isinstance(result, int) else 0
 
 
 def _failed(message: str, code: int) -> int:
-    click.echo(f"reelrecs-fast: {message}", err=True)
+    note(message)
     return code

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
 from reelrecs.cli.options import COMPILING, Settings, limit_option, scorer_option
-from reelrecs.cli.output import note, progress_line
+from reelrecs.cli.output import note, print_lines, progress, progress_line
 
 log = logging.getLogger(__name__)
 
@@ -31,29 +29,25 @@ def batch(settings: Settings, output: str, limit: int, users: str | None, scorer
     """
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        with progress_line():
-            engine = stack.enter_context(settings.open_engine(scorer))
-            from reelrecs.batch import read_user_ids, write_lists
+        stack.enter_context(progress_line())
+        engine = stack.enter_context(settings.open_engine(scorer))
+        from reelrecs.batch import read_user_ids, write_lists
 
-            user_ids = None if users is None else read_user_ids(engine, Path(users))
-            log.info(COMPILING)
-            engine.recommend(int(engine.store.user_ids[0]), limit)
+        user_ids = None if users is None else read_user_ids(engine, Path(users))
+        log.info(COMPILING)
+        engine.recommend(int(engine.store.user_ids[0]), limit)
         length = engine.store.user_count if user_ids is None else len(user_ids)
-        with _progress_bar(length) as progress:
-            done = write_lists(engine, Path(output), limit, user_ids, progress)
+        listed = 0
+
+        def show(more: int) -> None:
+            nonlocal listed
+            listed += more
+            progress("users", listed, length)
+
+        done = write_lists(engine, Path(output), limit, user_ids, show)
         settings.say_profile(engine)
     seconds = time.perf_counter() - start
     note(f"{done.rows:,} rows for {done.users:,} users in {seconds:.1f} s")
     if done.short:
         note(f"{done.short:,} users had fewer than {limit} movies left to recommend")
-    click.echo(output)
-
-
-@contextlib.contextmanager
-def _progress_bar(length: int) -> Iterator[Callable[[int], None]]:
-    """Give a function that hears of progress; a bar on stderr where somebody watches."""
-    if not sys.stderr.isatty():
-        yield lambda users: None
-        return
-    with click.progressbar(length=length, label="users", show_pos=True, file=sys.stderr) as bar:
-        yield bar.update
+    print_lines([output])

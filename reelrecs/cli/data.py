@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reelrecs.cli.options import Settings, format_option
-from reelrecs.cli.output import note, print_rows, progress_line
+from reelrecs.cli.output import note, print_lines, print_rows, progress, progress_line
 
 if TYPE_CHECKING:
     from reelrecs.datasets.rejects import Rejects
     from reelrecs.store.store import Store
 
 log = logging.getLogger(__name__)
-
-BAR = 24
-"""Characters of a progress bar."""
 
 
 @click.group()
@@ -56,11 +52,16 @@ def download(name: str, output: str, mirror: str | None) -> None:
     from reelrecs.datasets.fetch.registry import find
 
     entry = find(name)
+
+    def show(done: int, total: int | None) -> None:
+        size = None if total is None else round(total / 1e6, 1)
+        progress(entry.file, round(done / 1e6, 1), size, "MB")
+
     with progress_line():
         log.info(f"asking for {entry.address(mirror)}")
-        folder = get(name, Path(output), mirror, _bar(entry.file))
+        folder = get(name, Path(output), mirror, show)
     note(f"{entry.name}: {entry.licence}")
-    click.echo(folder)
+    print_lines([str(folder)])
 
 
 @data.command()
@@ -146,7 +147,7 @@ def build(
         f"{store.name}: {store.rating_count:,} ratings of {store.movie_count:,} movies "
         f"by {store.user_count:,} users"
     )
-    click.echo(path)
+    print_lines([str(path)])
 
 
 @data.command()
@@ -211,18 +212,6 @@ def _build_foreign(ratings: Path, movies: Path | None, path: Path, rejects: Reje
     for text in imported.notes:
         note(text)
     return build_store(path, path.stem, imported.tables)
-
-
-def _bar(what: str) -> Callable[[int, int | None], None]:
-    def show(done: int, total: int | None) -> None:
-        if not total:
-            log.info(f"{what}: {done / 1e6:.1f} MB")
-            return
-        full = BAR * done // total
-        bar = "#" * full + "." * (BAR - full)
-        log.info(f"{what} [{bar}] {done / 1e6:.1f} of {total / 1e6:.1f} MB")
-
-    return show
 
 
 def _day(seconds: int) -> str:

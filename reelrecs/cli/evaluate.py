@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reelrecs.cli.options import Settings, format_option
-from reelrecs.cli.output import note, print_rows, progress_line
+from reelrecs.cli.output import note, print_lines, print_rows, progress_line
 from reelrecs.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _print(report: Report, format_: str) -> None:
         print_rows("json", (), (), report.json)
     else:
         for place, table in enumerate(report.tables):
-            click.echo(("\n" if place else "") + table.heading)
+            print_lines([*([""] if place else []), table.heading])
             print_rows("table", table.columns, table.rows, None)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reelrecs.cli.options import Settings, format_option
-from reelrecs.cli.output import note, print_rows, progress_line
+from reelrecs.cli.output import note, print_lines, print_rows, progress_line
 
 if TYPE_CHECKING:
     from reelrecs.learning.model_folder import ModelFile
@@ -93,10 +93,9 @@ def verify(settings: Settings) -> None:
 
         path = model_path(store, Path(settings.models_dir))
         model = ScoringModel.load(path, store)
-    click.echo(
-        f"{path}: good, profile {model.ranker.profile} with {len(model.ranker.term_names)} terms, "
-        f"trained on {store.name} ({store.digest[:SHOWN_DIGEST]})"
-    )
+    terms = len(model.ranker.term_names)
+    trained_on = f"trained on {store.name} ({store.digest[:SHOWN_DIGEST]})"
+    print_lines([f"{path}: good, profile {model.ranker.profile} with {terms} terms, {trained_on}"])
 
 
 @models.command()

@@ -70,7 +70,7 @@ def format_option(command: F) -> F:
         type=click.Choice(["table", "json", "csv"]),
         default="table",
         show_default=True,
-        help="How to print.",
+        help="How to print; csv puts ' before text that a spreadsheet would run.",
     )(command)
 
 

@@ -16,8 +16,9 @@ from reelrecs.cli.options import (
     limit_option,
     scorer_option,
 )
-from reelrecs.cli.output import note, print_rows, progress_line
+from reelrecs.cli.output import note, print_lines, print_rows, progress_line
 from reelrecs.errors import InvalidRequest, NotFound
+from reelrecs.table import Heading
 
 if TYPE_CHECKING:
     from reelrecs.engine import Engine
@@ -84,8 +85,7 @@ def recommend(
         settings.say_profile(engine)
     _say_what_gave(result, limit)
     if explain and format_ == "table":
-        for line in explained_lines(result):
-            click.echo(line)
+        print_lines(explained_lines(result))
         return
     columns, rows = _rows(result, explain)
     print_rows(format_, columns, rows, result.to_dict())
@@ -126,8 +126,8 @@ def explained_lines(result: RecommendationList) -> Iterator[str]:
         if reason is None:
             continue
         year = f" ({item.movie.year})" if item.movie.year else ""
-        heading = click.style(f"{item.rank:>3}  {item.movie.title}{year}", bold=True)
-        yield f"{heading}  {', '.join(item.movie.genres)}  {item.score:.4f}"
+        genres = ", ".join(item.movie.genres)
+        yield Heading(f"{item.rank:>3}  {item.movie.title}{year}  {genres}  {item.score:.4f}")
         parts = " + ".join(f"{term} {part:.4f}" for term, part in grouped(reason.contributions))
         yield f"     score   {parts}"
         channels = ", ".join(channel.replace(".", " by ") for channel in reason.found_by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reelrecs.cli.options import Settings
-from reelrecs.cli.output import note, progress_line
+from reelrecs.cli.output import note, print_lines, progress_line
 
 
 @click.command()
@@ -17,4 +17,4 @@ def train(settings: Settings) -> None:
 
         path, model = train_model(settings.data_dir, settings.models_dir)
     note(f"trained on {model.store.name} ({model.store.rating_count:,} ratings)")
-    click.echo(path)
+    print_lines([str(path)])

@@ -167,15 +167,6 @@ def test_a_models_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> N
     assert "choose a folder" in line
 
 
-def test_a_pipe_that_closes_is_no_error() -> None:
-    command = f"'{sys.executable}' -m reelrecs recommend --user-id 15 --limit 300 | head -n 1"
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0
-    assert "Error" not in done.stderr
-
-
 def test_options_come_from_variables_too(mine: Path) -> None:
     done = call(
         "recommend",
