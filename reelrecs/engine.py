@@ -161,9 +161,8 @@ class Engine:
             ranked, trace = self.pipeline.run(query)
         reasons = None
         if explain and len(ranked) > 0:
-            reasons = trace.timed(
-                "explain", lambda: explain_ranked(self.store, query, ranked, self.profile.sequence)
-            )
+            with trace.stage("explain"):
+                reasons = explain_ranked(self.store, query, ranked, self.profile.sequence)
         items = recommendations_of(self.store, ranked, reasons)
         return RecommendationList(user_id, self.store.name, items, trace)
 

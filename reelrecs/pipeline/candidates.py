@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -23,6 +24,14 @@ class FeatureMatrix:
 
     columns: tuple[str, ...]
     values: Floats
+
+    @classmethod
+    def side_by_side(cls, parts: Sequence[FeatureMatrix]) -> FeatureMatrix:
+        """The columns of all parts, which describe the same rows."""
+        return cls(
+            tuple(column for part in parts for column in part.columns),
+            np.concatenate([part.values for part in parts], axis=1),
+        )
 
     def column(self, name: str) -> Floats:
         """One column, as a view of length rows."""

@@ -35,10 +35,12 @@ class Pipeline:
         if len(candidates) == 0:
             return candidates, trace
         candidates = self.featurized(query, candidates, trace)
-        scored = trace.timed("score", lambda: self.scorer.score(query, candidates))
+        with trace.stage("score"):
+            scored = self.scorer.score(query, candidates)
         _same_order("the scorer", candidates, scored)
-        order = trace.timed("rerank", lambda: self.reranker.rerank(query, scored))
-        return scored.take(order), trace
+        with trace.stage("rerank"):
+            ranked = scored.take(self.reranker.rerank(query, scored))
+        return ranked, trace
 
     def run_many(self, queries: Sequence[Query]) -> list[Candidates]:
         """What `run` gives for each query, scored in one call where the scorer can."""
@@ -70,25 +72,20 @@ class Pipeline:
         """What the sources find and the filters let pass."""
         batches = []
         for source in self.sources:
-            batch = trace.timed(source.name, lambda source=source: source.find(query))  # type: ignore[misc]
+            with trace.stage(source.name):
+                batch = source.find(query)
             trace.found[source.name] = len(batch)
             batches.append(batch)
-        merged = trace.timed("merge", lambda: merge(batches))
-        return trace.timed("filter", lambda: self._filtered(query, merged, trace))
+        with trace.stage("merge"):
+            merged = merge(batches)
+        with trace.stage("filter"):
+            return self._filtered(query, merged, trace)
 
     def featurized(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
         """The candidates with the columns of all featurizers side by side."""
-
-        def describe() -> FeatureMatrix:
+        with trace.stage("features"):
             parts = [featurizer.features(query, candidates) for featurizer in self.featurizers]
-            if len(parts) == 1:
-                return parts[0]
-            return FeatureMatrix(
-                tuple(column for part in parts for column in part.columns),
-                np.concatenate([part.values for part in parts], axis=1),
-            )
-
-        matrix = trace.timed("features", describe)
+            matrix = parts[0] if len(parts) == 1 else FeatureMatrix.side_by_side(parts)
         if len(matrix.values) != len(candidates):
             raise RuntimeError(f"features have {len(matrix.values)} rows, not {len(candidates)}")
         return Candidates(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from reelrecs.pipeline.candidates import Rows
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -25,9 +23,9 @@ class Trace:
         """The filters that would not let this movie pass; empty if it stayed or was not found."""
         return [name for name, rows in self.removed.items() if movie_row in rows]
 
-    def timed(self, stage: str, work: Callable[[], T]) -> T:
-        """Do the work and add its time to the stage's."""
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time that the block takes to the stage's; nothing is added where it raises."""
         start = time.perf_counter()
-        result = work()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
-        return result
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
