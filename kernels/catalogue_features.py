@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.kernels.content import jaccard
 from reelrecs.kernels.genres import bit_count
 from reelrecs.kernels.jit import kernel
 
@@ -73,8 +74,7 @@ def _featurize(  # type: ignore[no-untyped-def]
         movie = movies[row]
         own = bit_count(genres[movie])
         common = bit_count(genres[movie] & taste)
-        union = bit_count(genres[movie] | taste)
-        matrix[row, 0] = common / union if union > 0 else 0.0
+        matrix[row, 0] = jaccard(genres[movie], taste)
         matrix[row, 1] = (own - common) / own if own > 0 else 0.0
         matrix[row, 2] = neighbour_weight[movie] / total_overlap
         matrix[row, 3] = neighbour_likes[movie]

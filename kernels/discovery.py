@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reelrecs.kernels.genres import bit_count
+from reelrecs.kernels.content import jaccard, year_closeness
 from reelrecs.kernels.jit import kernel
 
 CHANNELS = ("genre", "popularity", "era")
@@ -75,11 +75,8 @@ def _strengths(  # type: ignore[no-untyped-def]
         if taste == np.uint64(0):
             values[0, at] = standing[at]
         else:
-            match = bit_count(genres[at] & taste) / bit_count(genres[at] | taste)
-            values[0, at] = np.sqrt(popularity[at] * match)
-        away = abs(np.int64(years[at]) - era)
-        if era != 0 and years[at] != 0 and away < reach:
-            values[2, at] = np.sqrt(popularity[at] * (1.0 - away / reach))
+            values[0, at] = np.sqrt(popularity[at] * jaccard(genres[at], taste))
+        values[2, at] = np.sqrt(popularity[at] * year_closeness(years[at], era, reach))
 
 
 @kernel

@@ -27,6 +27,12 @@ def preferences(
     return mean, preference, rated
 
 
+def genre_matrix(masks: NDArray[np.uint64], genre_count: int) -> NDArray[np.float64]:
+    """[movies, genres] of 0 and 1; one column of 0 where there are no genres at all."""
+    codes = np.arange(max(genre_count, 1), dtype=np.uint64)
+    return ((masks[:, None] >> codes) & np.uint64(1)).astype(np.float64)
+
+
 @inlined
 def bit_count(word):  # type: ignore[no-untyped-def]
     """How many genres a word holds: set bits added in pairs, fours, eights, without a branch."""

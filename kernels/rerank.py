@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reelrecs.kernels.genres import bit_count
+from reelrecs.kernels.content import content_similarity
 from reelrecs.kernels.jit import kernel
 
 
@@ -56,13 +56,9 @@ def _marginal_relevance(  # type: ignore[no-untyped-def]
         for place in range(len(movies) - step):
             at = left[place]
             if taken >= 0:
-                alike = 0.0
-                common = bit_count(genres[at] & genres[taken])
-                if common > 0:
-                    alike = (1.0 - era_share) * common / bit_count(genres[at] | genres[taken])
-                away = abs(np.int64(years[at]) - np.int64(years[taken]))
-                if away < era_span and years[at] != 0 and years[taken] != 0:
-                    alike += era_share * (1.0 - away / era_span)
+                alike = content_similarity(
+                    genres[at], genres[taken], years[at], years[taken], era_span, era_share
+                )
                 similarity[at] = max(similarity[at], alike)
             value = (1.0 - strength) * relevance[at] - strength * similarity[at]
             if value > best_value or (value == best_value and movies[at] < movies[left[best]]):

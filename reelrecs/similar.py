@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.kernels import co_likes
+from reelrecs.kernels.content import content_similarities
 from reelrecs.pipeline.candidates import Rows
 from reelrecs.results import Movie, movie_of
 from reelrecs.store.store import Store
@@ -123,13 +124,9 @@ def similar_movies(store: Store, row: int, limit: int) -> SimilarMovies:
 
 def _content_similarity(store: Store, row: int) -> NDArray[np.float64]:
     """[movies]: Jaccard of genres and closeness of years, as the re-ranker weighs them."""
-    genres, years = store.movie_genres, store.movie_years.astype(np.int64)
-    either = np.bitwise_count(genres | genres[row])
-    jaccard = np.bitwise_count(genres & genres[row]) / np.maximum(either, 1)
-    closeness = np.maximum(1.0 - np.abs(years - years[row]) / config.ERA_SPAN, 0.0)
-    closeness[(years == 0) | (years[row] == 0)] = 0.0
-    share = config.DIVERSITY_ERA_SHARE
-    return np.asarray((1.0 - share) * jaccard + share * closeness, np.float64)
+    return content_similarities(
+        store.movie_genres, store.movie_years, row, config.ERA_SPAN, config.DIVERSITY_ERA_SHARE
+    )
 
 
 def _years_apart(store: Store, row: int, other: int) -> int | None:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.evaluation.splits import Split
+from reelrecs.kernels.genres import genre_matrix
+from reelrecs.kernels.inequality import gini
 from reelrecs.store.store import Store
 
 MISSED = np.iinfo(np.int64).max
@@ -84,7 +86,7 @@ def list_quality(
     2011), diversity the mean pairwise Jaccard distance of genres, calibration the Kullback-Leibler
     divergence of the list's genre mix from the history's (Steck 2018; 0 is best).
     """
-    genre_bits = genre_matrix(train)
+    genre_bits = genre_matrix(train.movie_genres, len(train.genres))
     present = lists >= 0
     safe = np.where(present, lists, 0)
     counts = present.sum(axis=1)
@@ -105,16 +107,8 @@ def list_quality(
 def catalogue_use(train: Store, lists: NDArray[np.int32]) -> dict[str, float]:
     """Coverage (share of rated movies that anybody is shown) and popularity bias (Gini)."""
     shown = np.bincount(lists[lists >= 0], minlength=train.movie_count)
-    shown = np.sort(shown[train.movie_rating_counts > 0]).astype(np.float64)
-    n = len(shown)
-    gini = (2 * np.arange(1, n + 1) - n - 1) @ shown / max(n * shown.sum(), 1)
-    return {"coverage": float((shown > 0).mean()), "Gini": float(gini)}
-
-
-def genre_matrix(store: Store) -> Floats:
-    """[movies, genres] of 0 and 1."""
-    codes = np.arange(max(len(store.genres), 1), dtype=np.uint64)
-    return ((store.movie_genres[:, None] >> codes) & np.uint64(1)).astype(np.float64)
+    shown = shown[train.movie_rating_counts > 0]
+    return {"coverage": float((shown > 0).mean()), "Gini": gini(shown)}
 
 
 def _mean_distance(bits: Floats) -> float:

@@ -6,7 +6,6 @@ import numpy as np
 
 from reelrecs import config
 from reelrecs.kernels import sequence_features as kernels
-from reelrecs.kernels import streak
 from reelrecs.kernels.sequence_knn import (
     CHANNELS,
 )
@@ -71,7 +70,7 @@ class SequenceFeatures:
             logged,
             plain,
         )
-        streak.genre_and_year_fit(
+        kernels.genre_and_year_fit(
             store.movie_genres,
             store.movie_years,
             model.genre_share,

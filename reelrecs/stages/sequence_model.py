@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.kernels import pool
 from reelrecs.kernels import sequence_features as kernels
+from reelrecs.kernels.genres import genre_matrix
 from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.kernels.sequence_knn import (
     CHANNELS,
@@ -79,9 +80,8 @@ class SequenceModel:
         self.matrix_row = np.full(store.movie_count, -1, np.int32)
         self.matrix_row[self.matrix_movies] = np.arange(len(self.matrix_movies), dtype=np.int32)
         self._last_times = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
-        codes = np.arange(max(len(store.genres), 1), dtype=np.uint64)
-        bits = (store.movie_genres[:, None] >> codes) & np.uint64(1)
-        share = (store.movie_rating_counts @ bits.astype(np.float64)) / max(store.rating_count, 1)
+        bits = genre_matrix(store.movie_genres, len(store.genres))
+        share = (store.movie_rating_counts @ bits) / max(store.rating_count, 1)
         self.genre_share = np.clip(share, 1e-4, 1 - 1e-4)
         self.inverse_popularity = (
             (store.movie_rating_counts + 1.0) ** -config.POPULARITY_DISCOUNT

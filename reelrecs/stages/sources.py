@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.kernels import discovery
+from reelrecs.kernels.genres import genre_matrix
 from reelrecs.pipeline.candidates import Candidates, Floats
 from reelrecs.pipeline.protocols import Source
 from reelrecs.pipeline.query import Query
@@ -104,8 +105,8 @@ class ShortHistorySource:
 def _standing(genres: NDArray[np.uint64], count: NDArray[np.int32], genre_count: int) -> Floats:
     """1 / rank by rating count in the genre where a movie stands best; 0 without genres."""
     standing = np.zeros(len(genres), np.float32)
-    for genre in range(genre_count):
-        members = np.flatnonzero(genres >> np.uint64(genre) & np.uint64(1))
+    for of_genre in genre_matrix(genres, genre_count).T:
+        members = np.flatnonzero(of_genre)
         members = members[np.argsort(-count[members], kind="stable")]
         rank = np.arange(1, len(members) + 1, dtype=np.float32)
         standing[members] = np.maximum(standing[members], 1 / rank)

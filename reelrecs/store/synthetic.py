@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.errors import InvalidRequest
 from reelrecs.kernels import csr, fractal_expansion
+from reelrecs.kernels.inequality import gini
 from reelrecs.store import arrow_file
 from reelrecs.store.build import last_activity_ranks, percentiles, summary
 from reelrecs.store.store import FORMAT, Store
@@ -161,9 +162,7 @@ def _degrees(degrees: NDArray[np.int64]) -> Degrees:
     shares = {"p10": 0.1, "p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
     quantiles = {name: float(np.quantile(ordered, at) / mean) for name, at in shares.items()}
     top = float(ordered[-max(count // 100, 1) :].sum() / ordered.sum())
-    ranks = np.arange(1, count + 1)
-    gini = float((2 * ranks - count - 1) @ ordered / (count * ordered.sum()))
-    return Degrees(count, float(mean), quantiles, top, gini)
+    return Degrees(count, float(mean), quantiles, top, gini(ordered))
 
 
 def _groups(degrees: NDArray[np.int64], count: int) -> NDArray[np.int64]:

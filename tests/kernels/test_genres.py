@@ -37,6 +37,14 @@ def test_taste_equals_its_naive_twin(history, shrinkage):
         assert preference[code] == pytest.approx(wanted, rel=1e-6)
 
 
+@given(st.lists(st.integers(0, 2**5 - 1), max_size=6), st.sampled_from([0, 1, 5]))
+def test_the_genre_matrix_spells_the_words_out(masks, count):
+    matrix = genres.genre_matrix(np.array(masks, np.uint64), count)
+    assert matrix.shape == (len(masks), max(count, 1))
+    wanted = [[mask >> code & 1 for code in range(max(count, 1))] for mask in masks]
+    assert matrix.tolist() == wanted
+
+
 def test_a_full_word_of_genres_stays_in_bounds():
     masks = np.array([2**64 - 1], np.uint64)
     masks.flags.writeable = False

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 
 from reelrecs import config
+from reelrecs.kernels.sequence_features import genre_and_year_fit
 from reelrecs.kernels.sequence_knn import CHANNELS
-from reelrecs.kernels.streak import genre_and_year_fit
 from reelrecs.learning.base_models import fit_base_models
 from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel

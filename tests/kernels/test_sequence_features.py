@@ -1,4 +1,4 @@
-"""The streak kernel against its definition."""
+"""The fit to the recent profile against its definition."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelrecs.kernels import streak
+from reelrecs.kernels.sequence_features import genre_and_year_fit
 from tests.worlds import random_triples, store_of
 
 
@@ -18,7 +18,7 @@ def test_genre_and_era_equal_their_naive_twin(seed: int, length: int) -> None:
     share = np.linspace(0.1, 0.5, len(store.genres))
     movies = np.arange(store.movie_count, dtype=np.int32)
     genre, era = np.empty(len(movies), np.float32), np.empty(len(movies), np.float32)
-    streak.genre_and_year_fit(
+    genre_and_year_fit(
         store.movie_genres, store.movie_years, share, last, 0.85, 0.7, movies, genre, era
     )
     kinds = [set(store.genres_of(movie)) for movie in movies]
