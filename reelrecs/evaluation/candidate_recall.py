@@ -18,12 +18,7 @@ from reelrecs.pipeline.protocols import Filter
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import merge
 from reelrecs.pipeline.trace import Trace
-from reelrecs.stages.filters import (
-    AlreadyRatedFilter,
-    GenrePreferenceFilter,
-    MinimumRatingFilter,
-    RecencyFilter,
-)
+from reelrecs.profiles import filters_by_name
 from reelrecs.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -54,12 +49,7 @@ class SourceRecall:
 
 def filter_choices(store: Store) -> dict[str, tuple[Filter, ...]]:
     """The built-in filters: the one nobody does without, each other beside it, and all at once."""
-    rated = AlreadyRatedFilter()
-    others: tuple[Filter, ...] = (
-        MinimumRatingFilter(store),
-        GenrePreferenceFilter(store),
-        RecencyFilter(store, config.ERA_SPAN),
-    )
+    rated, *others = filters_by_name(store, config.RELAX_ORDER)
     choices: dict[str, tuple[Filter, ...]] = {rated.name: (rated,)}
     choices |= {f"+ {other.name}": (rated, other) for other in others}
     return choices | {"+ all": (rated, *others)}

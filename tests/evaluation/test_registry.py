@@ -2,21 +2,31 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from reelrecs import config
 from reelrecs.engine import Engine
 from reelrecs.errors import DataError, InvalidRequest
 from reelrecs.evaluation import System, evaluate, implicit_baselines, registry, saved_runs, splits
-from reelrecs.evaluation.candidate_recall import SERVED, UNION, candidate_recall
+from reelrecs.evaluation.candidate_recall import (
+    SERVED,
+    UNION,
+    candidate_recall,
+    filter_choices,
+)
 from reelrecs.evaluation.diversity_tradeoff import diversity_tradeoff
+from reelrecs.pipeline.protocols import Filter
 from reelrecs.pipeline.trace import Trace
 from reelrecs.stages.filters import GenrePreferenceFilter
 from reelrecs.store.store import Store
 from tests.conftest import Logged
 from tests.worlds import random_triples, store_of
+
+OPTIONAL = config.RELAX_ORDER
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +134,26 @@ def test_candidate_recall_equals_what_the_pipeline_hands_on(world: Store) -> Non
             assert one.mean <= by_source[UNION].recall[name].mean
             assert one.mean <= row.recall["already_rated"].mean
     assert by_source["thunder"].recall["already_rated"].mean > 0
+
+
+def test_the_measured_filters_are_the_shipped_ones(world: Store) -> None:
+    """Name by name: what `--recall` measures is what `--filter` puts into an engine."""
+    choices = filter_choices(world)
+    assert set(choices) == {"already_rated", *(f"+ {name}" for name in OPTIONAL), "+ all"}
+    for name in OPTIONAL:
+        with Engine(world, filters=[name]) as engine:
+            shipped = engine.pipeline.filters
+        assert _parameters(shipped) == _parameters(choices[f"+ {name}"])
+    with Engine(world, filters=OPTIONAL) as engine:
+        assert _parameters(engine.pipeline.filters) == _parameters(choices["+ all"])
+
+
+def _parameters(filters: Sequence[Filter]) -> list[object]:
+    """Each filter's class and everything it holds, arrays by their bytes."""
+    return [
+        (type(one), {name: np.asarray(value).tobytes() for name, value in vars(one).items()})
+        for one in filters
+    ]
 
 
 def test_strength_buys_diversity_and_zero_is_the_order_of_scores(world: Store) -> None:
