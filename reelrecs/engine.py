@@ -66,6 +66,7 @@ class Engine:
             strength = self.profile.diversity
             new_user = max(strength, config.NEW_USER_DIVERSITY)
         self.pipeline = Pipeline(
+            movie_count=store.movie_count,
             sources=(*self.profile.sources, *sources),
             filters=(*filters_by_name(store, named), *own),
             featurizers=self.profile.featurizers,

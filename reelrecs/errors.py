@@ -9,7 +9,8 @@
     ├── ScorerError 6           the scorer is away, too slow or refused the request
     ├── StorageError 7          a file or folder cannot be written
     ├── AddressError 8          a port is in use or an address makes no sense
-    └── DownloadError 9         the network or what came over it is not as promised
+    ├── DownloadError 9         the network or what came over it is not as promised
+    └── StageError 1            a stage answered with arrays that cannot be: a bug in that stage
 
 A message is one line: what happened, then what to do about it.
 """
@@ -82,3 +83,7 @@ class DownloadError(ReelRecsError):
     """A download could not be finished or did not match its digest; nothing was unpacked."""
 
     exit_code = 9
+
+
+class StageError(ReelRecsError, RuntimeError):
+    """A source, filter, featurizer or scorer broke its contract; the message names it."""

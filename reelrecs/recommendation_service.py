@@ -8,7 +8,7 @@ import grpc
 
 from reelrecs import config
 from reelrecs.engine import Engine
-from reelrecs.errors import InvalidRequest, ScorerError
+from reelrecs.errors import InvalidRequest, ScorerError, StageError
 from reelrecs.histories import History
 from reelrecs.proto import recommendation_pb2, recommendation_pb2_grpc
 from reelrecs.results import Movie, Reason, Recommendation, RecommendationList
@@ -16,8 +16,12 @@ from reelrecs.scorer.server import STATUSES, Service, Statuses, handle_rpc
 
 SERVICE = recommendation_pb2.DESCRIPTOR.services_by_name["RecommendationService"].full_name
 
-_STATUSES: Statuses = ((ScorerError, grpc.StatusCode.UNAVAILABLE), *STATUSES)
-"""A scorer at fault is no fault of the person who wants a list."""
+_STATUSES: Statuses = (
+    (ScorerError, grpc.StatusCode.UNAVAILABLE),
+    (StageError, grpc.StatusCode.INTERNAL),
+    *STATUSES,
+)
+"""A scorer or a stage at fault is no fault of the person who wants a list."""
 
 
 class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServicer):

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,6 @@ from reelrecs.kernels.pool import ThreadBudget
 from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.protocols import ManyScorer
 from reelrecs.pipeline.query import Query
-from reelrecs.pipeline.runner import Pipeline
 from tests.worlds import random_triples, store_of
 
 
@@ -142,10 +142,7 @@ def test_a_scorer_that_shuffles_is_caught(sample_engine: Engine) -> None:
         ) -> list[Candidates]:
             return [batch.take(np.arange(len(batch))[::-1]) for batch in batches]
 
-    pipeline = sample_engine.pipeline
-    faulty = Pipeline(
-        pipeline.sources, pipeline.filters, pipeline.featurizers, Shuffling(), pipeline.reranker
-    )
+    faulty = replace(sample_engine.pipeline, scorer=Shuffling())
     with pytest.raises(RuntimeError, match="changed which candidates"):
         faulty.run_many([sample_engine.query(1, 10)])
 

@@ -13,7 +13,7 @@ import pytest
 
 import reelrecs
 from reelrecs.engine import Engine, train_model
-from reelrecs.errors import InvalidRequest, ModelError, NotFound
+from reelrecs.errors import InvalidRequest, ModelError, NotFound, StageError
 from reelrecs.kernels import pool
 from reelrecs.learning.model_folder import load_model, model_path
 from reelrecs.pipeline.candidates import Candidates, Mask
@@ -270,6 +270,22 @@ def test_own_filters_hold_and_own_sources_are_heard(sample_engine: Engine) -> No
         result = engine.recommend(15)
     assert all(item.movie.year is not None and item.movie.year < 1970 for item in result)
     assert result.trace.found["rows"] == 100
+
+
+def test_an_own_source_must_name_movies_of_the_catalogue(sample_engine: Engine) -> None:
+    count = sample_engine.store.movie_count
+
+    class BeyondSource:
+        name = "beyond"
+
+        def find(self, query: Query) -> Candidates:
+            return Candidates(np.array([count], np.int32), ("beyond.x",), np.ones((1, 1), "f4"))
+
+    with (
+        Engine(sample_engine.store, sources=[BeyondSource()]) as engine,
+        pytest.raises(StageError, match=f"source beyond: movie row {count} is outside"),
+    ):
+        engine.recommend(15)
 
 
 def test_the_public_names_exist() -> None:

@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from reelrecs.engine import Engine
-from reelrecs.errors import ScorerError
+from reelrecs.errors import ScorerError, StageError
 from reelrecs.histories import History
 from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.query import Query
@@ -204,6 +204,7 @@ class _AwayScorer:
     ("error", "status", "said"),
     [
         (ScorerError("no scorer answers"), "UNAVAILABLE", "no scorer answers"),
+        (StageError("source own: no"), "INTERNAL", "source own: no"),
         (ZeroDivisionError("a bug"), "INTERNAL", "a fault of the service"),
     ],
 )

@@ -1,13 +1,18 @@
-"""The one loop: sources, filters, features, scorer, re-ranker, with every step timed and kept."""
+"""The one loop: sources, filters, features, scorer, re-ranker, with every step timed and kept.
+
+What a stage answers is checked here, once, before any kernel sees it; a StageError names the stage.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Mask
+from reelrecs.errors import StageError
+from reelrecs.pipeline.candidates import BOOL, FLOAT, Candidates, FeatureMatrix, Mask, require
 from reelrecs.pipeline.protocols import Featurizer, Filter, ManyScorer, Reranker, Scorer, Source
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
@@ -17,10 +22,12 @@ from reelrecs.pipeline.trace import Trace
 class Pipeline:
     """Stages put together; holds no state of its own, so threads may share it.
 
-    `relax` names the filters that may be given up, first to last, when too few candidates pass;
-    a filter that is not named there always holds.
+    `movie_count` is the size of the catalogue, whose rows sources may name. `relax` names the
+    filters that may be given up, first to last, when too few candidates pass; a filter that is not
+    named there always holds.
     """
 
+    movie_count: int
     sources: Sequence[Source]
     filters: Sequence[Filter]
     featurizers: Sequence[Featurizer]
@@ -36,8 +43,7 @@ class Pipeline:
             return candidates, trace
         candidates = self.featurized(query, candidates, trace)
         with trace.stage("score"):
-            scored = self.scorer.score(query, candidates)
-        _same_order("the scorer", candidates, scored)
+            scored = self._scored([query], [candidates])[0]
         with trace.stage("rerank"):
             ranked = scored.take(self.reranker.rerank(query, scored))
         return ranked, trace
@@ -64,7 +70,6 @@ class Pipeline:
         filled = [at for at, batch in enumerate(batches) if len(batch)]
         scored = self._scored([queries[at] for at in filled], [batches[at] for at in filled])
         for at, batch in zip(filled, scored, strict=True):
-            _same_order("the scorer", batches[at], batch)
             batches[at] = batch
         return batches
 
@@ -72,8 +77,9 @@ class Pipeline:
         """What the sources find and the filters let pass."""
         batches = []
         for source in self.sources:
-            with trace.stage(source.name):
+            with trace.stage(source.name), _blamed(f"source {source.name}"):
                 batch = source.find(query)
+                _check_found(batch, self.movie_count)
             trace.found[source.name] = len(batch)
             batches.append(batch)
         with trace.stage("merge"):
@@ -84,10 +90,14 @@ class Pipeline:
     def featurized(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
         """The candidates with the columns of all featurizers side by side."""
         with trace.stage("features"):
-            parts = [featurizer.features(query, candidates) for featurizer in self.featurizers]
+            parts = []
+            for featurizer in self.featurizers:
+                with _blamed(f"featurizer {type(featurizer).__name__}"):
+                    part = featurizer.features(query, candidates)
+                    shape = (len(candidates), len(part.columns))
+                    require("features", part.values, FLOAT, shape)
+                parts.append(part)
             matrix = parts[0] if len(parts) == 1 else FeatureMatrix.side_by_side(parts)
-        if len(matrix.values) != len(candidates):
-            raise RuntimeError(f"features have {len(matrix.values)} rows, not {len(candidates)}")
         return Candidates(
             candidates.movies, candidates.channels, candidates.retrieval_scores, features=matrix
         )
@@ -95,19 +105,23 @@ class Pipeline:
     def _scored(
         self, queries: Sequence[Query], batches: Sequence[Candidates]
     ) -> Sequence[Candidates]:
-        if isinstance(self.scorer, ManyScorer):
-            return self.scorer.score_many(queries, batches)
-        pairs = zip(queries, batches, strict=True)
-        return [self.scorer.score(query, batch) for query, batch in pairs]
+        """Each batch as the scorer gives it back, checked."""
+        with _blamed(f"scorer {type(self.scorer).__name__}"):
+            if isinstance(self.scorer, ManyScorer):
+                scored = self.scorer.score_many(queries, batches)
+            else:
+                pairs = zip(queries, batches, strict=True)
+                scored = [self.scorer.score(query, batch) for query, batch in pairs]
+            for before, after in zip(batches, scored, strict=True):
+                _check_scored(before, after)
+        return scored
 
     def _filtered(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
         masks: dict[str, Mask] = {}
         for stage in self.filters:
-            mask = stage.keep(query, candidates)
-            if mask.shape != candidates.movies.shape:
-                raise RuntimeError(
-                    f"filter {stage.name} answered {mask.shape} for {len(candidates)}"
-                )
+            with _blamed(f"filter {stage.name}"):
+                mask = stage.keep(query, candidates)
+                require("what it keeps", mask, BOOL, candidates.movies.shape)
             masks[stage.name] = mask
         relaxed: list[str] = []
         keep = _all(masks, len(candidates))
@@ -126,12 +140,16 @@ class Pipeline:
 def merge(batches: Sequence[Candidates]) -> Candidates:
     """The union of several sources' candidates by ascending movie row, with every channel kept.
 
-    A movie that a channel did not find has retrieval_scores 0 there.
+    A movie that a channel did not find has retrieval_scores 0 there. Raises StageError for a
+    channel that two sources name.
     """
     found = [batch for batch in batches if batch.channels]
     channels = tuple(channel for batch in found for channel in batch.channels)
+    if len(set(channels)) < len(channels):
+        twice = next(channel for channel in channels if channels.count(channel) > 1)
+        raise StageError(f"channel {twice} is named twice: give each channel its source's name")
     if not found:
-        return Candidates(np.zeros(0, np.int32))
+        return Candidates.empty(())
     if len(found) == 1:
         alone = found[0]
         ascending = bool((alone.movies[1:] > alone.movies[:-1]).all())
@@ -153,8 +171,44 @@ def _all(masks: dict[str, Mask], length: int) -> Mask:
     return keep
 
 
-def _same_order(who: str, before: Candidates, after: Candidates) -> None:
-    if len(before) != len(after) or not np.array_equal(before.movies, after.movies):
-        raise RuntimeError(f"{who} changed which candidates there are or their order")
-    if after.scores is None or after.terms is None or len(after.scores) != len(after):
-        raise RuntimeError(f"{who} left candidates without scores")
+@contextmanager
+def _blamed(who: str) -> Iterator[None]:
+    """Put the stage's name before what is wrong with its answer."""
+    try:
+        yield
+    except StageError as error:
+        raise StageError(f"{who}: {error}") from error
+
+
+def _check_found(batch: Candidates, movie_count: int) -> None:
+    """Raise StageError unless a source found distinct movies of the catalogue by named channels."""
+    if not isinstance(batch, Candidates):
+        raise StageError(f"a {type(batch).__name__} is no Candidates: return some, or an empty one")
+    if len(batch) == 0:
+        return
+    if not batch.channels:
+        raise StageError("candidates without a channel: name how they were found, as 'source.way'")
+    ordered = batch.movies
+    if not (ordered[1:] > ordered[:-1]).all():
+        ordered = np.sort(ordered)
+    if ordered[0] < 0 or ordered[-1] >= movie_count:
+        outside = ordered[0] if ordered[0] < 0 else ordered[-1]
+        raise StageError(
+            f"movie row {outside} is outside 0 to {movie_count - 1}: translate ids with "
+            "Store.movie_row"
+        )
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(again):
+        raise StageError(f"movie row {again[0]} is found twice: name each movie once")
+    if not np.isfinite(batch.retrieval_scores).all():
+        raise StageError("a retrieval score is not finite: give 0 where a channel found nothing")
+
+
+def _check_scored(before: Candidates, after: Candidates) -> None:
+    """Raise StageError unless a scorer gave every candidate a score and terms, in their order."""
+    if not isinstance(after, Candidates):
+        raise StageError(f"a {type(after).__name__} is no Candidates: fill in those it was given")
+    if not np.array_equal(before.movies, after.movies):
+        raise StageError("it changed which candidates there are or their order")
+    if after.scores is None or after.terms is None:
+        raise StageError("it left candidates without scores or without terms")

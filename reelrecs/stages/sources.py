@@ -99,7 +99,7 @@ class ShortHistorySource:
         """What the source finds for a history of fewer than `below` ratings, else nothing."""
         if len(query.movies) < self._below:
             return self._source.find(query)
-        return Candidates(np.zeros(0, np.int32))
+        return Candidates.empty(())
 
 
 def _standing(genres: NDArray[np.uint64], count: NDArray[np.int32], genre_count: int) -> Floats:

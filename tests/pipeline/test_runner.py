@@ -1,5 +1,6 @@
 """The loop over stages: nothing lost, nothing reordered, relaxing said aloud."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelrecs.errors import StageError
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.pipeline.query import CoLikeNeighbours, Preferences, Query
 from reelrecs.pipeline.runner import Pipeline, merge
 from reelrecs.pipeline.trace import Trace
+
+MOVIE_COUNT = 40
 
 
 def query_for(limit: int) -> Query:
@@ -70,6 +74,7 @@ class BestFirst:
 
 def pipeline_of(*filters: BelowFilter, relax: tuple[str, ...] = ()) -> Pipeline:
     return Pipeline(
+        MOVIE_COUNT,
         [FixedSource("a", [1, 3, 5]), FixedSource("b", [3, 4])],
         filters,
         [RowFeature()],
@@ -111,7 +116,7 @@ def test_a_scorer_that_reorders_is_caught() -> None:
             return super().score(query, candidates.take(np.arange(len(candidates))[::-1]))
 
     bad = replace(pipeline_of(), scorer=Reorders())
-    with pytest.raises(RuntimeError, match="changed which candidates"):
+    with pytest.raises(StageError, match="scorer Reorders: it changed which candidates"):
         bad.run(query_for(2))
 
 
@@ -120,7 +125,7 @@ def test_a_scorer_that_loses_a_candidate_is_caught() -> None:
         def score(self, query: Query, candidates: Candidates) -> Candidates:
             return super().score(query, candidates.take(np.arange(len(candidates) - 1)))
 
-    with pytest.raises(RuntimeError, match="changed which candidates"):
+    with pytest.raises(StageError, match="scorer Loses: it changed which candidates"):
         replace(pipeline_of(), scorer=Loses()).run(query_for(2))
 
 
@@ -129,8 +134,110 @@ def test_a_filter_of_the_wrong_length_is_caught() -> None:
         def keep(self, query: Query, candidates: Candidates) -> np.ndarray:
             return np.ones(1, np.bool_)
 
-    with pytest.raises(RuntimeError, match="filter short"):
+    with pytest.raises(StageError, match="filter short: what it keeps"):
         pipeline_of(Short("short", 1)).run(query_for(2))
+
+
+def test_a_filter_that_answers_positions_is_caught() -> None:
+    """As numbers they would pick rows instead of masking them."""
+
+    class Positions(BelowFilter):
+        def keep(self, query: Query, candidates: Candidates) -> np.ndarray:
+            return np.arange(len(candidates))
+
+    with pytest.raises(StageError, match="filter positions: what it keeps: int64"):
+        pipeline_of(Positions("positions", 1)).run(query_for(2))
+
+
+ROWS = np.array([3, 1], np.int32)
+ONES = np.ones((2, 1), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda: None, "a NoneType is no Candidates"),
+        (lambda: Candidates(ROWS.astype(np.int64), ("own.x",), ONES), "movies: int64"),
+        (lambda: Candidates(ROWS), "candidates without a channel"),
+        (lambda: Candidates(ROWS, ("own.x",)), "retrieval_scores"),
+        (lambda: Candidates(ROWS, ("own.x",), ONES * np.nan), "not finite"),
+        (lambda: Candidates(np.array([3, 3], np.int32), ("own.x",), ONES), "row 3 is found twice"),
+        (lambda: Candidates(np.array([-1, 3], np.int32), ("own.x",), ONES), "row -1 is outside"),
+        (lambda: Candidates(ROWS + MOVIE_COUNT - 3, ("own.x",), ONES), "row 40 is outside 0 to 39"),
+    ],
+)
+def test_a_source_that_misbehaves_is_named(answer: Callable[[], Candidates], said: str) -> None:
+    class Own:
+        name = "own"
+
+        def find(self, query: Query) -> Candidates:
+            return answer()
+
+    bad = pipeline_of()
+    for pipeline in (replace(bad, sources=[Own()]), replace(bad, sources=[*bad.sources, Own()])):
+        with pytest.raises(StageError, match=f"^source own: .*{said}") as caught:
+            pipeline.run(query_for(2))
+        assert "\n" not in str(caught.value)
+        with pytest.raises(StageError, match=f"^source own: .*{said}"):
+            pipeline.run_many([query_for(2)])
+
+
+def test_two_sources_of_one_channel_are_refused() -> None:
+    pipeline = replace(pipeline_of(), sources=[FixedSource("a", [1]), FixedSource("a", [2])])
+    with pytest.raises(StageError, match=r"channel a\.all is named twice"):
+        pipeline.run(query_for(2))
+
+
+def test_a_source_may_find_nothing() -> None:
+    class Nothing:
+        name = "nothing"
+
+        def find(self, query: Query) -> Candidates:
+            return Candidates.empty(("nothing.x",))
+
+    pipeline = replace(pipeline_of(), sources=[*pipeline_of().sources, Nothing()])
+    assert pipeline.run(query_for(2))[0].movies.tolist() == [5, 4]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (lambda rows: np.ones((len(rows), 1)), "float64"),
+        (lambda rows: np.ones((len(rows) - 1, 1), np.float32), r"shape \(3, 1\) must be"),
+        (lambda rows: np.ones((len(rows), 2), np.float32), r"shape \(4, 2\) must be"),
+    ],
+)
+def test_a_featurizer_that_misbehaves_is_named(
+    values: Callable[[np.ndarray], np.ndarray], said: str
+) -> None:
+    class OwnFeatures:
+        def features(self, query: Query, candidates: Candidates) -> FeatureMatrix:
+            return FeatureMatrix(("own",), values(candidates.movies))
+
+    for featurizers in ([OwnFeatures()], [RowFeature(), OwnFeatures()]):
+        with pytest.raises(StageError, match=f"^featurizer OwnFeatures: .*{said}"):
+            replace(pipeline_of(), featurizers=featurizers).run(query_for(2))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scores": None}, "without scores"),
+        ({"terms": None}, "without terms"),
+        ({"scores": np.ones(4)}, "scores: float64"),
+        ({"scores": np.ones(3, np.float32)}, "scores: .* must be"),
+    ],
+)
+def test_a_scorer_that_misbehaves_is_named(change: dict[str, object], said: str) -> None:
+    class OwnScorer(RowScorer):
+        def score(self, query: Query, candidates: Candidates) -> Candidates:
+            return replace(super().score(query, candidates), **change)
+
+    pipeline = replace(pipeline_of(), scorer=OwnScorer())
+    with pytest.raises(StageError, match=f"^scorer OwnScorer: .*{said}"):
+        pipeline.run(query_for(2))
+    with pytest.raises(StageError, match=f"^scorer OwnScorer: .*{said}"):
+        pipeline.run_many([query_for(2)])
 
 
 MOVIES = st.lists(st.integers(0, 30), unique=True, max_size=12)
