@@ -18,8 +18,10 @@ def marginal_relevance(
     era_span: int,
     era_share: float,
     limit: int,
-) -> NDArray[np.int64]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Positions of at most `limit` candidates, best first (Carbonell & Goldstein 1998).
+
+    Also, in the same order, each one's similarity to the movies before it when it was taken.
 
     Each step takes the largest (1 - strength) * relevance - strength * similarity, similarity being
     that to the most alike movie taken so far: (1 - era_share) * Jaccard of genres + era_share *
@@ -30,6 +32,7 @@ def marginal_relevance(
     order = np.empty(min(limit, n), np.int64)
     left = np.arange(n)
     similarity = np.zeros(n)
+    similarities = np.empty(len(order))
     _marginal_relevance(
         relevance,
         movies,
@@ -41,13 +44,37 @@ def marginal_relevance(
         left,
         similarity,
         order,
+        similarities,
     )
-    return order
+    return order, similarities
+
+
+def descending_adjustments(
+    scores: NDArray[np.float32], penalties: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """What to add to each score, in float32, so that the sums descend: -penalty but for rounding.
+
+    scores - penalties must descend but for rounding too, as the marginal relevance of a greedy list
+    does: what is left loses relevance with every movie that is taken.
+    """
+    adjustments = np.empty(len(scores), np.float32)
+    _descending_adjustments(scores, penalties, adjustments)
+    return adjustments
 
 
 @kernel
 def _marginal_relevance(  # type: ignore[no-untyped-def]
-    relevance, movies, genres, years, strength, era_span, era_share, left, similarity, order
+    relevance,
+    movies,
+    genres,
+    years,
+    strength,
+    era_span,
+    era_share,
+    left,
+    similarity,
+    order,
+    similarities,
 ):
     taken = -1
     for step in range(len(order)):
@@ -66,4 +93,18 @@ def _marginal_relevance(  # type: ignore[no-untyped-def]
                 best_value = value
         taken = left[best]
         order[step] = taken
+        similarities[step] = similarity[taken]
         left[best] = left[len(movies) - step - 1]
+
+
+@kernel
+def _descending_adjustments(scores, penalties, adjustments):  # type: ignore[no-untyped-def]
+    ceiling = np.float32(np.inf)
+    for at in range(len(scores)):
+        target = min(np.float64(scores[at]) - penalties[at], np.float64(ceiling))
+        adjustment = np.float32(target - np.float64(scores[at]))
+        # an adjustment larger than both sums is rounded more coarsely than they: a step or two
+        while scores[at] + adjustment > ceiling:
+            adjustment = np.nextafter(adjustment, np.float32(-np.inf))
+        adjustments[at] = adjustment
+        ceiling = scores[at] + adjustment

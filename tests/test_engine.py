@@ -14,6 +14,7 @@ import pytest
 import reelrecs
 from reelrecs.engine import Engine, train_model
 from reelrecs.errors import InvalidRequest, ModelError, NotFound, StageError
+from reelrecs.histories import History
 from reelrecs.kernels import pool
 from reelrecs.learning.model_folder import load_model, model_path
 from reelrecs.pipeline.candidates import Candidates, Mask
@@ -181,10 +182,35 @@ def test_more_diversity_means_more_genres(sample_engine: Engine) -> None:
     assert distinct_genres(0.8) > distinct_genres(0.0)
 
 
-def test_scores_fall_without_diversity(sample_engine: Engine) -> None:
-    with Engine(sample_engine.store, diversity=0.0) as engine:
-        items = engine.recommend(15, 100)
-    assert all(a.score >= b.score for a, b in pairwise(items))
+@pytest.mark.parametrize("diversity", [None, 0.0, 0.5, 1.0])
+def test_a_list_is_sorted_by_the_score_it_shows(
+    sample_engine: Engine, diversity: float | None
+) -> None:
+    with Engine(sample_engine.store, diversity=diversity) as engine:
+        for items in (
+            engine.recommend(15, 100, explain=True),
+            engine.recommend_for(History(), explain=True),
+        ):
+            assert all(a.score >= b.score for a, b in pairwise(items))
+            for item in items:
+                assert item.explanation is not None
+                assert ("variety" in item.explanation.contributions) == (diversity != 0.0)
+
+
+def test_the_order_of_lists_is_that_of_marginal_relevance(sample_engine: Engine) -> None:
+    """Lists of the fixed profile as they were before their scores told what variety costs."""
+    assert _ids(sample_engine, 671) == [
+        *(5971, 5618, 1282, 595, 65261, 953, 527, 2087, 6377, 593),
+        *(6350, 661, 7153, 76093, 47, 8961, 364, 2138, 858, 1073),
+    ]
+    store = store_of(random_triples(3, users=200, movies=100, most=60))
+    with Engine(store, diversity=0.5) as engine:
+        assert _ids(engine, 1, 10) == [85, 65, 71, 17, 75, 7, 23, 45, 37, 41]
+        assert _ids(engine, 2, 10) == [94, 2, 70, 90, 84, 76, 8, 92, 18, 14]
+
+
+def _ids(engine: Engine, user_id: int, limit: int = 20) -> list[int]:
+    return [item.movie.movie_id for item in engine.recommend(user_id, limit)]
 
 
 def test_a_profile_tells_taste(sample_engine: Engine) -> None:

@@ -67,7 +67,7 @@ def diversity_tradeoff(
             for at, reranker in enumerate(rerankers):
                 for place, (query, one) in enumerate(scored, block.start):
                     if len(one):
-                        movies = one.movies[reranker.rerank(query, one)]
+                        movies = one.movies[reranker.rerank(query, one).order]
                         lists[at, place, : len(movies)] = movies
                 ranks[at].append(
                     metrics.ranks_in_lists(lists[at, block], *targets_of(split, block))

@@ -69,7 +69,7 @@ class EngineSystem(System):
 
     def _as_shown(self, query: Query, scored: Candidates) -> Scores:
         """A number per candidate that orders them as shown: SHOWN places, then by score."""
-        shown = self.engine.pipeline.reranker.rerank(replace(query, limit=SHOWN), scored)
+        shown = self.engine.pipeline.reranker.rerank(replace(query, limit=SHOWN), scored).order
         by_score = np.lexsort((scored.movies, -np.asarray(scored.scores)))
         if np.array_equal(shown, by_score[: len(shown)]):
             return np.asarray(scored.scores, np.float64)

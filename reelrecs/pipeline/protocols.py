@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Mask
 from reelrecs.pipeline.query import Query
+from reelrecs.pipeline.reranking import Reranking
 
 
 class Source(Protocol):
@@ -62,6 +60,6 @@ class ManyScorer(Scorer, Protocol):
 class Reranker(Protocol):
     """Orders scored candidates into the list that is shown."""
 
-    def rerank(self, query: Query, candidates: Candidates) -> NDArray[np.int64]:
-        """Positions of at most query.limit candidates, best first, none twice."""
+    def rerank(self, query: Query, candidates: Candidates) -> Reranking:
+        """At most query.limit candidates, so adjusted that their scores descend."""
         ...

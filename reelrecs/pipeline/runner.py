@@ -45,13 +45,13 @@ class Pipeline:
         with trace.stage("score"):
             scored = self._scored([query], [candidates])[0]
         with trace.stage("rerank"):
-            ranked = scored.take(self.reranker.rerank(query, scored))
+            ranked = self.reranker.rerank(query, scored).of(scored)
         return ranked, trace
 
     def run_many(self, queries: Sequence[Query]) -> list[Candidates]:
         """What `run` gives for each query, scored in one call where the scorer can."""
         return [
-            batch.take(self.reranker.rerank(query, batch)) if len(batch) else batch
+            self.reranker.rerank(query, batch).of(batch) if len(batch) else batch
             for query, batch in zip(queries, self.score_many(queries), strict=True)
         ]
 

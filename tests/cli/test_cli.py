@@ -85,7 +85,7 @@ def test_explain_tells_the_case_for_each_movie(capsys: pytest.CaptureFixture[str
     assert "because you liked" in text
     assert run(["recommend", "--user-id", "15", "--explain", "--format", "csv"]) == 0
     header = capsys.readouterr().out.splitlines()[0]
-    assert header.endswith("cf,genre_overlap,collaborative,popularity,year")
+    assert header.endswith("cf,genre_overlap,collaborative,popularity,year,variety")
 
 
 def test_user_and_search_print_what_the_data_holds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,31 +4,35 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelrecs.kernels.rerank import marginal_relevance
+from reelrecs.kernels.rerank import descending_adjustments, marginal_relevance
 
 SPAN, SHARE = 5, 0.25
 
 
 def likeness(one, other):
     (genres, year), (others, other_year) = one, other
-    common = (genres & others).bit_count()
-    alike = (1 - SHARE) * common / (genres | others).bit_count() if common else 0.0
+    either = (genres | others).bit_count()
+    alike = (1 - SHARE) * ((genres & others).bit_count() / either if either else 0.0)
     if year and other_year and abs(year - other_year) < SPAN:
         alike += SHARE * (1 - abs(year - other_year) / SPAN)
     return alike
 
 
 def naive(relevance, movies, kinds, strength, limit):
-    taken = []
+    taken, similarities = [], []
     while len(taken) < min(limit, len(movies)):
-        value = {
-            at: (1 - strength) * relevance[at]
-            - strength * max((likeness(kinds[at], kinds[other]) for other in taken), default=0.0)
+        similarity = {
+            at: max((likeness(kinds[at], kinds[other]) for other in taken), default=0.0)
             for at in range(len(movies))
             if at not in taken
         }
+        value = {
+            at: (1 - strength) * relevance[at] - strength * alike
+            for at, alike in similarity.items()
+        }
         taken.append(min(value, key=lambda at: (-value[at], movies[at])))
-    return taken
+        similarities.append(similarity[taken[-1]])
+    return taken, similarities
 
 
 @given(
@@ -48,7 +52,7 @@ def test_the_order_equals_its_naive_twin(candidates, strength, limit, random):
     kinds = [kind for _, kind in candidates]
     movies = list(range(len(candidates)))
     random.shuffle(movies)
-    order = marginal_relevance(
+    order, similarities = marginal_relevance(
         np.array(relevance),
         np.array(movies, np.int32),
         np.array([genres for genres, _ in kinds], np.uint64),
@@ -58,4 +62,22 @@ def test_the_order_equals_its_naive_twin(candidates, strength, limit, random):
         SHARE,
         limit,
     )
-    assert order.tolist() == naive(relevance, movies, kinds, strength, limit)
+    wanted, alike = naive(relevance, movies, kinds, strength, limit)
+    assert order.tolist() == wanted
+    assert similarities.tolist() == alike
+
+
+FLOATS = st.floats(-(2.0**60), 2.0**60, width=32)
+
+
+@given(st.lists(st.tuples(FLOATS, st.floats(-(2.0**60), 2.0**60)), max_size=30))
+def test_adjusted_scores_descend_and_add_up(pairs):
+    """Whatever the sizes of scores and sums: one may be a million times the other."""
+    scores = np.array([score for score, _ in pairs], np.float32)
+    sums = np.sort(np.array([total for _, total in pairs]))[::-1]
+    adjustments = descending_adjustments(scores, scores - sums)
+    shown = scores + adjustments
+    assert shown.dtype == np.float32
+    assert (shown[1:] <= shown[:-1]).all()
+    nearest = np.spacing(np.maximum(np.abs(adjustments), np.abs(shown)))
+    assert (np.abs(shown - sums) <= 2 * np.maximum.accumulate(nearest)).all()

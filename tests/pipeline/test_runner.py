@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reelrecs.errors import StageError
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.pipeline.query import CoLikeNeighbours, Preferences, Query
+from reelrecs.pipeline.reranking import Reranking
 from reelrecs.pipeline.runner import Pipeline, merge
 from reelrecs.pipeline.trace import Trace
 
@@ -68,8 +69,8 @@ class RowScorer:
 
 
 class BestFirst:
-    def rerank(self, query: Query, candidates: Candidates) -> np.ndarray:
-        return np.argsort(-candidates.scores)[: query.limit]
+    def rerank(self, query: Query, candidates: Candidates) -> Reranking:
+        return Reranking(np.argsort(-candidates.scores)[: query.limit])
 
 
 def pipeline_of(*filters: BelowFilter, relax: tuple[str, ...] = ()) -> Pipeline:
@@ -93,6 +94,22 @@ def test_a_run_finds_filters_scores_and_ranks() -> None:
     assert trace.why_removed(5) == ["below5"]
     assert trace.why_removed(4) == []
     assert set(trace.seconds) == {"a", "b", "merge", "filter", "features", "score", "rerank"}
+
+
+def test_an_adjustment_is_a_term_and_part_of_the_score() -> None:
+    class Adjusts(BestFirst):
+        def rerank(self, query: Query, candidates: Candidates) -> Reranking:
+            order = super().rerank(query, candidates).order
+            return Reranking(order, "company", np.array([0, -0.5], np.float32))
+
+    pipeline = replace(pipeline_of(), reranker=Adjusts())
+    for ranked in (pipeline.run(query_for(2))[0], *pipeline.run_many([query_for(2)])):
+        assert ranked.movies.tolist() == [5, 4]
+        assert ranked.scores is not None
+        assert ranked.terms is not None
+        assert ranked.scores.tolist() == [5, 3.5]
+        assert ranked.terms.columns == ("row", "company")
+        assert ranked.terms.values.tolist() == [[5, 0], [4, -0.5]]
 
 
 def test_filters_are_relaxed_in_order_and_only_as_far_as_needed() -> None:

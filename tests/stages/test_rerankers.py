@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from reelrecs import config
 from reelrecs.errors import InvalidRequest, ScorerError
+from reelrecs.kernels.content import content_similarities
 from reelrecs.kernels.rerank import marginal_relevance
-from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.stages.user_context import build_query
 from tests.worlds import random_triples, store_of
@@ -33,7 +34,8 @@ def by_ids(levels):
 
 @given(SCORED, STRENGTHS, st.integers(1, 50))
 def test_a_list_is_of_candidates_none_twice_none_too_many(levels, strength, limit):
-    order = DiversityReranker(STORE, strength).rerank(replace(QUERY, limit=limit), scored(levels))
+    query = replace(QUERY, limit=limit)
+    order = DiversityReranker(STORE, strength).rerank(query, scored(levels)).order
     assert len(order) == min(limit, len(levels))
     assert len(set(order.tolist())) == len(order)
     assert all(0 <= at < len(levels) for at in order)
@@ -41,7 +43,7 @@ def test_a_list_is_of_candidates_none_twice_none_too_many(levels, strength, limi
 
 @given(SCORED, st.integers(1, 50))
 def test_without_strength_it_is_the_order_of_scores(levels, limit):
-    order = DiversityReranker(STORE, 0.0).rerank(replace(QUERY, limit=limit), scored(levels))
+    order = DiversityReranker(STORE, 0.0).rerank(replace(QUERY, limit=limit), scored(levels)).order
     wanted = sorted(levels, key=lambda row: (-levels[row], row))[:limit]
     assert [list(levels)[at] for at in order] == wanted
 
@@ -50,13 +52,13 @@ def test_without_strength_it_is_the_order_of_scores(levels, limit):
 def test_without_strength_no_difference_is_too_small(scores):
     rows = np.arange(len(scores), dtype=np.int32)
     batch = Candidates(rows, scores=np.array(scores, np.float32))
-    order = DiversityReranker(STORE, 0.0).rerank(replace(QUERY, limit=30), batch)
+    order = DiversityReranker(STORE, 0.0).rerank(replace(QUERY, limit=30), batch).order
     assert order.tolist() == sorted(rows.tolist(), key=lambda row: (-scores[row], row))
 
 
 @given(SCORED.filter(bool), STRENGTHS)
 def test_the_best_candidate_always_comes_first(levels, strength):
-    first = DiversityReranker(STORE, strength).rerank(QUERY, scored(levels))[0]
+    first = DiversityReranker(STORE, strength).rerank(QUERY, scored(levels)).order[0]
     if strength < 1:
         assert list(levels)[first] == min(levels, key=lambda row: (-levels[row], row))
 
@@ -65,7 +67,7 @@ def test_the_best_candidate_always_comes_first(levels, strength):
 def test_strength_means_the_same_on_any_scale(levels, strength, scale, shift):
     stage = DiversityReranker(STORE, strength)
     plain, moved = scored(levels), scored(levels, scale, shift)
-    assert stage.rerank(QUERY, plain).tolist() == stage.rerank(QUERY, moved).tolist()
+    assert stage.rerank(QUERY, plain).order.tolist() == stage.rerank(QUERY, moved).order.tolist()
 
 
 @given(SCORED, STRENGTHS, st.randoms(use_true_random=False))
@@ -74,7 +76,8 @@ def test_the_order_of_arrival_does_not_matter(levels, strength, random):
     rows = list(levels)
     random.shuffle(rows)
     mixed = {row: levels[row] for row in rows}
-    one, other = stage.rerank(QUERY, scored(levels)), stage.rerank(QUERY, scored(mixed))
+    one = stage.rerank(QUERY, scored(levels)).order
+    other = stage.rerank(QUERY, scored(mixed)).order
     assert [list(levels)[at] for at in one] == [rows[at] for at in other]
 
 
@@ -83,7 +86,7 @@ def test_who_is_out_of_reach_is_left_out_without_a_change(levels, strength, limi
     """The list is that of the kernel over all candidates."""
     batch = scored(levels)
     relevance = batch.scores.astype(np.float64) - batch.scores.min()
-    order = marginal_relevance(
+    order, _ = marginal_relevance(
         relevance / (relevance.max() or 1.0),
         batch.movies,
         STORE.movie_genres[batch.movies],
@@ -93,8 +96,59 @@ def test_who_is_out_of_reach_is_left_out_without_a_change(levels, strength, limi
         config.DIVERSITY_ERA_SHARE,
         limit,
     )
-    found = DiversityReranker(STORE, strength).rerank(replace(QUERY, limit=limit), batch)
+    found = DiversityReranker(STORE, strength).rerank(replace(QUERY, limit=limit), batch).order
     assert found.tolist() == order.tolist()
+
+
+RAGGED = st.dictionaries(
+    st.integers(0, STORE.movie_count - 1),
+    st.floats(-4, 4, width=32) | st.floats(-(2.0**-20), 2.0**-20, width=32),
+    max_size=30,
+)
+"""Scores of any sign and size, so that sums round."""
+
+
+@given(RAGGED, st.floats(0, 1), st.integers(1, 40))
+def test_shown_scores_descend_and_are_the_sums_of_their_terms(scores, strength, limit):
+    rows = np.array(list(scores), np.int32)
+    terms = np.array([[score / 3, score - score / 3] for score in scores.values()], np.float32)
+    terms = terms.reshape(-1, 2)
+    batch = Candidates(
+        rows, scores=terms.cumsum(axis=1)[:, -1], terms=FeatureMatrix(("a", "b"), terms)
+    )
+    reranking = DiversityReranker(STORE, strength).rerank(replace(QUERY, limit=limit), batch)
+    ranked = reranking.of(batch)
+    assert (ranked.scores[1:] <= ranked.scores[:-1]).all()
+    assert ranked.terms.columns == (("a", "b", "variety") if strength and scores else ("a", "b"))
+    for score, parts in zip(ranked.scores, ranked.terms.values, strict=True):
+        total = np.float32(0)
+        for part in parts:
+            total += part
+        assert total == score
+    assert ranked.movies.tolist() == rows[reranking.order].tolist()
+
+
+@given(SCORED.filter(bool), st.sampled_from([0.02, 0.1, 0.5, 0.9]))
+def test_the_adjustment_is_the_penalty_for_likeness_on_the_scores_own_scale(levels, strength):
+    """Marginal relevance, (1 - strength) relevance - strength similarity, in units of score."""
+    batch = scored(levels, 8.0)
+    order, term, adjustment = DiversityReranker(STORE, strength).rerank(QUERY, batch)
+    assert term == "variety"
+    spread = float(batch.scores.max() - batch.scores.min())
+    taken: list[int] = []
+    for at, added in zip(order.tolist(), adjustment.tolist(), strict=True):
+        row = batch.movies[at]
+        alike = content_similarities(
+            STORE.movie_genres,
+            STORE.movie_years,
+            row,
+            config.ERA_SPAN,
+            config.DIVERSITY_ERA_SHARE,
+        )
+        wanted = -spread * strength / (1 - strength) * max(alike[taken], default=0.0)
+        assert added == pytest.approx(wanted, rel=1e-5, abs=1e-5 * spread)
+        assert added <= 0.0
+        taken.append(int(row))
 
 
 def test_variety_displaces_more_of_the_same():
@@ -104,14 +158,14 @@ def test_variety_displaces_more_of_the_same():
     ids = list(levels)
     query = replace(QUERY, limit=2)
     for strength, wanted in ((0.0, [6, 66]), (0.01, [6, 66]), (0.5, [6, 24])):
-        order = DiversityReranker(STORE, strength).rerank(query, batch)
+        order = DiversityReranker(STORE, strength).rerank(query, batch).order
         assert [ids[at] for at in order] == wanted
 
 
 def test_movies_of_one_era_are_alike_too():
     # 18 (1968) shares no genre with 20 (1970) or 50 (2000); 50 scores less but is of another era
     levels = {18: 64, 20: 40, 50: 39, 100: 0}
-    order = DiversityReranker(STORE, 0.5).rerank(replace(QUERY, limit=2), by_ids(levels))
+    order = DiversityReranker(STORE, 0.5).rerank(replace(QUERY, limit=2), by_ids(levels)).order
     assert [list(levels)[at] for at in order] == [18, 50]
 
 
