@@ -2,12 +2,47 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+from typing import NamedTuple
+
 import numpy as np
 
 from reelrecs.kernels.item_item import row_sum
 from reelrecs.kernels.jit import kernel
 from reelrecs.kernels.markov_chain import chain_scores
-from reelrecs.kernels.sequence_knn import first_in_order
+from reelrecs.kernels.sequence_knn import CHANNELS, first_in_order
+
+
+class Logged(IntEnum):
+    """Columns whose logarithm is taken; those of the votes, one a channel, stand before them."""
+
+    NEXT_ITEM = len(CHANNELS)
+    CO_OCCURRENCE = len(CHANNELS) + 1
+    RATINGS = len(CHANNELS) + 2
+    RECENT = len(CHANNELS) + 3
+    GENRES = len(CHANNELS) + 4  # filled by `genre_and_year_fit`
+
+
+class Plain(IntEnum):
+    """Columns that are taken as they are."""
+
+    MARKOV_CHAIN = 0
+    EASE = 1
+    YEARS = 2  # filled by `genre_and_year_fit`
+    BY_HISTORY_LENGTH = 3  # filled by the stage
+
+
+class Floors(NamedTuple):
+    """What is added before a logarithm is taken, where a value may be 0."""
+
+    votes: float = 1e-4
+    next_item: float = 3e-3
+    co_occurrence: float = 1e-3
+    recent_raters: int = 2  # on either side of the share
+
+
+FLOORS = Floors()
+"""Compiled into `featurize`, so part of the schema that a model is checked against."""
 
 
 @kernel
@@ -58,25 +93,23 @@ def featurize(  # type: ignore[no-untyped-def]
     logged,
     plain,
 ):
-    """Fill `logged`: votes, step, pairs, popularity, recency; and `plain`: chain, ease.
+    """Fill `logged` [candidates, votes and `Logged`] and `plain` [candidates, `Plain`].
 
-    Both are [candidates, columns], with room for others after those. Logarithms are left to the
-    caller, and what may be 0 is raised by a little. Raters last active at first_rank .. last_rank -
-    1 are recent; the user's own rating of a movie that `future` marks counts neither as one of them
-    nor as one of all.
+    Logarithms are left to the caller, and what may be 0 is raised by a little. Raters last active
+    at first_rank .. last_rank - 1 are recent; the user's own rating of a movie that `future` marks
+    counts neither as one of them nor as one of all.
     """
-    channels = votes.shape[1]
     for row in range(len(movies)):
         movie = movies[row]
-        for channel in range(channels):
-            logged[row, channel] = votes[movie, channel] + np.float32(1e-4)
+        for channel in range(votes.shape[1]):
+            logged[row, channel] = votes[movie, channel] + np.float32(FLOORS.votes)
         step = ease = pairs = np.float32(0.0)
         matrix_row = matrix_rows[movie]
         if matrix_row >= 0:
             step = max(summed[0, matrix_row], np.float32(0.0))
             ease, pairs = summed[1, matrix_row], summed[2, matrix_row]
-        logged[row, channels] = step + np.float32(3e-3)
-        logged[row, channels + 1] = pairs + np.float32(1e-3)
+        logged[row, Logged.NEXT_ITEM] = step + np.float32(FLOORS.next_item)
+        logged[row, Logged.CO_OCCURRENCE] = pairs + np.float32(FLOORS.co_occurrence)
         start, stop = movie_indptr[movie], movie_indptr[movie + 1]
         low = first_in_order(movie_users, activity_ranks, start, stop, first_rank)
         high = first_in_order(movie_users, activity_ranks, low, stop, last_rank)
@@ -84,10 +117,26 @@ def featurize(  # type: ignore[no-untyped-def]
         if future[movie]:
             raters -= 1
             recent -= 1
-        logged[row, channels + 2] = raters + 1
-        logged[row, channels + 3] = np.float32(recent + 2) / np.float32(raters + 2)
-        plain[row, 0] = chain_of_movie[movie]
-        plain[row, 1] = ease
+        logged[row, Logged.RATINGS] = raters + 1
+        logged[row, Logged.RECENT] = np.float32(recent + FLOORS.recent_raters) / np.float32(
+            raters + FLOORS.recent_raters
+        )
+        plain[row, Plain.MARKOV_CHAIN] = chain_of_movie[movie]
+        plain[row, Plain.EASE] = ease
+
+
+class StreakModel(NamedTuple):
+    """What somebody on a streak is taken to do."""
+
+    on_streak: float = 0.9  # probability that their next movie has the genre of the streak
+    off_streak: float = 0.1  # probability that a movie has it all the same
+    most_log_odds: float = 12.0  # more is no surer
+    least_variance: float = 4.0  # of the years of the last movies, in years squared
+    farthest: float = 16.0  # squared distance in standard deviations; beyond, all is as far
+
+
+STREAK = StreakModel()
+"""Compiled into the kernel, so part of the schema that a model is checked against."""
 
 
 @kernel
@@ -106,13 +155,13 @@ def genre_and_year_fit(  # type: ignore[no-untyped-def]
     for movie in last_movies:
         for code in range(count):
             if masks[movie] >> np.uint64(code) & np.uint64(1):
-                exp_logits[code] += weight * np.log(0.9 / genre_share[code])
+                exp_logits[code] += weight * np.log(STREAK.on_streak / genre_share[code])
             else:
-                exp_logits[code] += weight * np.log(0.1 / (1.0 - genre_share[code]))
+                exp_logits[code] += weight * np.log(STREAK.off_streak / (1.0 - genre_share[code]))
         weight *= genre_decay
     anything = 1.0
     for code in range(count):
-        exp_logits[code] = np.exp(min(exp_logits[code], 12.0))
+        exp_logits[code] = np.exp(min(exp_logits[code], STREAK.most_log_odds))
         anything += exp_logits[code]
     total = 0.0
     mean = 0.0
@@ -127,7 +176,7 @@ def genre_and_year_fit(  # type: ignore[no-untyped-def]
         weight *= year_decay
     if total > 0:
         mean /= total
-        square = max(square / total - mean * mean, 0.0) + 4.0
+        square = max(square / total - mean * mean, 0.0) + STREAK.least_variance
     for row in range(len(candidates)):
         movie = candidates[row]
         fit = 1.0
@@ -137,4 +186,4 @@ def genre_and_year_fit(  # type: ignore[no-untyped-def]
         genre[row] = fit / anything
         era[row] = 0.0
         if total > 0 and years[movie] > 0:
-            era[row] = min((years[movie] - mean) ** 2 / square, 16.0)
+            era[row] = min((years[movie] - mean) ** 2 / square, STREAK.farthest)

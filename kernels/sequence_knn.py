@@ -40,6 +40,13 @@ class SequenceSettings(NamedTuple):
     context_reach: int = 10  # positions looked at on either side of an occurrence
     distance_decay: float = 0.95  # weight of each further position there
     reach: int = 20  # positions voted for on either side
+    vote_decay: float = 0.88  # weight of each further position voted for
+    sharp_decay: float = 0.8  # the same in the sharp channels
+    slow_decay: float = 0.95  # the same in the slow channels
+    context_floor: float = 0.5  # context of an occurrence with no common movie about it
+    least_total: float = 1e-3  # added to an anchor's sum of weights, which may be 0
+    rarity_smoothing: float = 20.0  # ratings added to a movie's before it counts as rare
+    length_smoothing: float = 30.0  # ratings added to a user's before they damp similarity
 
 
 def user_similarity(
@@ -48,28 +55,30 @@ def user_similarity(
     movie_users: NDArray[np.int32],
     history: NDArray[np.int32],
     own_row: int,
+    settings: SequenceSettings | None = None,
 ) -> NDArray[np.float32]:
     """[users]: common movies, rare ones counting more, damped by the length of their history.
 
     0 for the user `own_row`.
     """
     similarity = np.zeros(len(user_indptr) - 1, np.float32)
-    _user_similarity(user_indptr, movie_indptr, movie_users, history, own_row, similarity)
+    settings = settings or SequenceSettings()
+    _user_similarity(user_indptr, movie_indptr, movie_users, history, own_row, settings, similarity)
     return similarity
 
 
 @kernel
 def _user_similarity(  # type: ignore[no-untyped-def]
-    user_indptr, movie_indptr, movie_users, history, own_row, similarity
+    user_indptr, movie_indptr, movie_users, history, own_row, settings, similarity
 ):
     for movie in history:
         start, stop = movie_indptr[movie], movie_indptr[movie + 1]
-        weight = np.float32(1.0 / np.sqrt(stop - start + 20.0))
+        weight = np.float32(1.0 / np.sqrt(stop - start + settings.rarity_smoothing))
         for at in range(start, stop):
             similarity[np.uint32(movie_users[at])] += weight
     for user in range(len(similarity)):
         length = user_indptr[user + 1] - user_indptr[user]
-        similarity[user] /= np.float32(np.sqrt(length + 30.0))
+        similarity[user] /= np.float32(np.sqrt(length + settings.length_smoothing))
     if own_row >= 0:
         similarity[own_row] = 0.0
 
@@ -115,7 +124,8 @@ def sequence_votes(  # type: ignore[no-untyped-def]
         recency[history[n - 1 - back]] = weight
         weight *= np.float32(settings.context_decay)
     powers = np.empty((4, settings.reach + 1), np.float32)
-    for row, base in enumerate((0.88, 0.8, 0.95, settings.distance_decay)):
+    decays = (settings.vote_decay, settings.sharp_decay, settings.slow_decay)
+    for row, base in enumerate((*decays, settings.distance_decay)):
         powers[row, 0] = 1.0
         for at in range(1, settings.reach + 1):
             powers[row, at] = powers[row, at - 1] * np.float32(base)
@@ -130,7 +140,7 @@ def sequence_votes(  # type: ignore[no-untyped-def]
             middle = first_in_order(movie_users, activity_ranks, start, stop, as_of_rank)
             start = max(start, min(middle - settings.occurrences // 2, stop - settings.occurrences))
             stop = start + settings.occurrences
-        total = np.full(4, np.float32(1e-3))
+        total = np.full(4, np.float32(settings.least_total))
         for at in range(start, stop):
             user = movie_users[at]
             row = weights[at - start]
@@ -144,7 +154,7 @@ def sequence_votes(  # type: ignore[no-untyped-def]
                 context += recency[np.uint32(user_movies[place])] * near[place - here]
             for place in range(max(here - settings.context_reach, first), here):
                 context += recency[np.uint32(user_movies[place])] * near[here - place]
-            context += np.float32(0.5)
+            context += np.float32(settings.context_floor)
             square = context * context
             row[0] = square
             row[1] = square * square
