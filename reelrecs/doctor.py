@@ -17,7 +17,7 @@ from reelrecs.learning.model_folder import load_model
 from reelrecs.store.build import content_digest
 from reelrecs.store.cache import cache_folder, open_store
 
-PACKAGES = ("numba", "numpy", "pyarrow", "scipy", "scikit-learn", "grpcio", "protobuf", "click")
+PACKAGES = ("numba", "numpy", "pyarrow", "scipy", "grpcio", "protobuf", "click")
 
 
 @dataclass(frozen=True, slots=True)

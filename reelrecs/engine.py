@@ -15,6 +15,7 @@ from reelrecs.errors import InvalidRequest
 from reelrecs.explanations import explain as explain_ranked
 from reelrecs.histories import History, query_of_person
 from reelrecs.kernels import pool
+from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import load_model, model_path
 from reelrecs.pipeline.protocols import Filter, Scorer, Source
 from reelrecs.pipeline.query import Query
@@ -198,7 +199,7 @@ def train_model(
         store = _open_store(data_dir)
         model = train(store)
     path = model_path(store, Path(models_dir))
-    model.save(path)
+    save_model(model, path)
     return path, model
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from reelrecs import config
 from reelrecs.config import FIXED, LEARNED
 from reelrecs.errors import InvalidRequest
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Rows
 from reelrecs.pipeline.protocols import Featurizer, Filter, Source
+from reelrecs.pipeline.query import Query
 from reelrecs.scorer.model import ScoringModel
+from reelrecs.scorer.user_knn import QueryUser, is_stored
 from reelrecs.stages.catalogue_features import CatalogueFeatures
+from reelrecs.stages.feature_settings import settings_of
 from reelrecs.stages.filters import (
     AlreadyRatedFilter,
     GenrePreferenceFilter,
@@ -21,6 +27,7 @@ from reelrecs.stages.sequence_features import SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.sequence_source import SequenceSource
 from reelrecs.stages.sources import PhoenixSource, ShortHistorySource, ThunderSource
+from reelrecs.stages.user_context import build_query, query_of_history
 from reelrecs.store.store import Store
 
 
@@ -45,7 +52,8 @@ def profile_of(model: ScoringModel) -> Profile:
             (CatalogueFeatures(store),),
             config.FIXED_DIVERSITY,
         )
-    sequence = SequenceModel(store, model.base_models)
+    settings = settings_of(model.feature_settings)
+    sequence = SequenceModel(store, model.base_models, settings)
     sources = (
         SequenceSource(sequence),
         ShortHistorySource(ThunderSource(store), config.SHORT_HISTORY),
@@ -54,6 +62,29 @@ def profile_of(model: ScoringModel) -> Profile:
     return Profile(
         LEARNED, sources, (SequenceFeatures(sequence),), config.LEARNED_DIVERSITY, sequence
     )
+
+
+def features_for(
+    store: Store, featurizers: Sequence[Featurizer], user: QueryUser, movies: Rows
+) -> FeatureMatrix:
+    """The columns of a profile's featurizers for these movies, whoever chose them.
+
+    A scorer that was sent none of them asks for them here. The times of a history other than the
+    store's are not known to it: all counts as watched at the data's end, in the order given.
+    """
+    query = _query_of(store, user)
+    found = np.ones((len(movies), 1), np.float32)
+    candidates = Candidates(movies, ("request.candidates",), found)
+    parts = [featurizer.features(query, candidates) for featurizer in featurizers]
+    columns = tuple(column for part in parts for column in part.columns)
+    return FeatureMatrix(columns, np.concatenate([part.values for part in parts], axis=1))
+
+
+def _query_of(store: Store, user: QueryUser) -> Query:
+    if is_stored(store, user):
+        return build_query(store, user.row, config.DEFAULT_LIMIT)
+    times = np.full(len(user.movies), store.latest_timestamp, np.int64)
+    return query_of_history(store, user.movies, user.ratings, times, config.DEFAULT_LIMIT, user.row)
 
 
 def filters_by_name(store: Store, names: Sequence[str]) -> list[Filter]:

@@ -20,6 +20,9 @@ CF = "cf"
 TREES = "trees"
 """The term of the boosted trees, where a ranker has one."""
 
+MOST_LEVELS = 8
+"""Of a boosted tree: a leaf's number is a byte when trees are grown."""
+
 TRANSFORMS = ("identity", "log1p", "relative")
 """What a term does with its column first. A lead is e to the distance from the best of the person's
 candidates: of log votes it is the share of the best one's votes, and being far ahead of all others
@@ -138,29 +141,48 @@ class Ranker:
         inputs = values[:, [places[column] for column in self.columns]]
         if self.unit_inputs:
             self._require((inputs >= 0.0) & (inputs <= 1.0), inputs, "must be on [0, 1]")
+        with np.errstate(all="ignore"):  # what is no number in the end is refused below
+            terms = self._terms(inputs, indptr)
+            scores: Floats = terms.cumsum(axis=1)[:, -1]
+        self._require(np.isfinite(terms), terms, "must be finite, and above -1 under log1p")
+        if not np.isfinite(scores).all():
+            row = np.flatnonzero(~np.isfinite(scores))[0]
+            raise ScorerError(f"the terms of row {row} add up to no number: mend the features")
+        return scores, FeatureMatrix(self.term_names, terms)
+
+    def _terms(self, inputs: Floats, indptr: NDArray[np.int64]) -> Floats:
+        """Every term of every row; transforms the inputs in place."""
         relative = [transform == "relative" for transform in self.transforms]
         if any(relative):
             inputs[:, relative] = relative_to_best(inputs[:, relative], indptr)
         logged = [transform == "log1p" for transform in self.transforms]
         if any(logged):
-            with np.errstate(invalid="ignore", divide="ignore"):
-                inputs[:, logged] = np.log1p(inputs[:, logged])
-        terms = np.empty((len(values), len(self.term_names)), np.float32)
+            inputs[:, logged] = np.log1p(inputs[:, logged])
+        terms = np.empty((len(inputs), len(self.term_names)), np.float32)
         terms[:, : len(self.names)] = self.weights / self.scale * (inputs - self.center)
         if self.trees is not None:
-            grown = np.zeros(len(values), np.float32)
+            grown = np.zeros(len(inputs), np.float32)
             add_trees(*as_readonly_contiguous(inputs.T, *self.trees), grown)
             terms[:, -1] = grown
-        self._require(np.isfinite(terms), terms, "must be finite, and above -1 under log1p")
-        return terms.cumsum(axis=1)[:, -1], FeatureMatrix(self.term_names, terms)
+        return terms
 
     def _require(self, good: NDArray[np.bool_], values: NDArray[np.floating], what: str) -> None:
         if not good.all():
             row, at = np.argwhere(~good)[0]
+            column = TREES if at == len(self.columns) else self.columns[at]
             raise ScorerError(
-                f"column {self.columns[at]} {what}; row {row} gives {values[row, at]:g}: "
-                "mend the features"
+                f"column {column} {what}; row {row} gives {values[row, at]:g}: mend the features"
             )
+
+
+def require_finite(features: FeatureMatrix) -> None:
+    """Raise ScorerError, naming column and row, where a value is no finite number."""
+    values = features.values
+    if not np.isfinite(values).all():
+        row, at = np.argwhere(~np.isfinite(values))[0]
+        raise ScorerError(
+            f"column {features.columns[at]}, row {row} is not finite: mend the features"
+        )
 
 
 def relative_to_best(values: Floats, indptr: NDArray[np.int64]) -> Floats:
@@ -175,7 +197,10 @@ def _whole(trees: Trees, inputs: int) -> bool:
     """Whether every question is about an input and every answer relative to a leaf."""
     columns, thresholds, leaves = trees
     return bool(
-        columns.ndim == 2
+        [part.dtype for part in trees]
+        == [np.dtype(kind) for kind in (np.int32, np.float32, np.float32)]
+        and columns.ndim == 2
+        and 1 <= columns.shape[1] <= MOST_LEVELS
         and columns.shape == thresholds.shape
         and leaves.shape == (len(columns), 1 << columns.shape[1])
         and ((columns >= 0) & (columns < inputs)).all()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +16,8 @@ from reelrecs.kernels.knn import Neighbours, SparseRows
 from reelrecs.pipeline.candidates import Floats, Rows
 from reelrecs.store.store import Store
 
-if TYPE_CHECKING:
-    from reelrecs.scorer.sklearn_knn import SklearnNearest
-
-BACKENDS = ("kernel", "sklearn")
-"""Who finds the neighbours: the numba kernel or scikit-learn, with the same result."""
+MOST_NEIGHBOURS = 10_000
+"""A damaged file must not ask for more memory than there is."""
 
 
 class QueryUser(NamedTuple):
@@ -52,6 +48,15 @@ class UserBatch(NamedTuple):
         return cls(rows, SparseRows(indptr, movies, ratings))
 
 
+def is_stored(store: Store, user: QueryUser) -> bool:
+    """Whether the user's history is the one that the store holds of their row."""
+    if user.row < 0:
+        return False
+    stored = stored_user(store, user.row)
+    same: bool = np.array_equal(stored.movies, user.movies)
+    return same and np.array_equal(stored.ratings, user.ratings)
+
+
 def stored_user(store: Store, row: int) -> QueryUser:
     """Take a user of the store with all their ratings, as views."""
     start, stop = store.by_user.indptr[row], store.by_user.indptr[row + 1]
@@ -64,13 +69,16 @@ class KnnSettings:
 
     k: int = config.NEIGHBOURS
     shrinkage: float = config.CF_SHRINKAGE
-    backend: str = "kernel"
 
     def __post_init__(self) -> None:
-        if self.k < 1 or not 0.0 <= self.shrinkage < np.inf or self.backend not in BACKENDS:
+        if not (
+            isinstance(self.k, int)
+            and 1 <= self.k <= MOST_NEIGHBOURS
+            and 0.0 <= self.shrinkage < np.inf
+        ):
             raise ModelError(
-                f"{self.k} neighbours, shrinkage {self.shrinkage}, backend {self.backend!r} cannot "
-                f"be: at least 1, at least 0, one of {', '.join(BACKENDS)}"
+                f"{self.k} neighbours, shrinkage {self.shrinkage} cannot be: choose 1 to "
+                f"{MOST_NEIGHBOURS} and at least 0; if a model says so, run train again"
             )
 
 
@@ -93,8 +101,6 @@ class UserKnn:
 
     def neighbours(self, users: UserBatch) -> Neighbours:
         """Find the k nearest users of each user; see kernels.knn.nearest."""
-        if self.settings.backend == "sklearn":
-            return self._sklearn.nearest(users.histories, users.rows, self.settings.k)
         return knn.nearest(
             users.histories, users.rows, self._by_movie, self._store.user_norm, self.settings.k
         )
@@ -118,9 +124,3 @@ class UserKnn:
         stars -= lowest
         stars /= (highest - lowest) or 1.0
         return np.clip(stars, 0.0, 1.0, out=stars).astype(np.float32)
-
-    @cached_property
-    def _sklearn(self) -> SklearnNearest:
-        from reelrecs.scorer.sklearn_knn import SklearnNearest
-
-        return SklearnNearest(self._by_user, self._store.movie_count)

@@ -16,6 +16,7 @@ from reelrecs.engine import Engine, train_model
 from reelrecs.errors import InvalidRequest, ModelError, NotFound, StageError
 from reelrecs.histories import History
 from reelrecs.kernels import pool
+from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import load_model, model_path
 from reelrecs.pipeline.candidates import Candidates, Mask
 from reelrecs.pipeline.query import Query
@@ -266,7 +267,7 @@ def test_a_trained_model_gives_the_same_list_after_loading(tmp_path: Path) -> No
 
 def test_a_model_of_other_data_is_refused(tmp_path: Path, sample_engine: Engine) -> None:
     other = store_of(random_triples(1))
-    ScoringModel.fixed(sample_engine.store).save(model_path(other, tmp_path))
+    save_model(ScoringModel.fixed(sample_engine.store), model_path(other, tmp_path))
     with pytest.raises(ModelError, match="trained on other data"):
         load_model(other, tmp_path)
 

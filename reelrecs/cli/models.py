@@ -31,8 +31,8 @@ def models() -> None:
 def list_(settings: Settings, format_: str) -> None:
     """Print every model file: of which data, of which profile, in which state.
 
-    States: good, stale (its data set has changed), damaged, of other data (which --data-dir does
-    not name, so nothing is said of them).
+    States: good, stale (of a data set of this name with other content), damaged (or of another
+    version), of other data (which --data-dir does not name, so nothing is said of them).
     """
     with progress_line():
         store = _store(settings)
@@ -55,11 +55,11 @@ def show(settings: Settings, format_: str) -> None:
     """
     with progress_line():
         store = _store(settings)
-        from reelrecs.learning.model_folder import load_model, model_path
+        from reelrecs.learning.model_folder import find_model, load_model
         from reelrecs.scorer.ranker import TREES
 
         ranker = load_model(store, Path(settings.models_dir), settings.profile).ranker
-        trained = model_path(store, Path(settings.models_dir)).exists()
+        trained = find_model(store, Path(settings.models_dir)) is not None
     rows: list[list[Any]] = [list(term) for term in ranker.parameters]
     if ranker.trees is not None:
         rows.append(
@@ -88,11 +88,12 @@ def verify(settings: Settings) -> None:
     """
     with progress_line():
         store = _store(settings)
-        from reelrecs.learning.model_folder import model_path
-        from reelrecs.scorer.model import ScoringModel
+        from reelrecs.learning.model_file import load_model_file
+        from reelrecs.learning.model_folder import find_model, model_path
 
-        path = model_path(store, Path(settings.models_dir))
-        model = ScoringModel.load(path, store)
+        folder = Path(settings.models_dir)
+        path = find_model(store, folder) or model_path(store, folder)
+        model = load_model_file(path, store)
     terms = len(model.ranker.term_names)
     trained_on = f"trained on {store.name} ({store.digest[:SHOWN_DIGEST]})"
     print_lines([f"{path}: good, profile {model.ranker.profile} with {terms} terms, {trained_on}"])
@@ -103,9 +104,9 @@ def verify(settings: Settings) -> None:
 @format_option
 @click.pass_obj
 def prune(settings: Settings, dry_run: bool, format_: str) -> None:
-    """Remove models that are damaged, or stale: their data set has changed.
+    """Remove models that are damaged, or stale: of a data set of this name with other content.
 
-    Models of other data sets stay; name theirs with --data-dir.
+    Models of data sets of other names stay; name theirs with --data-dir.
     """
     with progress_line():
         store = _store(settings)

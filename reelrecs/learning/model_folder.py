@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from reelrecs.config import FIXED, PROFILES
 from reelrecs.errors import InvalidRequest, ModelError, StorageError
-from reelrecs.scorer.model import FORMAT, ScoringModel
+from reelrecs.learning.model_file import FORMAT, load_model_file
+from reelrecs.scorer.model import ScoringModel
 from reelrecs.store import arrow_file
 from reelrecs.store.store import Store
 
 GOOD, STALE, DAMAGED, OTHER = "good", "stale", "damaged", "of other data"
 """Of this very data; of a data set of this name with other content; unreadable or of another
 version; of a data set of another name, so that nothing more can be said."""
+
+SUFFIX = ".model.arrow"
+"""Ends the name of a model, so that it may stand beside a store of the same name."""
+
+LONGEST_NAME = 80
+"""Letters of a data set's name that stand in the name of its model; any file system takes them."""
 
 HEAD = 1 << 16
 """Bytes at a file's beginning that hold the schema of any model."""
@@ -48,16 +58,11 @@ def list_models(folder: Path, store: Store) -> list[ModelFile]:
 
     A folder that is not there holds none. Raises StorageError for one that cannot be read.
     """
-    if not folder.exists():
-        return []
-    try:
+    with _reading(folder):
+        if not folder.exists():
+            return []
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".arrow")
         found = [_examined(path, store) for path in paths if path.is_file()]
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise StorageError(
-            f"cannot read {folder}: {reason}; give the folder of models with --models-dir"
-        ) from error
     return [one for one in found if one is not None]
 
 
@@ -76,6 +81,18 @@ def prune_models(folder: Path, store: Store, dry_run: bool = False) -> list[Mode
     return gone
 
 
+@contextlib.contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a folder that cannot be read into StorageError."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StorageError(
+            f"cannot read {folder}: {reason}; give the folder of models with --models-dir"
+        ) from error
+
+
 def _examined(path: Path, store: Store) -> ModelFile | None:
     """What the file is; None for one of another kind, such as a store or somebody's table."""
     metadata: dict[str, str] = {}
@@ -83,7 +100,7 @@ def _examined(path: Path, store: Store) -> ModelFile | None:
         _, metadata = arrow_file.read(path)
     dataset, digest = metadata.get("dataset"), metadata.get("digest")
     version = metadata.get("format")
-    if path.name == model_path(store, path.parent).name and dataset in (None, store.name):
+    if _is_named_after(path, store) and dataset in (None, store.name):
         state = _state(path, store, digest)
     elif version == FORMAT:
         state = _state(path, store, digest) if dataset == store.name else OTHER
@@ -99,7 +116,7 @@ def _state(path: Path, store: Store, digest: str | None) -> str:
     if digest is not None and digest != store.digest:
         return STALE
     try:
-        ScoringModel.load(path, store)
+        load_model_file(path, store)
     except ModelError:
         return DAMAGED
     return GOOD
@@ -117,14 +134,52 @@ def load_model(store: Store, models_dir: Path, profile: str | None = None) -> Sc
     Raises ModelError for a trained model that is absent, damaged or of other data, and
     InvalidRequest for a profile that does not exist.
     """
+    check_profile(profile)
+    if profile == FIXED:
+        return ScoringModel.fixed(store)
+    path = find_model(store, models_dir)
+    if path is None and profile is None:
+        return ScoringModel.fixed(store)
+    return load_model_file(path or model_path(store, models_dir), store)
+
+
+def check_profile(profile: str | None) -> None:
+    """Raise InvalidRequest unless there is such a profile; None leaves the choice to the models."""
     if profile not in (None, *PROFILES):
         raise InvalidRequest(f"no profile {profile!r}: choose from {', '.join(PROFILES)}")
-    path = model_path(store, models_dir)
-    if profile == FIXED or (profile is None and not path.exists()):
-        return ScoringModel.fixed(store)
-    return ScoringModel.load(path, store)
 
 
 def model_path(store: Store, models_dir: Path) -> Path:
-    """Where a data set's model stands: beside a store of that name, if need be, and not over it."""
-    return models_dir / f"{store.name}.model.arrow"
+    """Where a data set's model is written: by its name, and by a digest of what it holds.
+
+    So two data sets of one name keep a model each, one that has changed does not lose its last,
+    and no name leads out of the folder.
+    """
+    told = f"{store.name}\0{store.digest}".encode()
+    mark = hashlib.blake2b(told, digest_size=4).hexdigest()
+    return models_dir / f"{_safe(store.name)}-{mark}{SUFFIX}"
+
+
+def find_model(store: Store, models_dir: Path) -> Path | None:
+    """The model of this very data; else the newest file named after the data set; else None.
+
+    The second is stale or of an older version. Who opens it is told so, and nobody gets the fixed
+    profile in silence because a file of ratings has grown.
+    """
+    exact = model_path(store, models_dir)
+    with _reading(models_dir):
+        if exact.exists():
+            return exact
+        named = [path for path in models_dir.glob(f"*{SUFFIX}") if _is_named_after(path, store)]
+        return max(named, key=lambda path: (path.stat().st_mtime_ns, path.name), default=None)
+
+
+def _is_named_after(path: Path, store: Store) -> bool:
+    """Whether the file has this data set's name, with any digest or, as once was usual, none."""
+    name = re.escape(_safe(store.name))
+    return re.fullmatch(rf"{name}(-[0-9a-f]{{8}})?{re.escape(SUFFIX)}", path.name) is not None
+
+
+def _safe(name: str) -> str:
+    """The name without what a file system could take for more than a name."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:LONGEST_NAME].strip(".") or "data"

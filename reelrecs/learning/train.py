@@ -13,6 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from reelrecs import config
+from reelrecs.config import LEARNED
 from reelrecs.learning.base_models import fit_base_models
 from reelrecs.learning.boosted_trees import fit_trees
 from reelrecs.learning.conditional_logit import fit_logit
@@ -25,8 +26,6 @@ from reelrecs.store.store import Store
 
 log = logging.getLogger(__name__)
 
-PROFILE = "learned"
-
 
 def train(store: Store) -> ScoringModel:
     """The learned model of a store; the same bits for any number of threads.
@@ -36,15 +35,16 @@ def train(store: Store) -> ScoringModel:
     rng = np.random.default_rng(config.TRAIN_SEED)
     held_out = choose_held_out_users(store, rng)
     named = fit_base_models(store, held_out)
+    sequence = SequenceModel(store, named)
     log.info(f"describing {len(held_out) * config.TARGETS_PER_USER:,} groups")
-    groups = collect_ranking_groups(store, SequenceModel(store, named), held_out)
+    groups = collect_ranking_groups(store, sequence, held_out)
     log.info(f"learning the ranker from {len(groups.starts):,} groups")
     with threadpool_limits(1):
         logit = fit_logit(groups)
     log.info("growing trees on top of it")
     trees = fit_trees(groups, logit.scores(groups.features) + groups.offset, config.TRAIN_SEED)
     ranker = Ranker(
-        PROFILE,
+        LEARNED,
         (*COLUMNS, *(f"{column}.relative" for column in COLUMNS)),
         COLUMNS * 2,
         ("identity",) * len(COLUMNS) + ("relative",) * len(COLUMNS),
@@ -53,4 +53,4 @@ def train(store: Store) -> ScoringModel:
         logit.weights,
         trees=trees,
     )
-    return ScoringModel.learned(store, ranker, named)
+    return ScoringModel.learned(store, ranker, named, sequence.settings.to_dict())

@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import numpy as np
 
-from reelrecs import config
 from reelrecs.kernels import sequence_features as kernels
-from reelrecs.kernels.sequence_knn import (
-    CHANNELS,
-)
+from reelrecs.kernels.sequence_features import Logged, Plain
+from reelrecs.kernels.sequence_knn import CHANNELS
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Mask, Rows
 from reelrecs.pipeline.query import Query
 from reelrecs.stages.sequence_model import SequenceModel
 
-_UNITS = {
-    **{f"sequence.{channel}": 1.0 for channel in CHANNELS},  # log(votes + 1e-4)
-    "model.next_item": 2.0,  # log(sequential ridge regression + .003)
-    "model.co_occurrence": 1.0,  # log(ordered co-occurrence with the last movies + 1e-3)
-    "popularity.ratings": 0.125,  # log(ratings + 1)
-    "popularity.recent": 2.0,  # log share of raters last active about when this user did
-    "recent_profile.genres": 0.25,  # log of how much likelier its genres are after the last movies
-    "model.markov_chain": 0.5,  # log-odds by the factorised Markov chain
-    "model.ease": 8.0,
-    "recent_profile.years": 0.25,  # squared distance from the last years, over their variance
-    "popularity.by_history_length": 2.0,  # log(ratings + 1) x log(length of the history)
+_LOGGED: dict[Logged, tuple[str, float]] = {
+    Logged.NEXT_ITEM: ("model.next_item", 2.0),  # log(sequential ridge regression + floor)
+    Logged.CO_OCCURRENCE: ("model.co_occurrence", 1.0),  # log(co-occurrence with the last + floor)
+    Logged.RATINGS: ("popularity.ratings", 0.125),  # log(ratings + 1)
+    Logged.RECENT: ("popularity.recent", 2.0),  # log share of raters last active about then
+    Logged.GENRES: ("recent_profile.genres", 0.25),  # log of how much likelier its genres are
 }
-"""What each column is multiplied by, so that one unit behind the list's best is about e times less
-of a leader: see the transform "relative" in `reelrecs.scorer.ranker`."""
 
+_PLAIN: dict[Plain, tuple[str, float]] = {
+    Plain.MARKOV_CHAIN: ("model.markov_chain", 0.5),  # log-odds by the factorised Markov chain
+    Plain.EASE: ("model.ease", 8.0),
+    Plain.YEARS: ("recent_profile.years", 0.25),  # squared distance from the last, over variance
+    Plain.BY_HISTORY_LENGTH: ("popularity.by_history_length", 2.0),  # log(ratings+1) x log(length)
+}
 
-COLUMNS = tuple(_UNITS)
+UNITS: dict[str, float] = {
+    **{f"sequence.{channel}": 1.0 for channel in CHANNELS},  # log(votes + floor)
+    **dict(_LOGGED[column] for column in Logged),
+    **dict(_PLAIN[column] for column in Plain),
+}
+"""Every column, in order, and what it is multiplied by, so that one unit behind the list's best is
+about e times less of a leader: see the transform "relative" in `reelrecs.scorer.ranker`."""
 
+COLUMNS = tuple(UNITS)
 
-UNITS = np.array(list(_UNITS.values()), np.float32)
+_LOGGED_COUNT = len(CHANNELS) + len(Logged)
+
+_UNITS = np.array(list(UNITS.values()), np.float32)
 
 
 class SequenceFeatures:
@@ -51,10 +57,10 @@ class SequenceFeatures:
 
         Those stand in the store but beyond the query's history, and must not count as the crowd's.
         """
-        model, store = self._model, self._model.store
+        model, store, settings = self._model, self._model.store, self._model.settings
         found = model.scores(query)
         values = np.empty((len(movies), len(COLUMNS)), np.float32)
-        logged, plain = values[:, :_LOGGED], values[:, _LOGGED:]
+        logged, plain = values[:, :_LOGGED_COUNT], values[:, _LOGGED_COUNT:]
         kernels.featurize(
             movies,
             found.votes,
@@ -64,8 +70,8 @@ class SequenceFeatures:
             store.by_movie.indptr,
             store.by_movie.users,
             store.user_activity_ranks,
-            found.as_of_rank - config.RECENT_USERS // 2,
-            found.as_of_rank + config.RECENT_USERS // 2,
+            found.as_of_rank - settings.recent_users // 2,
+            found.as_of_rank + settings.recent_users // 2,
             self._nothing if future is None else future,
             logged,
             plain,
@@ -74,21 +80,15 @@ class SequenceFeatures:
             store.movie_genres,
             store.movie_years,
             model.genre_share,
-            query.movies[: -config.RECENT_PROFILE_MOVIES - 1 : -1],
-            config.RECENT_PROFILE_GENRE_DECAY,
-            config.RECENT_PROFILE_YEAR_DECAY,
+            query.movies[: -settings.recent_profile_movies - 1 : -1],
+            settings.recent_profile_genre_decay,
+            settings.recent_profile_year_decay,
             movies,
-            logged[:, -1],
-            plain[:, 2],
+            logged[:, Logged.GENRES],
+            plain[:, Plain.YEARS],
         )
         np.log(logged, out=logged)
-        plain[:, 3] = logged[:, _POPULARITY] * np.log(max(len(query.movies), 1))
-        values *= UNITS
+        of_length = np.log(max(len(query.movies), 1))
+        plain[:, Plain.BY_HISTORY_LENGTH] = logged[:, Logged.RATINGS] * of_length
+        values *= _UNITS
         return values
-
-
-_LOGGED = COLUMNS.index("model.markov_chain")
-"""How many columns, the first ones, are logarithms."""
-
-
-_POPULARITY = COLUMNS.index("popularity.ratings")

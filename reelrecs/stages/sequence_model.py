@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,32 +18,15 @@ from reelrecs.kernels import pool
 from reelrecs.kernels import sequence_features as kernels
 from reelrecs.kernels.genres import genre_matrix
 from reelrecs.kernels.jit import as_readonly_contiguous
-from reelrecs.kernels.sequence_knn import (
-    CHANNELS,
-    SequenceSettings,
-    sequence_votes,
-    user_similarity,
-)
+from reelrecs.kernels.sequence_knn import CHANNELS, sequence_votes, user_similarity
 from reelrecs.pipeline.candidates import Floats, Mask
 from reelrecs.pipeline.query import Query
-from reelrecs.stages.markov_chain import DECAYS, Chain
+from reelrecs.stages.feature_settings import FeatureSettings
+from reelrecs.stages.markov_chain import Chain
 from reelrecs.store.store import Store
 
 MATRICES = ("next_item", "ease", "co_occurrence")
 """Item-to-item models; see `reelrecs.learning.item_item`."""
-
-
-class Reach(NamedTuple):
-    """How far back the item-to-item models look, and what each step back weighs."""
-
-    next_item_decay: float = config.NEXT_ITEM_DECAY
-    next_item_rows: int = config.NEXT_ITEM_ROWS
-    ease_rows: int = config.EASE_ROWS
-    co_occurrence_decay: float = config.CO_OCCURRENCE_ANCHOR_DECAY
-    co_occurrence_rows: int = config.CO_OCCURRENCE_ROWS
-
-
-REACH = Reach()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +43,15 @@ class SequenceScores:
 class SequenceModel:
     """SequenceScores over one store and the base models trained on it."""
 
-    def __init__(self, store: Store, named: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        named: Mapping[str, Any],
+        settings: FeatureSettings | None = None,
+    ) -> None:
         self.store = store
+        self.settings = settings or FeatureSettings()
+        self._decays = np.array(self.settings.chain_decays, np.float32)
         parts = as_readonly_contiguous(
             *(
                 named[part]
@@ -76,7 +66,6 @@ class SequenceModel:
         self.matrices = dict(
             zip(MATRICES, as_readonly_contiguous(*(named[name] for name in MATRICES)), strict=True)
         )
-        self.settings = SequenceSettings()
         self.matrix_row = np.full(store.movie_count, -1, np.int32)
         self.matrix_row[self.matrix_movies] = np.arange(len(self.matrix_movies), dtype=np.int32)
         self._last_times = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
@@ -103,10 +92,10 @@ class SequenceModel:
             self._item_embeddings,
             self.chain.projection,
             self.chain.bias,
-            DECAYS,
+            self._decays,
             self.matrix_row,
             *(self.matrices[name] for name in MATRICES),
-            REACH,
+            self.settings.reach,
             chain_scores,
             summed,
         )
@@ -114,8 +103,9 @@ class SequenceModel:
             by_user.indptr,
             by_movie.indptr,
             by_movie.users,
-            history[-config.SIMILARITY_MOVIES :],
+            history[-self.settings.similarity_movies :],
             query.user_row,
+            self.settings.votes,
         )
         rank = self._activity_rank(query)
         seen = np.zeros(store.movie_count, np.bool_)
@@ -132,7 +122,7 @@ class SequenceModel:
             history,
             query.user_row,
             rank,
-            self.settings,
+            self.settings.votes,
             seen,
             votes,
         )
@@ -143,8 +133,10 @@ class SequenceModel:
         self, query: Query, movies: NDArray[np.int32]
     ) -> tuple[NDArray[np.int32], Floats]:
         """The last movies, newest first, and [movies, last] how often each leads to a movie."""
-        last = query.movies[: -self.settings.anchors - 1 : -1]
-        weights = (config.CO_OCCURRENCE_ANCHOR_DECAY ** np.arange(len(last))).astype(np.float32)
+        last = query.movies[: -self.settings.votes.anchors - 1 : -1]
+        weights = (self.settings.reach.co_occurrence_decay ** np.arange(len(last))).astype(
+            np.float32
+        )
         rows, columns = self.matrix_row[last], self.matrix_row[movies]
         leads = self.matrices["co_occurrence"][np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
         known = (rows >= 0)[:, None] & (columns >= 0)

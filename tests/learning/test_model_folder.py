@@ -12,13 +12,16 @@ import pytest
 from reelrecs import config
 from reelrecs.cli import run
 from reelrecs.engine import Engine
-from reelrecs.errors import StorageError
+from reelrecs.errors import ModelError, StorageError
+from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import (
     DAMAGED,
     GOOD,
     OTHER,
     STALE,
+    find_model,
     list_models,
+    load_model,
     model_path,
     prune_models,
 )
@@ -38,11 +41,11 @@ def folder(tmp_path: Path, store: Store) -> Path:
     """One file of every kind there is."""
     models = tmp_path / "models"
     good = model_path(store, models)
-    ScoringModel.fixed(store).save(good)
+    save_model(ScoringModel.fixed(store), good)
     named, metadata = arrow_file.read(good)
     arrow_file.write(models / "b-stale.arrow", named, metadata | {"digest": "0" * 32})
     (models / "c-cut.arrow").write_bytes(good.read_bytes()[:-200])
-    ScoringModel.fixed(store_of(random_triples(1))).save(models / "d-other.arrow")
+    save_model(ScoringModel.fixed(store_of(random_triples(1))), models / "d-other.arrow")
     lacking = {name: values for name, values in named.items() if name != "weight"}
     arrow_file.write(models / "e-lacking.arrow", lacking, metadata)
     arrow_file.write(models / "f-old.arrow", named, metadata | {"format": "reelrecs.model/0"})
@@ -53,20 +56,25 @@ def folder(tmp_path: Path, store: Store) -> Path:
     return models
 
 
-STATES = {
+USELESS = {
     "b-stale.arrow": STALE,
     "c-cut.arrow": DAMAGED,
-    "d-other.arrow": OTHER,
     "e-lacking.arrow": DAMAGED,
     "f-old.arrow": DAMAGED,
-    "ml-latest-small.model.arrow": GOOD,
 }
 
 
-def test_every_model_is_listed_with_its_state_and_nothing_else(folder: Path, store: Store) -> None:
+@pytest.fixture
+def states(folder: Path, store: Store) -> dict[str, str]:
+    return USELESS | {"d-other.arrow": OTHER, model_path(store, folder).name: GOOD}
+
+
+def test_every_model_is_listed_with_its_state_and_nothing_else(
+    folder: Path, store: Store, states: dict[str, str]
+) -> None:
     found = list_models(folder, store)
-    assert {one.file: one.state for one in found} == STATES
-    assert [one.file for one in found] == sorted(STATES)
+    assert {one.file: one.state for one in found} == states
+    assert [one.file for one in found] == sorted(states)
     good = found[-1]
     assert (good.dataset, good.profile, good.digest) == (store.name, "fixed", store.digest)
     assert good.size == (folder / good.file).stat().st_size
@@ -91,12 +99,81 @@ def test_a_store_in_the_models_place_is_damaged(tmp_path: Path, store: Store) ->
 
 def test_pruning_takes_the_useless_and_leaves_the_rest(folder: Path, store: Store) -> None:
     before = sorted(path.name for path in folder.iterdir())
-    useless = sorted(name for name, state in STATES.items() if state in (STALE, DAMAGED))
+    useless = sorted(USELESS)
     assert [one.file for one in prune_models(folder, store, dry_run=True)] == useless
     assert sorted(path.name for path in folder.iterdir()) == before
     assert [one.file for one in prune_models(folder, store)] == useless
     assert sorted(path.name for path in folder.iterdir()) == sorted(set(before) - set(useless))
     assert prune_models(folder, store) == []
+
+
+def named(name: str, seed: int) -> Store:
+    """A data set of this name."""
+    store = store_of(random_triples(seed))
+    store.name = name
+    return store
+
+
+def test_data_sets_of_one_name_keep_a_model_each(tmp_path: Path) -> None:
+    stores = [named("data", seed) for seed in (1, 2)]
+    for store in stores:
+        save_model(ScoringModel.fixed(store), model_path(store, tmp_path))
+    for store in stores:
+        assert load_model(store, tmp_path).store is store
+        assert [one.state for one in list_models(tmp_path, store)].count(GOOD) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["../../x", "/etc/x", "..", ".", "", "a/b\\c:d", "\n\x1b[31m", "é" * 300, "x" * 300]
+)
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    store = named(name, 1)
+    store.digest = f"../../{name}"
+    path = model_path(store, tmp_path / "models")
+    assert path.parent == tmp_path / "models"
+    assert path.resolve().parent == (tmp_path / "models").resolve()
+    assert path.name.isprintable()
+    assert not path.name.startswith(".")
+    save_model(ScoringModel.fixed(store), path)
+    assert [one.name for one in tmp_path.iterdir()] == ["models"]
+    assert find_model(store, tmp_path / "models") == path
+    assert list_models(tmp_path / "models", store)[0].state == GOOD
+
+
+def test_names_that_look_alike_once_they_are_harmless_stay_apart(tmp_path: Path) -> None:
+    paths = {model_path(named(name, 1), tmp_path) for name in ("a b", "a_b", "a/b", "a\\b")}
+    assert len(paths) == 4
+
+
+def test_data_that_has_grown_does_not_fall_back_in_silence(tmp_path: Path) -> None:
+    old, new = named("data", 1), named("data", 2)
+    save_model(ScoringModel.fixed(old), model_path(old, tmp_path))
+    with pytest.raises(ModelError, match=r"trained on other data .*: run train again"):
+        load_model(new, tmp_path)
+    assert load_model(new, tmp_path, "fixed").ranker.profile == "fixed"
+    assert load_model(named("data-2", 3), tmp_path).ranker.profile == "fixed"
+    assert load_model(named("dat", 3), tmp_path).ranker.profile == "fixed"
+
+
+def test_a_model_of_an_older_version_is_said_to_be_one(tmp_path: Path) -> None:
+    store = named("data", 1)
+    save_model(ScoringModel.fixed(store), tmp_path / "data.model.arrow")
+    parts, metadata = arrow_file.read(tmp_path / "data.model.arrow")
+    arrow_file.write(
+        tmp_path / "data.model.arrow", parts, metadata | {"format": "reelrecs.model/2"}
+    )
+    assert [one.state for one in list_models(tmp_path, store)] == [DAMAGED]
+    with pytest.raises(
+        ModelError, match=r"data.model.arrow was made by another version: run train"
+    ):
+        load_model(store, tmp_path)
+    save_model(ScoringModel.fixed(store), model_path(store, tmp_path))
+    assert load_model(store, tmp_path).store is store
+
+
+def test_a_folder_of_models_that_cannot_be_read_is_said(tmp_path: Path, store: Store) -> None:
+    with pytest.raises(StorageError, match="cannot read"):
+        load_model(store, tmp_path / ("x" * 300))
 
 
 def test_a_folder_that_is_not_there_holds_none_and_a_file_is_no_folder(
@@ -114,21 +191,23 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     return code, printed.out, printed.err
 
 
-def test_list_prints_every_format(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_prints_every_format(
+    folder: Path, states: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     ask = ("--models-dir", str(folder), "models", "list")
     code, table, _ = call(capsys, *ask)
     assert code == 0
-    assert len(table.splitlines()) == 1 + len(STATES)
+    assert len(table.splitlines()) == 1 + len(states)
     _, text, _ = call(capsys, *ask, "--format", "json")
-    assert {one["file"]: one["state"] for one in json.loads(text)["models"]} == STATES
+    assert {one["file"]: one["state"] for one in json.loads(text)["models"]} == states
     _, text, _ = call(capsys, *ask, "--format", "csv")
-    assert {row["file"]: row["state"] for row in csv.DictReader(io.StringIO(text))} == STATES
+    assert {row["file"]: row["state"] for row in csv.DictReader(io.StringIO(text))} == states
     code, table, said = call(capsys, "--models-dir", str(folder / "none"), "models", "list")
     assert (code, len(table.splitlines())) == (0, 1)
     assert "make one with train" in said
 
 
-def test_show_prints_the_weights_of_a_model_or_of_the_handset_blend(
+def test_show_prints_the_weights_of_a_model_or_of_the_fixed_ranker(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for place, trained in ((folder, True), (tmp_path / "none", False)):
@@ -156,7 +235,7 @@ def test_verify_passes_the_good_and_fails_the_rest_with_5(
         ("b-stale", "trained on other data"),
         ("c-cut", "no model or a damaged one"),
         ("e-lacking", "no model or a damaged one"),
-        ("f-old", "no model or a damaged one"),
+        ("f-old", "made by another version"),
     ):
         place.write_bytes((folder / f"{bad}.arrow").read_bytes())
         code, out, line = call(capsys, *ask)

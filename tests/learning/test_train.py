@@ -10,6 +10,7 @@ from reelrecs.errors import DataError
 from reelrecs.evaluation import splits
 from reelrecs.histories import History
 from reelrecs.kernels import pool
+from reelrecs.learning.model_file import load_model_file, save_model
 from reelrecs.learning.train import train
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.store.build import build_store
@@ -54,8 +55,8 @@ def test_threads_do_not_change_a_bit(store: Store, model: ScoringModel) -> None:
 def test_a_model_comes_back_from_its_file(
     store: Store, model: ScoringModel, tmp_path: Path
 ) -> None:
-    model.save(tmp_path / "m.arrow")
-    loaded = ScoringModel.load(tmp_path / "m.arrow", store)
+    save_model(model, tmp_path / "m.arrow")
+    loaded = load_model_file(tmp_path / "m.arrow", store)
     assert loaded.ranker.profile == "learned"
     with Engine(store, model=model) as ours, Engine(store, model=loaded) as theirs:
         for user_id in store.user_ids[:5].tolist():

@@ -1,4 +1,4 @@
-"""The nearest users by scikit-learn's brute force: the selectable second opinion on the kernel."""
+"""The nearest users by scikit-learn's brute force: the oracle of the kernel."""
 
 from __future__ import annotations
 

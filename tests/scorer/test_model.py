@@ -1,4 +1,4 @@
-"""The model: batches, backends, files, and what a good score is made of."""
+"""The model: batches, neighbours, and what a good score is made of."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelrecs.errors import ModelError, ScorerError
+from reelrecs.kernels.knn import SparseRows
 from reelrecs.pipeline.candidates import FeatureMatrix
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.ranker import Ranker
 from reelrecs.scorer.user_knn import KnnSettings, QueryUser, UserBatch, UserKnn, stored_user
+from tests.scorer.sklearn_knn import SklearnNearest
 from tests.worlds import random_triples, store_of, triples
 
 COLUMNS = Ranker.fixed().required_columns
@@ -110,6 +112,11 @@ def test_counts_that_disagree_are_refused(store, counts, movies, rows):
         )
 
 
+def sklearn_neighbours(store, users, k):
+    by_user = SparseRows(store.by_user.indptr, store.by_user.movies, store.by_user.ratings)
+    return SklearnNearest(by_user, store.movie_count).nearest(users.histories, users.rows, k)
+
+
 @settings(max_examples=20)
 @given(triples(), triples(), st.integers(1, 14))
 def test_scikit_learn_finds_the_same_neighbours(world, others, k):
@@ -124,7 +131,7 @@ def test_scikit_learn_finds_the_same_neighbours(world, others, k):
         [*inside, *outside, QueryUser(-1, by_user.movies[:0], by_user.ratings[:0])]
     )
     kernel = UserKnn(store, KnnSettings(k=k)).neighbours(users)
-    sklearn = UserKnn(store, KnnSettings(k=k, backend="sklearn")).neighbours(users)
+    sklearn = sklearn_neighbours(store, users, k)
     assert np.array_equal(kernel.users, sklearn.users)
     assert np.array_equal(kernel.similarities, sklearn.similarities)
 
@@ -132,59 +139,13 @@ def test_scikit_learn_finds_the_same_neighbours(world, others, k):
 def test_scikit_learn_is_asked_again_when_many_users_tie_at_the_edge():
     world = store_of([(user, 1, 4.0) for user in range(300)])
     users = UserBatch.of([stored_user(world, row) for row in (0, 1, 299)])
-    found = UserKnn(world, KnnSettings(k=3, backend="sklearn")).neighbours(users)
+    found = sklearn_neighbours(world, users, 3)
     assert found.users.tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 2]]
 
 
-@pytest.mark.parametrize("bad", [{"k": 0}, {"shrinkage": -1.0}, {"backend": "guess"}])
+@pytest.mark.parametrize(
+    "bad", [{"k": 0}, {"k": 2.5}, {"k": 10**9}, {"shrinkage": -1.0}, {"shrinkage": float("nan")}]
+)
 def test_settings_that_cannot_be_are_refused(bad):
     with pytest.raises(ModelError, match="cannot be"):
         KnnSettings(**bad)
-
-
-def test_a_saved_model_scores_the_same(store, tmp_path):
-    path = tmp_path / "deep" / "model.arrow"
-    model = ScoringModel.fixed(store, KnnSettings(k=3, shrinkage=0.5))
-    model.save(path)
-    loaded = ScoringModel.load(path, store)
-    assert loaded.settings == model.settings
-    assert loaded.ranker.profile == "fixed"
-    batch = (everybody(store), [1] * store.user_count, np.zeros(store.user_count, np.int32))
-    matrix = features(store.user_count)
-    assert (
-        loaded.score_batch(*batch, matrix)[0].tobytes()
-        == model.score_batch(*batch, matrix)[0].tobytes()
-    )
-    with pytest.raises(ScorerError, match="must be on"):
-        loaded.score_batch(*batch, FeatureMatrix(COLUMNS, matrix.values * 2.0 + 1.0))
-
-
-def test_no_file_and_no_model_say_train(store, tmp_path):
-    with pytest.raises(ModelError, match=r"there is no model at .*: run train first"):
-        ScoringModel.load(tmp_path / "none.arrow", store)
-    path = tmp_path / "model.arrow"
-    ScoringModel.fixed(store).save(path)
-    whole = path.read_bytes()
-    for damaged in (b"", whole[:100], whole[: len(whole) // 2], whole[:-9], b"words\n" * 99):
-        path.write_bytes(damaged)
-        with pytest.raises(ModelError, match="run train again"):
-            ScoringModel.load(path, store)
-
-
-def test_a_file_of_another_kind_is_no_model(store, tmp_path):
-    from reelrecs.store import arrow_file
-
-    path = tmp_path / "model.arrow"
-    arrow_file.write(path, {"x": np.ones(3)}, {"format": "reelrecs.store/1"})
-    with pytest.raises(ModelError, match="no model"):
-        ScoringModel.load(path, store)
-    arrow_file.write(path, {"x": np.ones(3)}, {"format": "reelrecs.model/1"})
-    with pytest.raises(ModelError, match="no model"):
-        ScoringModel.load(path, store)
-
-
-def test_a_model_of_other_data_is_refused(store, tmp_path):
-    path = tmp_path / "model.arrow"
-    ScoringModel.fixed(store).save(path)
-    with pytest.raises(ModelError, match=r"trained on other data .*: run train again"):
-        ScoringModel.load(path, store_of(random_triples(6)))
