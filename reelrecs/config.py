@@ -140,6 +140,10 @@ for people with thousands of likes."""
 SERVE_ADDRESS = "127.0.0.1:50051"
 """Where `serve` listens unless told otherwise: this machine only."""
 
+LOCAL_SCORER, EMBEDDED_SCORER = "local", "embedded"
+"""Scorers that need no address: the model in this process, and a gRPC service of this process on a
+private address."""
+
 SCORER_DEADLINE = 5.0
 """Seconds a scorer may take before the request is given up."""
 
@@ -151,8 +155,12 @@ MESSAGE_BYTES = 64 * 2**20
 """Largest message either way: 500 candidates x 100 float32 columns of 300 users."""
 
 CLOSING_GRACE = 1.0
-"""Seconds that running requests get when a server is closed; without any, gRPC cancels what is not
-there and says so on stderr."""
+"""Seconds that running requests get when a scorer's own server is closed; without any, gRPC cancels
+what is not there and says so on stderr."""
+
+DRAINING_GRACE = 10.0
+"""Seconds that running requests get when `serve` is told to end: twice what a client waits, and
+less than the 30 after which Kubernetes kills."""
 
 SERVICE_WORKERS = 4
 """Requests the service works on at once; kernels release the GIL, so two cores stay busy."""

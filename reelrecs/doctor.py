@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from reelrecs.config import EMBEDDED_SCORER, LOCAL_SCORER
 from reelrecs.datasets import locate
 from reelrecs.engine import Engine
 from reelrecs.errors import ReelRecsError
@@ -40,7 +41,8 @@ def examine(data_dir: str | None, models_dir: str) -> list[Finding]:
         ("data set", lambda: _data(data_dir)),
         ("store", lambda: _store(data_dir)),
         ("model", lambda: _model(data_dir, models_dir)),
-        ("recommendation", lambda: _recommendation(data_dir, models_dir)),
+        ("recommendation", lambda: _recommendation(data_dir, models_dir, LOCAL_SCORER)),
+        ("scorer over gRPC", lambda: _recommendation(data_dir, models_dir, EMBEDDED_SCORER)),
     ]
     return [_finding(what, check) for what, check in checks]
 
@@ -85,7 +87,7 @@ def _model(data_dir: str | None, models_dir: str) -> str:
     return f"profile {model.ranker.profile} with {len(model.ranker.names)} terms"
 
 
-def _recommendation(data_dir: str | None, models_dir: str) -> str:
-    with Engine.open(data_dir, models_dir=models_dir) as engine:
+def _recommendation(data_dir: str | None, models_dir: str, scorer: str) -> str:
+    with Engine.open(data_dir, models_dir=models_dir, scorer=scorer) as engine:
         result = engine.recommend(int(engine.store.user_ids[0]))
-    return f"{len(result)} movies for user {result.user_id} over gRPC"
+    return f"{len(result)} movies for user {result.user_id}, scorer {scorer}"

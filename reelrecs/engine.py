@@ -1,30 +1,34 @@
-"""The composition root: the only place that names concrete stages and puts them together."""
+"""The engine: one data set, a profile's stages and a scorer put together, and what they answer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
+
+import numpy as np
 
 from reelrecs import config
 from reelrecs.datasets import locate
 from reelrecs.datasets.titles import TitleIndex
 from reelrecs.errors import InvalidRequest
 from reelrecs.explanations import explain as explain_ranked
-from reelrecs.histories import History, query_of_person
+from reelrecs.histories import History, checked_id, query_of_person
 from reelrecs.kernels import pool
 from reelrecs.learning.model_file import save_model
-from reelrecs.learning.model_folder import load_model, model_path
+from reelrecs.learning.model_folder import check_profile, load_model, model_path
+from reelrecs.pipeline.candidates import FeatureMatrix, Rows
 from reelrecs.pipeline.protocols import Filter, Scorer, Source
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
-from reelrecs.profiles import filters_by_name, profile_of
+from reelrecs.profiles import Profile, features_for, filters_by_name, profile_of
 from reelrecs.results import Movie, RecommendationList, UserProfile, movie_of, recommendations_of
-from reelrecs.scorer.client import GrpcScorer
-from reelrecs.scorer.embedded import EmbeddedScorer
+from reelrecs.scorer.by_name import check_scorer, open_scorer
+from reelrecs.scorer.lifetime import Closing, Once
 from reelrecs.scorer.model import ScoringModel
+from reelrecs.scorer.user_knn import QueryUser
 from reelrecs.similar import SimilarMovies, similar_movies
 from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.stages.user_context import build_query
@@ -32,25 +36,24 @@ from reelrecs.store.build import store_of
 from reelrecs.store.cache import open_store
 from reelrecs.store.store import Store
 
-EMBEDDED = "embedded"
-"""The scorer hosted by this process on a private address."""
 
+class Engine(Closing):
+    """Recommendations for one data set; usable and closable from any thread, closed when done.
 
-class Engine:
-    """Recommendations for one data set; safe to share between threads, closed when done.
-
-    `model` (the fixed one unless given) decides the profile, that is which stages make a list;
-    it is scored by this process, over gRPC, or by another `scorer`. `sources` and `filters` come
-    on top of the profile's own; a filter is an object or the name of a built-in one. Your objects
-    always hold unless `relax` names them. Its threads are those of the budget it is made under.
+    `model` (the fixed one unless given) decides the profile, that is which stages make a list; a
+    function is called for it when it is first needed. `scorer` is "local" (the model in this
+    process), "embedded" (the same over gRPC), addresses of running services, or an object of your
+    own. `sources` and `filters` come on top of the profile's own; a filter is an object or the name
+    of a built-in one. Your objects always hold unless `relax` names them. The engine closes what it
+    opened itself and nothing else. Its threads are those of the budget it is made under.
     """
 
     def __init__(
         self,
         store: Store,
-        scorer: Scorer | None = None,
+        scorer: Scorer | str = config.LOCAL_SCORER,
         *,
-        model: ScoringModel | None = None,
+        model: ScoringModel | Callable[[], ScoringModel] | None = None,
         diversity: float | None = None,
         sources: Sequence[Source] = (),
         filters: Sequence[Filter | str] = (),
@@ -58,23 +61,24 @@ class Engine:
     ) -> None:
         self.store = store
         self.threads = pool.current()
-        model = model or ScoringModel.fixed(store)
-        self.profile = profile_of(model)
+        if isinstance(scorer, str):
+            check_scorer(scorer)
         named = [one for one in filters if isinstance(one, str)]
         own = [one for one in filters if not isinstance(one, str)]
-        strength, new_user = diversity, diversity
-        if strength is None:
-            strength = self.profile.diversity
-            new_user = max(strength, config.NEW_USER_DIVERSITY)
-        self.pipeline = Pipeline(
-            movie_count=store.movie_count,
-            sources=(*self.profile.sources, *sources),
-            filters=(*filters_by_name(store, named), *own),
-            featurizers=self.profile.featurizers,
-            scorer=EmbeddedScorer(model) if scorer is None else scorer,
-            reranker=DiversityReranker(store, strength, new_user),
-            relax=(*relax, *config.RELAX_ORDER),
+        self._serving = Once(
+            partial(
+                _serving,
+                store,
+                model,
+                scorer,
+                tuple(sources),
+                (*filters_by_name(store, named), *own),
+                None if diversity is None else DiversityReranker(store, diversity),
+                (*relax, *config.RELAX_ORDER),
+            )
         )
+        self._titles = Once(partial(_title_index, store))
+        self._closed = threading.Event()
 
     @classmethod
     def open(
@@ -83,7 +87,7 @@ class Engine:
         *,
         models_dir: Path | str = config.MODELS_DIR,
         profile: str | None = None,
-        scorer: str = EMBEDDED,
+        scorer: Scorer | str = config.LOCAL_SCORER,
         threads: int | None = None,
         diversity: float | None = None,
         filters: Sequence[Filter | str] = (),
@@ -93,21 +97,41 @@ class Engine:
         A pandas, polars or Arrow table of ratings serves as well as a folder.
 
         `profile` is "learned" (the model that `train` left for this data set in `models_dir`),
-        "fixed", or None for the learned one if it is there. `scorer` is "embedded" or addresses
-        of running services, separated by commas. `threads` is how many may work for a caller
-        (None: the budget of the thread that opens it, which is one for each core). Raises
-        DataError, ModelError, StorageError, AddressError.
+        "fixed", or None for the learned one if it is there; it is read when a list is first asked
+        for, which raises ModelError where it cannot be used. Raises InvalidRequest, DataError,
+        StorageError and AddressError. `threads` is how many may work for a caller (None: the budget
+        of the thread that opens it, which is one for each core).
         """
+        check_profile(profile)
+        if isinstance(scorer, str):
+            check_scorer(scorer)
         with pool.budget_of(threads).active():
             store = _open_store(data_dir)
-            model = load_model(store, Path(models_dir), profile)
-            remote = None if scorer == EMBEDDED else GrpcScorer(scorer.split(","), store)
-            return cls(store, remote, model=model, diversity=diversity, filters=filters)
+            model = partial(load_model, store, Path(models_dir), profile)
+            return cls(store, scorer, model=model, diversity=diversity, filters=filters)
+
+    @property
+    def model(self) -> ScoringModel:
+        """The model that scores; raises ModelError where it cannot be used."""
+        return self._ready().model
+
+    @property
+    def profile(self) -> Profile:
+        """The stages that the model's columns come from."""
+        return self._ready().profile
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """All stages put together."""
+        return self._ready().pipeline
 
     def recommend(
         self, user_id: int, limit: int = config.DEFAULT_LIMIT, *, explain: bool = False
     ) -> RecommendationList:
-        """The user's list, best first; raises NotFound, InvalidRequest, ScorerError."""
+        """The user's list, best first.
+
+        Raises NotFound, InvalidRequest, ModelError, ScorerError.
+        """
         return self._list(user_id, self.query(user_id, limit), explain)
 
     def recommend_for(
@@ -115,15 +139,15 @@ class Engine:
     ) -> RecommendationList:
         """The list of somebody the store does not hold, by what they rated; none is somebody new.
 
-        Raises NotFound for a movie the data does not hold, InvalidRequest and ScorerError.
+        Raises NotFound for a movie the data does not hold, InvalidRequest, ModelError, ScorerError.
         """
-        check_limit(limit)
+        self._check(limit)
         return self._list(None, query_of_person(self.store, history, limit), explain)
 
     def similar(self, movie_id: int, limit: int = config.DEFAULT_LIMIT) -> SimilarMovies:
         """The movies nearest to this one, with the case for each; raises NotFound."""
-        check_limit(limit)
-        return similar_movies(self.store, self.store.movie_row(movie_id), limit)
+        self._check(limit)
+        return similar_movies(self.store, self.store.movie_row(checked_id(movie_id)), limit)
 
     def user(self, user_id: int, recent: int = config.RECENT_MOVIES) -> UserProfile:
         """What the engine knows of a user; raises NotFound."""
@@ -145,18 +169,18 @@ class Engine:
 
     def search(self, text: str, limit: int = config.DEFAULT_LIMIT) -> list[Movie]:
         """Movies whose title holds the text, articles in either place; the best match first."""
-        check_limit(limit)
-        rows = self._titles.find(text, limit, self.store.movie_rating_counts)
+        self._check(limit)
+        rows = self._titles.get().find(text, limit, self.store.movie_rating_counts)
         return [movie_of(self.store, row) for row in rows]
 
     def query(self, user_id: int, limit: int) -> Query:
         """The pipeline's view of a user; raises NotFound or InvalidRequest."""
-        check_limit(limit)
-        return build_query(self.store, self.store.user_row(user_id), limit)
+        self._check(limit)
+        return build_query(self.store, self.store.user_row(checked_id(user_id)), limit)
 
-    @cached_property
-    def _titles(self) -> TitleIndex:
-        return TitleIndex(self.store.all_titles)
+    def features_for(self, user: QueryUser, movies: Rows) -> FeatureMatrix:
+        """The columns that the model ranks by, for a scorer that was not sent them."""
+        return features_for(self.store, self.profile.featurizers, user, movies)
 
     def _list(self, user_id: int | None, query: Query, explain: bool) -> RecommendationList:
         with self.threads.active():
@@ -169,22 +193,78 @@ class Engine:
         return RecommendationList(user_id, self.store.name, items, trace)
 
     def close(self) -> None:
-        """Stop the embedded scorer or hang up on the remote one; let idle threads end."""
+        """Stop the embedded scorer or hang up on the remote one; what is asked later is refused."""
+        self._closed.set()
         self.threads.release()
-        close = getattr(self.pipeline.scorer, "close", None)
-        if close is not None:
-            close()
+        serving = self._serving.made()
+        if serving is not None and serving.opened is not None:
+            serving.opened.close()
 
-    def __enter__(self) -> Self:
-        return self
+    def _check(self, limit: int) -> None:
+        self._check_open()
+        check_limit(limit)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise InvalidRequest("the engine is closed: open another")
+
+    def _ready(self) -> _Serving:
+        """All that makes lists, put together now if it has not been."""
+        self._check_open()
+        with self.threads.active():
+            serving = self._serving.get()
+        if self._closed.is_set():  # by another thread, which may have found nothing to close yet
+            self.close()
+        self._check_open()
+        return serving
+
+
+class _Serving(NamedTuple):
+    """What it takes to make lists."""
+
+    model: ScoringModel
+    profile: Profile
+    pipeline: Pipeline
+    opened: Closing | None  # a scorer of the engine's own, to be closed with it
+
+
+def _serving(
+    store: Store,
+    model: ScoringModel | Callable[[], ScoringModel] | None,
+    scorer: Scorer | str,
+    sources: Sequence[Source],
+    filters: Sequence[Filter],
+    reranker: DiversityReranker | None,
+    relax: tuple[str, ...],
+) -> _Serving:
+    """Read the model and put its profile's stages, the scorer and the caller's stages together.
+
+    A function and no method, so that an engine nobody holds any more is gone at once.
+    """
+    if model is None:
+        model = ScoringModel.fixed(store)
+    elif not isinstance(model, ScoringModel):
+        model = model()
+    profile = profile_of(model)
+    if reranker is None:
+        new_user = max(profile.diversity, config.NEW_USER_DIVERSITY)
+        reranker = DiversityReranker(store, profile.diversity, new_user)
+    chosen = open_scorer(scorer, model) if isinstance(scorer, str) else scorer
+    pipeline = Pipeline(
+        movie_count=store.movie_count,
+        sources=(*profile.sources, *sources),
+        filters=filters,
+        featurizers=profile.featurizers,
+        scorer=chosen,
+        reranker=reranker,
+        relax=relax,
+    )
+    opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
+    return _Serving(model, profile, pipeline, opened)
+
+
+def _title_index(store: Store) -> TitleIndex:
+    return TitleIndex(store.all_titles)
 
 
 def train_model(
@@ -213,5 +293,6 @@ def _open_store(data_dir: Path | str | Any) -> Store:
 
 def check_limit(limit: int) -> None:
     """Raise InvalidRequest unless lists of this length are served."""
-    if not 1 <= limit <= config.MAX_LIMIT:
-        raise InvalidRequest(f"limit {limit}: ask for 1 to {config.MAX_LIMIT} movies")
+    whole = isinstance(limit, (int, np.integer)) and not isinstance(limit, bool)
+    if not whole or not 1 <= limit <= config.MAX_LIMIT:
+        raise InvalidRequest(f"limit {limit!r}: ask for 1 to {config.MAX_LIMIT} movies")

@@ -17,6 +17,19 @@ A message is one line: what happened, then what to do about it.
 
 from __future__ import annotations
 
+LONGEST_LINE = 1_000
+"""Characters of a message to somebody far away: gRPC refuses to carry 8 kB of them."""
+
+
+def one_line(text: str, most: int = LONGEST_LINE) -> str:
+    """The text as one line of at most `most` characters, all of them printable.
+
+    What others sent must not move a terminal's cursor, end a line of a log or fill it.
+    """
+    printable = "".join(letter if letter.isprintable() else " " for letter in text[: 2 * most])
+    line = " ".join(printable.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
 
 class ReelRecsError(Exception):
     """Root of all errors raised on purpose; catching it catches no bug."""

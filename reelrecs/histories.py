@@ -6,20 +6,24 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.datasets.imports.personal_file import Rated, RatedMovies, read_rated
 from reelrecs.datasets.ratings import HIGHEST_STARS
 from reelrecs.datasets.titles import TitleIndex, folded, release_year, search_key
-from reelrecs.errors import InvalidRequest, NotFound
+from reelrecs.errors import InvalidRequest, NotFound, one_line
 from reelrecs.pipeline.query import Query
 from reelrecs.results import movie_of
 from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store
 
 log = logging.getLogger(__name__)
+
+N = TypeVar("N", bound=np.generic)
 
 NAMESAKES = 3
 """Other movies named where a title fits several."""
@@ -43,8 +47,9 @@ def query_of_person(store: Store, history: History, limit: int) -> Query:
     Without times all is taken to be watched in one sitting at the data's own end. Raises NotFound
     for a movie the data does not hold and InvalidRequest for a history that contradicts itself.
     """
-    rows = np.array([store.movie_row(movie_id) for movie_id in history.movie_ids], np.int32)
-    stars = np.array(history.ratings, np.float32)
+    ids = (checked_id(movie_id) for movie_id in history.movie_ids)
+    rows = np.array([store.movie_row(movie_id) for movie_id in ids], np.int32)
+    stars = _numbers("ratings", history.ratings, np.float32)
     highest = max(store.max_rating, HIGHEST_STARS)
     wrong = ~((stars > 0.0) & (stars <= highest))
     if wrong.any():
@@ -54,8 +59,26 @@ def query_of_person(store: Store, history: History, limit: int) -> Query:
     if history.times is None:
         times = np.full(len(rows), store.latest_timestamp, np.int64)
     else:
-        times = np.array(history.times, np.int64)
+        times = _numbers("times", history.times, np.int64)
     return query_of_history(store, rows, stars, times, limit)
+
+
+def checked_id(given: object) -> int:
+    """The id as an int; raises InvalidRequest for anything else, a text of one among it."""
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
+        return int(given)
+    raise InvalidRequest(f"id {one_line(repr(given), 80)}: ids of this data are whole numbers")
+
+
+def _numbers(what: str, given: Sequence[float], dtype: type[N]) -> NDArray[N]:
+    """One number for each movie; raises InvalidRequest for anything else."""
+    try:
+        values = np.array(given, dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidRequest(f"the {what} of a history are no numbers: give one a movie") from error
+    if values.ndim != 1:
+        raise InvalidRequest(f"the {what} of a history are nested: give one a movie")
+    return values
 
 
 class TitleFinder:

@@ -13,6 +13,7 @@ from reelrecs.histories import History
 from reelrecs.proto import recommendation_pb2, recommendation_pb2_grpc
 from reelrecs.results import Movie, Reason, Recommendation, RecommendationList
 from reelrecs.scorer.server import STATUSES, Service, Statuses, handle_rpc
+from reelrecs.scorer.service import warm_users
 
 SERVICE = recommendation_pb2.DESCRIPTOR.services_by_name["RecommendationService"].full_name
 
@@ -34,6 +35,19 @@ class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServic
         """Give one person's list."""
         return handle_rpc(context, lambda: self._recommend(request), _STATUSES)
 
+    def warm_up(self) -> None:
+        """Make lists of every kind: of people with few and many ratings, unknown ones, new ones."""
+        store, pb = self._engine.store, recommendation_pb2
+        rated = [int(store.movie_ids[store.by_user.movies[0]])]
+        people: list[dict[str, Any]] = [
+            *({"user_id": int(store.user_ids[row])} for row in warm_users(store.by_user.indptr)),
+            {"history": pb.RatingHistory(movie_ids=rated, ratings=[store.max_rating])},
+            {"history": pb.RatingHistory()},
+        ]
+        for person in people:
+            for explain in (False, True):
+                self._recommend(pb.RecommendRequest(explain=explain, **person))
+
     def _recommend(self, request: Any) -> Any:
         limit = request.limit if request.HasField("limit") else config.DEFAULT_LIMIT
         person = request.WhichOneof("person")
@@ -53,7 +67,7 @@ def recommendation_service(engine: Engine) -> Service:
     """The service, for `reelrecs.scorer.server.start`; the engine must outlive the server."""
     servicer = RecommendationServicer(engine)
     add: Any = recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server
-    return Service(SERVICE, lambda server: add(servicer, server))
+    return Service(SERVICE, lambda server: add(servicer, server), servicer.warm_up)
 
 
 def _history(message: Any) -> History:

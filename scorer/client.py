@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import grpc
 
 from reelrecs import config
-from reelrecs.errors import ScorerError
+from reelrecs.errors import ScorerError, one_line
 from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.query import Query
 from reelrecs.proto import scorer_pb2_grpc
 from reelrecs.scorer import address as addresses
 from reelrecs.scorer import wire
+from reelrecs.scorer.batches import with_scores
+from reelrecs.scorer.lifetime import Closing
 from reelrecs.store.store import Store
 
 _OPTIONS = [
@@ -30,7 +30,7 @@ _OPTIONS = [
 through a proxy."""
 
 
-class GrpcScorer:
+class GrpcScorer(Closing):
     """Asks the first of several addresses that answers; safe for threads.
 
     They are asked in the given order; one that is known to be away is passed over at once and
@@ -45,6 +45,7 @@ class GrpcScorer:
         self._addresses = [addresses.checked(place.strip()) for place in places]
         self._channels = [grpc.insecure_channel(one, _OPTIONS) for one in self._addresses]
         self._stubs = [_stub(channel) for channel in self._channels]
+        self._closed = False
 
     def score(self, query: Query, candidates: Candidates) -> Candidates:
         """Fill in scores and terms; raises ScorerError, never makes one up."""
@@ -57,27 +58,14 @@ class GrpcScorer:
         if not batches:
             return []
         response = self._ask(wire.score_request(self._store, queries, batches))
-        shares = wire.scores_of(response, [len(batch) for batch in batches])
-        return [
-            replace(batch, scores=scores, terms=terms)
-            for batch, (scores, terms) in zip(batches, shares, strict=True)
-        ]
+        count = sum(len(batch) for batch in batches)
+        return with_scores(batches, *wire.scores_of(response, count))
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back; who is being answered gets a ScorerError."""
+        self._closed = True
         for channel in self._channels:
             channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _ask(self, request: Any) -> Any:
         end = time.monotonic() + self._deadline
@@ -85,8 +73,12 @@ class GrpcScorer:
             try:
                 return stub.Score(request, timeout=max(0.0, end - time.monotonic()))
             except grpc.RpcError as error:
+                if self._closed:
+                    raise _closed() from error
                 if error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise self._refused(at, error) from error
+            except ValueError as error:  # what gRPC says of a channel that is closed
+                raise _closed() from error
         raise ScorerError(
             f"no scorer answers at {', '.join(self._addresses)}: start one with reelrecs-fast "
             "serve, or leave --scorer out"
@@ -101,8 +93,12 @@ class GrpcScorer:
             )
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return ScorerError(f"what answers at {where} is no scorer: give another --scorer")
-        line = " ".join(str(error.details()).split())
+        line = one_line(str(error.details()))
         return ScorerError(f"the scorer at {where} refused ({code.name.lower()}): {line}")
+
+
+def _closed() -> ScorerError:
+    return ScorerError("the scorer was closed while it was asked: open another engine")
 
 
 def _stub(channel: Any) -> Any:

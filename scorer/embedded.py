@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import socket
-import tempfile
+import weakref
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from reelrecs import config
+from reelrecs.errors import ScorerError
 from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.query import Query
 from reelrecs.scorer import address, server, service
 from reelrecs.scorer.client import GrpcScorer
+from reelrecs.scorer.lifetime import Closing, Once
 from reelrecs.scorer.model import ScoringModel
+from reelrecs.scorer.socket_folder import SOCKET, make_folder, remove_folder
 
 
-class EmbeddedScorer:
-    """Hosts the service from construction to `close`, and asks it over gRPC like any other.
+class EmbeddedScorer(Closing):
+    """Hosts the service when it is first asked, and asks it over gRPC like any other.
 
     It listens on a unix socket in a folder that only this user may enter, or on a free loopback
-    port where there are no such sockets.
+    port where there are no such sockets. The service answers once its kernels are compiled, so the
+    deadline counts none of that. All of it goes when the scorer is closed or nobody holds it any
+    more; a forked child that asks gets a service of its own.
     """
 
     def __init__(
@@ -31,42 +35,75 @@ class EmbeddedScorer:
         workers: int = config.SERVICE_WORKERS,
         deadline: float = config.SCORER_DEADLINE,
     ) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="reelrecs-"))
-        socket_path = self._folder / "scorer.sock"
-        place = f"{address.UNIX}{socket_path}"
-        if not hasattr(socket, "AF_UNIX") or len(bytes(socket_path)) > address.LONGEST_PATH:
-            place = "127.0.0.1:0"
-        try:
-            self._server = server.start(service.scorer_services(model), place, workers)
-            self._scorer = GrpcScorer([self._server.address], model.store, deadline)
-        except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
-        self.address = self._server.address
+        self._start = partial(_Host, model, workers, deadline)
+        self._hosts: dict[int, Once[_Host]] = {}  # by process
+        self._closed = False
+
+    @property
+    def address(self) -> str:
+        """Where the service listens; started now, if it has to be."""
+        return self._host().address
 
     def score(self, query: Query, candidates: Candidates) -> Candidates:
         """Fill in scores and terms; see `GrpcScorer.score`."""
-        return self._scorer.score(query, candidates)
+        return self._host().scorer.score(query, candidates)
 
     def score_many(
         self, queries: Sequence[Query], batches: Sequence[Candidates]
     ) -> list[Candidates]:
         """Score many queries in one call; see `GrpcScorer.score_many`."""
-        return self._scorer.score_many(queries, batches)
+        return self._host().scorer.score_many(queries, batches)
 
     def close(self) -> None:
         """Stop the service and remove its socket."""
-        self._scorer.close()
-        self._server.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._closed = True
+        host = self._here().made()
+        if host is not None:
+            host.close()
 
-    def __enter__(self) -> Self:
-        return self
+    def _host(self) -> _Host:
+        host = None if self._closed else self._here().get()
+        if host is None or self._closed:
+            self.close()
+            raise ScorerError("the scorer is closed: open another engine")
+        return host
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _here(self) -> Once[_Host]:
+        return self._hosts.setdefault(os.getpid(), Once(self._start))
+
+
+class _Host:
+    """The running service and the connection to it."""
+
+    def __init__(self, model: ScoringModel, workers: int, deadline: float) -> None:
+        folder = make_folder() if hasattr(socket, "AF_UNIX") else None
+        try:
+            running = server.start([service.scorer_service(model)], _place(folder), workers)
+        except BaseException:
+            _remove(folder)
+            raise
+        self.address = running.address
+        self.scorer = GrpcScorer([running.address], model.store, deadline)
+        self.close = weakref.finalize(self, _stop, os.getpid(), self.scorer, running, folder)
+
+
+def _place(folder: Path | None) -> str:
+    """The address of a socket in the folder, or any loopback port where its path is too long."""
+    if folder is None or len(bytes(folder / SOCKET)) > address.LONGEST_PATH:
+        return "127.0.0.1:0"
+    return f"{address.UNIX}{folder / SOCKET}"
+
+
+def _stop(
+    owner: int, scorer: GrpcScorer, running: server.RunningServer, folder: Path | None
+) -> None:
+    """End what a host runs, in the process that started it: a forked child leaves it alone."""
+    if os.getpid() == owner:
+        scorer.close()
+        running.close()
+        _remove(folder)
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        remove_folder(folder)

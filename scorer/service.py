@@ -1,17 +1,21 @@
 """The scorer over gRPC: two services over one model.
 
 A request is answered whole or refused with a status and one line; a fault of the service is
-INTERNAL and stands in its log, never in a score.
+INTERNAL and stands in its log, never in a score. What a client does not send is worked out here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
+import numpy as np
+from numpy.typing import NDArray
 
 from reelrecs.errors import ModelError
+from reelrecs.pipeline.candidates import FeatureMatrix, Rows
 from reelrecs.proto import (
     recommendations_pb2,
     recommendations_pb2_grpc,
@@ -22,30 +26,46 @@ from reelrecs.scorer import wire
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.ranker import TREES
 from reelrecs.scorer.server import Service, handle_rpc
-from reelrecs.scorer.user_knn import UserBatch, stored_user
+from reelrecs.scorer.user_knn import QueryUser, UserBatch, stored_user
 
 SERVICES = (
     scorer_pb2.DESCRIPTOR.services_by_name["ScorerService"].full_name,
     recommendations_pb2.DESCRIPTOR.services_by_name["MLScorer"].full_name,
 )
 
+FeaturesFor: TypeAlias = Callable[[QueryUser, Rows], FeatureMatrix]
+"""Describes candidates of a user by every column that the model ranks by."""
 
-def scorer_services(model: ScoringModel) -> list[Service]:
-    """Both services over this model, for `reelrecs.scorer.server.start`."""
-    add_scorer: Any = scorer_pb2_grpc.add_ScorerServiceServicer_to_server
-    add_compatible: Any = recommendations_pb2_grpc.add_MLScorerServicer_to_server
-    scorer, compatible = ScorerServicer(model), MLScorerServicer(model)
+WARM_CANDIDATES = 20
+"""Candidates in the requests that warm a service up: a kernel compiles for one as for many."""
+
+
+def scorer_services(model: ScoringModel, features_for: FeaturesFor | None = None) -> list[Service]:
+    """Both services over this model, for `reelrecs.scorer.server.start`.
+
+    With `features_for` they answer requests that lack columns, too.
+    """
+    add: Any = recommendations_pb2_grpc.add_MLScorerServicer_to_server
+    compatible = MLScorerServicer(model, features_for)
     return [
-        Service(SERVICES[0], lambda server: add_scorer(scorer, server)),
-        Service(SERVICES[1], lambda server: add_compatible(compatible, server)),
+        scorer_service(model, features_for),
+        Service(SERVICES[1], lambda server: add(compatible, server), compatible.warm_up),
     ]
+
+
+def scorer_service(model: ScoringModel, features_for: FeaturesFor | None = None) -> Service:
+    """`reelrecs.v1.ScorerService` alone; see `scorer_services`."""
+    add: Any = scorer_pb2_grpc.add_ScorerServiceServicer_to_server
+    servicer = ScorerServicer(model, features_for)
+    return Service(SERVICES[0], lambda server: add(servicer, server), servicer.warm_up)
 
 
 class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
     """`reelrecs.v1.ScorerService` over one model."""
 
-    def __init__(self, model: ScoringModel) -> None:
+    def __init__(self, model: ScoringModel, features_for: FeaturesFor | None = None) -> None:
         self._model = model
+        self._features_for = features_for
         self._version = metadata.version("reelrecs")
 
     def Score(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -56,6 +76,28 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
         """Say which data and model answer."""
         return handle_rpc(context, self._describe)
 
+    def warm_up(self) -> None:
+        """Answer requests of every kind: a stored user, a history, nobody, all in one."""
+        store = self._model.store
+        movies = store.movie_ids[:WARM_CANDIDATES].tolist()
+        columns = self._model.ranker.required_columns
+        history = scorer_pb2.History(movie_ids=movies[:1], ratings=[store.max_rating])
+        people: list[dict[str, Any]] = [
+            *({"user_id": int(store.user_ids[row])} for row in warm_users(store.by_user.indptr)),
+            {"history": history},
+            {"history": scorer_pb2.History()},
+        ]
+        users = [scorer_pb2.User(candidates=len(movies), **one) for one in people]
+        for asked in ([users[0]], users):
+            values = np.zeros((len(asked) * len(movies), len(columns)), np.float32)
+            sent = [wire.matrix_message(FeatureMatrix(columns, values))]
+            if self._features_for is not None:
+                sent.append(scorer_pb2.FeatureMatrix())
+            for features in sent:
+                ids = movies * len(asked)
+                self._score(scorer_pb2.ScoreRequest(users=asked, movie_ids=ids, features=features))
+        self._describe()
+
     def _score(self, request: Any) -> Any:
         store = self._model.store
         if request.dataset_digest not in ("", store.digest):
@@ -63,10 +105,11 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
                 f"this scorer serves {store.name} ({store.digest[:8]}), the request was made from "
                 f"other data ({request.dataset_digest[:8]}): start it on the same data"
             )
-        users, counts = wire.user_batch_of(store, request.users)
+        users, counts = wire.users_of(store, request.users)
         movies = wire.rows_of(store, request.movie_ids)
-        features = wire.matrix_of(request.features)
-        scores, terms = self._model.score_batch(users, counts, movies, features)
+        sent = wire.matrix_of(request.features)
+        features = completed(sent, self._model, users, counts, movies, self._features_for)
+        scores, terms = self._model.score_batch(UserBatch.of(users), counts, movies, features)
         return scorer_pb2.ScoreResponse(scores=scores.tolist(), terms=wire.matrix_message(terms))
 
     def _describe(self) -> Any:
@@ -90,17 +133,77 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
 class MLScorerServicer(recommendations_pb2_grpc.MLScorerServicer):
     """`recommendations.MLScorer` over the same model, for clients that exist already."""
 
-    def __init__(self, model: ScoringModel) -> None:
+    def __init__(self, model: ScoringModel, features_for: FeaturesFor | None = None) -> None:
         self._model = model
+        self._features_for = features_for
 
     def ScoreCandidates(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Score every candidate of one user."""
         return handle_rpc(context, lambda: self._score(request))
 
+    def warm_up(self) -> None:
+        """Answer a request of somebody with few ratings, and of somebody with many."""
+        store = self._model.store
+        candidates = [
+            recommendations_pb2.CandidateFeatures(movie_id=movie_id)
+            for movie_id in store.movie_ids[:WARM_CANDIDATES].tolist()
+        ]
+        for row in warm_users(store.by_user.indptr) if self._answers else ():
+            user_id = int(store.user_ids[row])
+            self._score(recommendations_pb2.ScoreRequest(user_id=user_id, features=candidates))
+
+    @property
+    def _answers(self) -> bool:
+        """Whether its clients' columns are enough, or the others can be worked out."""
+        needed = set(self._model.ranker.required_columns)
+        return self._features_for is not None or needed <= set(wire.CANDIDATE_COLUMNS)
+
+    def _used(self, sent: FeatureMatrix) -> FeatureMatrix:
+        """The columns that the model ranks by: what stands in the others is of no account."""
+        needed = self._model.ranker.required_columns
+        at = [place for place, name in enumerate(sent.columns) if name in needed]
+        return FeatureMatrix(tuple(sent.columns[place] for place in at), sent.values[:, at])
+
     def _score(self, request: Any) -> Any:
         store = self._model.store
-        users = UserBatch.of([stored_user(store, store.user_row(request.user_id))])
+        user = stored_user(store, store.user_row(request.user_id))
         movies = wire.rows_of(store, [one.movie_id for one in request.features])
-        matrix = wire.candidate_matrix(request.features)
-        scores, _ = self._model.score_batch(users, [len(movies)], movies, matrix)
+        sent = self._used(wire.candidate_matrix(request.features))
+        counts = [len(movies)]
+        features = completed(sent, self._model, [user], counts, movies, self._features_for)
+        scores, _ = self._model.score_batch(UserBatch.of([user]), counts, movies, features)
         return recommendations_pb2.ScoreResponse(scores=scores.tolist())
+
+
+def completed(
+    sent: FeatureMatrix,
+    model: ScoringModel,
+    users: Sequence[QueryUser],
+    counts: Sequence[int],
+    movies: Rows,
+    features_for: FeaturesFor | None,
+) -> FeatureMatrix:
+    """The columns that were sent, and those the model needs besides; the sent ones stand.
+
+    What contradicts itself is left as it is, for the model to refuse.
+    """
+    missing = [name for name in model.ranker.required_columns if name not in sent.columns]
+    whole = sum(counts) == len(movies) and (not sent.columns or len(sent.values) == len(movies))
+    if not missing or not whole or features_for is None:
+        return sent
+    edges = np.cumsum([0, *counts])
+    parts = [np.zeros((0, len(missing)), np.float32)]
+    for user, start, stop in zip(users, edges[:-1], edges[1:], strict=True):
+        if stop > start:
+            made = features_for(user, movies[start:stop])
+            parts.append(made.values[:, [made.columns.index(name) for name in missing]])
+    values = np.concatenate(parts)
+    if sent.columns:
+        values = np.column_stack([sent.values, values])
+    return FeatureMatrix((*sent.columns, *missing), values)
+
+
+def warm_users(indptr: NDArray[np.int64]) -> list[int]:
+    """Rows of the user with the fewest ratings and of one with the most: two ways to a list."""
+    lengths = np.diff(indptr)
+    return [int(lengths.argmin()), int(lengths.argmax())]

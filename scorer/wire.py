@@ -7,16 +7,18 @@ that the data does not hold is NotFound.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 import numpy as np
 
 from reelrecs import config
+from reelrecs.datasets.ratings import HIGHEST_STARS
 from reelrecs.errors import ScorerError
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
 from reelrecs.pipeline.query import Query
 from reelrecs.proto import recommendations_pb2, scorer_pb2
-from reelrecs.scorer.user_knn import QueryUser, UserBatch, stored_user
+from reelrecs.scorer.batches import joined
+from reelrecs.scorer.ranker import require_finite
+from reelrecs.scorer.user_knn import QueryUser, is_stored, stored_user
 from reelrecs.store.store import Store
 
 LITTLE = np.dtype("<f4")
@@ -45,7 +47,7 @@ def matrix_message(matrix: FeatureMatrix) -> scorer_pb2.FeatureMatrix:
 
 
 def matrix_of(message: scorer_pb2.FeatureMatrix) -> FeatureMatrix:
-    """View a packed matrix without a copy, once it is known to be whole, named and finite."""
+    """View a packed matrix without a copy, once it is known to be whole and named."""
     columns, data = tuple(message.columns), message.values
     if len(data) != 4 * message.rows * len(columns):
         raise ScorerError(
@@ -55,9 +57,6 @@ def matrix_of(message: scorer_pb2.FeatureMatrix) -> FeatureMatrix:
     if len(set(columns)) < len(columns) or "" in columns:
         raise ScorerError(f"columns {', '.join(columns)}: give each a name of its own")
     values = np.frombuffer(data, LITTLE).reshape(message.rows, len(columns))
-    if not np.isfinite(values).all():
-        row, at = np.argwhere(~np.isfinite(values))[0]
-        raise ScorerError(f"column {columns[at]}, row {row} is not finite: mend the features")
     return FeatureMatrix(columns, values)
 
 
@@ -76,13 +75,7 @@ def score_request(
     store: Store, queries: Sequence[Query], batches: Sequence[Candidates]
 ) -> scorer_pb2.ScoreRequest:
     """Ask for the scores of each query's candidates, which all have the same feature columns."""
-    matrices = [batch.features for batch in batches if batch.features is not None]
-    if len(matrices) < len(batches) or len({matrix.columns for matrix in matrices}) != 1:
-        raise ScorerError("candidates need features, the same columns for all: add a featurizer")
-    movies = np.concatenate([batch.movies for batch in batches])
-    values = matrices[0].values
-    if len(matrices) > 1:
-        values = np.concatenate([matrix.values for matrix in matrices])
+    movies, features = joined(batches)
     return scorer_pb2.ScoreRequest(
         dataset_digest=store.digest,
         users=[
@@ -90,11 +83,11 @@ def score_request(
             for query, batch in zip(queries, batches, strict=True)
         ],
         movie_ids=store.movie_ids[movies].tolist(),
-        features=matrix_message(FeatureMatrix(matrices[0].columns, values)),
+        features=matrix_message(features),
     )
 
 
-def user_batch_of(store: Store, users: Iterable[scorer_pb2.User]) -> tuple[UserBatch, list[int]]:
+def users_of(store: Store, users: Iterable[scorer_pb2.User]) -> tuple[list[QueryUser], list[int]]:
     """Read who is asked for and how many candidates each has."""
     query_users, counts = [], []
     for user in users:
@@ -106,27 +99,22 @@ def user_batch_of(store: Store, users: Iterable[scorer_pb2.User]) -> tuple[UserB
         else:
             raise ScorerError("a user came without id and without history: give one or both")
         counts.append(user.candidates)
-    return UserBatch.of(query_users), counts
+    return query_users, counts
 
 
-def scores_of(
-    response: scorer_pb2.ScoreResponse, counts: Sequence[int]
-) -> list[tuple[Floats, FeatureMatrix]]:
-    """Read an answer, cut into each user's share; raises ScorerError unless it is whole."""
+def scores_of(response: scorer_pb2.ScoreResponse, count: int) -> tuple[Floats, FeatureMatrix]:
+    """Read an answer for so many candidates; raises ScorerError unless it is whole."""
     scores = np.array(response.scores, np.float32)
     terms = matrix_of(response.terms)
-    if not len(scores) == len(terms.values) == sum(counts):
+    require_finite(terms)
+    if not len(scores) == len(terms.values) == count:
         raise ScorerError(
-            f"the scorer answered {sum(counts)} candidates with {len(scores)} scores and "
+            f"the scorer answered {count} candidates with {len(scores)} scores and "
             f"{len(terms.values)} rows of terms: it is at fault, use another"
         )
     if not np.isfinite(scores).all():
         raise ScorerError("the scorer answered with a score that is no number: use another")
-    edges = np.cumsum([0, *counts]).tolist()
-    return [
-        (scores[start:stop], FeatureMatrix(terms.columns, terms.values[start:stop]))
-        for start, stop in pairwise(edges)
-    ]
+    return scores, terms
 
 
 def candidate_matrix(
@@ -155,11 +143,8 @@ def _user_message(store: Store, query: Query, candidates: int) -> scorer_pb2.Use
     user = scorer_pb2.User(candidates=candidates)
     if query.user_row >= 0:
         user.user_id = int(store.user_ids[query.user_row])
-        stored = stored_user(store, query.user_row)
-        if np.array_equal(stored.movies, query.movies) and np.array_equal(
-            stored.ratings, query.ratings
-        ):
-            return user
+    if is_stored(store, QueryUser(query.user_row, query.movies, query.ratings)):
+        return user
     history = scorer_pb2.History(
         movie_ids=store.movie_ids[query.movies].tolist(), ratings=query.ratings.tolist()
     )
@@ -175,6 +160,11 @@ def _query_user(store: Store, row: int, history: scorer_pb2.History) -> QueryUse
             f"a history of {len(movies)} movies and {len(ratings)} ratings: give every movie once "
             "and a rating for each"
         )
-    if not (np.isfinite(ratings) & (ratings > 0.0)).all():
-        raise ScorerError("a history holds a rating that is no number above 0: give stars")
+    highest = max(store.max_rating, HIGHEST_STARS)
+    wrong = ~((ratings > 0.0) & (ratings <= highest))
+    if wrong.any():
+        raise ScorerError(
+            f"a history holds the rating {ratings[wrong][0]:g}: give stars above 0, up to "
+            f"{highest:g}"
+        )
     return QueryUser(row, movies, ratings)

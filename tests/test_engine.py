@@ -273,8 +273,11 @@ def test_a_model_of_other_data_is_refused(tmp_path: Path, sample_engine: Engine)
 
 
 def test_a_profile_without_its_model_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="run train first"):
-        Engine.open(models_dir=tmp_path, profile="learned")
+    with (
+        Engine.open(models_dir=tmp_path, profile="learned") as engine,
+        pytest.raises(ModelError, match="run train first"),
+    ):
+        engine.recommend(1)
     with pytest.raises(InvalidRequest, match="choose from learned, fixed"):
         Engine.open(models_dir=tmp_path, profile="best")
 

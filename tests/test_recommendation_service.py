@@ -1,11 +1,6 @@
 """The engine behind gRPC: a real server on loopback, a real channel, the engine's own lists."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -18,12 +13,14 @@ from reelrecs.engine import Engine
 from reelrecs.errors import ScorerError, StageError
 from reelrecs.histories import History
 from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.protocols import Scorer
 from reelrecs.pipeline.query import Query
 from reelrecs.proto import recommendation_pb2 as pb
 from reelrecs.proto import recommendation_pb2_grpc, scorer_pb2, scorer_pb2_grpc
 from reelrecs.recommendation_service import SERVICE, recommendation_service
 from reelrecs.results import RecommendationList
 from reelrecs.scorer import service
+from reelrecs.scorer.local import LocalScorer
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.server import start
 from reelrecs.scorer.service import scorer_services
@@ -191,13 +188,17 @@ def test_refusals_have_their_status_and_one_line(
 
 
 class _AwayScorer:
-    """A scorer that nobody answers for, or one with a bug."""
+    """A scorer that some day nobody answers for, or one with a bug."""
 
-    def __init__(self, error: Exception) -> None:
-        self._error = error
+    error: Exception | None = None
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
 
     def score(self, query: Query, candidates: Candidates) -> Candidates:
-        raise self._error
+        if self.error is not None:
+            raise self.error
+        return self._scorer.score(query, candidates)
 
 
 @pytest.mark.parametrize(
@@ -211,13 +212,14 @@ class _AwayScorer:
 def test_faults_of_ours_are_not_put_on_the_client(
     sample_engine: Engine, error: Exception, status: str, said: str
 ) -> None:
-    store = sample_engine.store
+    scorer = _AwayScorer(LocalScorer(sample_engine.model))
     with (
-        Engine(store, _AwayScorer(error)) as engine,
+        Engine(sample_engine.store, scorer) as engine,
         start([recommendation_service(engine)], "127.0.0.1:0") as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         stub = recommendation_pb2_grpc.RecommendationServiceStub(channel)
+        scorer.error = error
         code, line = refusal(
             lambda request: stub.Recommend(request, timeout=20), pb.RecommendRequest(user_id=1)
         )
@@ -239,32 +241,3 @@ def test_it_stands_beside_the_scorer_in_health_and_reflection(channel: Any) -> N
     assert described.file_descriptor_response.file_descriptor_proto
     scorer = scorer_pb2_grpc.ScorerServiceStub(channel)
     assert scorer.Describe(scorer_pb2.DescribeRequest(), timeout=5).dataset == "ml-latest-small"
-
-
-def test_serve_hosts_it_and_ends_cleanly_when_told_to(
-    sample_engine: Engine, tmp_path: Path
-) -> None:
-    """A real process, ended as service managers do."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "reelrecs", "serve", "--address", "127.0.0.1:0"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-    ) as process:
-        try:
-            assert process.stderr is not None
-            line = ""
-            while "scoring" not in line:
-                line = process.stderr.readline()
-                assert line, "serve ended early"
-            with grpc.insecure_channel(line.split(" on ")[1].split(";")[0]) as channel:
-                stub = recommendation_pb2_grpc.RecommendationServiceStub(channel)
-                response = stub.Recommend(pb.RecommendRequest(user_id=15, explain=True), timeout=60)
-            process.send_signal(signal.SIGTERM)
-            _, rest = process.communicate(timeout=30)
-        finally:
-            process.kill()
-    assert told(response) == expected(sample_engine.recommend(15, explain=True))
-    assert process.returncode == 130
-    assert "Traceback" not in rest
-    assert list(tmp_path.iterdir()) == []

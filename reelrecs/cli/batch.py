@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from reelrecs import config
 from reelrecs.cli.options import COMPILING, Settings, limit_option, scorer_option
 from reelrecs.cli.output import note, print_lines, progress, progress_line
 
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 @click.option("--output", metavar="FILE.parquet", required=True, help="Where to write.")
 @limit_option
 @click.option("--users", metavar="FILE", help="Only these: one user id a line [default: all].")
-@scorer_option
+@scorer_option(config.LOCAL_SCORER)
 @click.pass_obj
 def batch(settings: Settings, output: str, limit: int, users: str | None, scorer: str) -> None:
     """Write the lists of many users to a Parquet file, whole or not at all.

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from reelrecs import config
 from reelrecs.cli.options import COMPILING, Settings, format_option, limit_option, scorer_option
 from reelrecs.cli.output import print_rows, progress_line
 
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
     help="Requests under way at once.",
 )
 @limit_option
-@scorer_option
+@scorer_option(config.LOCAL_SCORER)
 @format_option
 @click.pass_obj
 def benchmark(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reelrecs import config
 from reelrecs.cli.output import note
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class Settings:
     models_dir: str
     profile: str | None
 
-    def open_engine(self, scorer: str = "embedded", **choices: Any) -> Engine:
-        """The engine of these settings."""
+    def open_engine(self, scorer: str = config.LOCAL_SCORER, **choices: Any) -> Engine:
+        """The engine of these settings; it reads no model before one is needed."""
         from reelrecs.engine import Engine
 
         return Engine.open(
@@ -74,15 +75,15 @@ def format_option(command: F) -> F:
     )(command)
 
 
-def scorer_option(command: F) -> F:
-    """--scorer embedded|ADDRESS[,ADDRESS]."""
+def scorer_option(usual: str) -> Callable[[F], F]:
+    """--scorer local|embedded|ADDRESS[,ADDRESS]."""
     return click.option(
         "--scorer",
-        default="embedded",
+        default=usual,
         show_default=True,
-        metavar="embedded|ADDRESS[,ADDRESS]",
-        help="Who scores: this process, or running services.",
-    )(command)
+        metavar="local|embedded|ADDRESS[,ADDRESS]",
+        help="Who scores: this process, the same over gRPC, or running services.",
+    )
 
 
 def limit_option(command: F) -> F:

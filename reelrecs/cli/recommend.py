@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from reelrecs import config
 from reelrecs.cli.options import (
     COMPILING,
     Settings,
@@ -50,7 +51,7 @@ COLUMNS = ("rank", "movie_id", "title", "year", "genres", "score", "sources")
     type=click.Choice(["minimum_rating", "genre_preference", "recency"]),
     help="Also remove such movies; repeatable.",
 )
-@scorer_option
+@scorer_option(config.EMBEDDED_SCORER)
 @format_option
 @click.pass_obj
 def recommend(

@@ -1,12 +1,10 @@
 """Asking a scorer that answers, is away, is slow, or lies; none of it hangs."""
 
 import socket
-import stat
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import grpc
 import numpy as np
@@ -18,7 +16,6 @@ from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.proto import scorer_pb2, scorer_pb2_grpc
 from reelrecs.scorer import wire
 from reelrecs.scorer.client import GrpcScorer
-from reelrecs.scorer.embedded import EmbeddedScorer
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.server import start
 from reelrecs.scorer.service import scorer_services
@@ -240,39 +237,41 @@ def test_a_senseless_address_is_an_address_error(model, address):
         GrpcScorer([address], model.store)
 
 
-def test_the_embedded_scorer_is_private_and_leaves_nothing_behind(model, server):
-    with EmbeddedScorer(model) as scorer:
-        path = Path(scorer.address.removeprefix("unix:"))
-        assert path.is_socket()
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-        mine = scorer.score(build_query(model.store, 0, 5), batch())
-    assert not path.parent.exists()
-    theirs = score_at(model, [server.address])
-    assert mine.scores.tobytes() == theirs.scores.tobytes()
+def test_a_closed_client_says_so(model, server):
+    scorer = GrpcScorer([server.address], model.store)
+    scorer.close()
+    with pytest.raises(ScorerError, match="the scorer was closed while it was asked"):
+        scorer.score(build_query(model.store, 0, 5), batch())
 
 
-def test_the_embedded_scorer_finds_another_place_where_paths_are_too_long(
-    model, tmp_path, monkeypatch
-):
-    import tempfile
-
-    deep = tmp_path / ("d" * 100)
-    deep.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    with EmbeddedScorer(model) as scorer:
-        assert scorer.address.startswith("127.0.0.1:")
-        assert len(scorer.score(build_query(model.store, 0, 5), batch()).scores) == 8
-    assert list(deep.iterdir()) == []
+def test_closed_while_it_waits_it_says_so_at_once(model):
+    with lying_server(scorer_pb2.ScoreResponse(), seconds=1.0) as address:
+        scorer = GrpcScorer([address], model.store)
+        threading.Timer(0.2, scorer.close).start()
+        started = time.monotonic()
+        with pytest.raises(ScorerError, match="the scorer was closed while it was asked"):
+            scorer.score(build_query(model.store, 0, 5), batch())
+        assert time.monotonic() - started < 0.9
 
 
-def test_requests_from_many_threads_get_the_same_answers(model):
-    store = model.store
-    queries = [build_query(store, row, 5) for row in range(12)]
-    with EmbeddedScorer(model) as scorer:
-        alone = [scorer.score(query, batch(8, at)) for at, query in enumerate(queries)]
-        with ThreadPoolExecutor(8) as pool:
-            together = list(
-                pool.map(lambda at: scorer.score(queries[at], batch(8, at)), [*range(12)] * 4)
-            )
-    for at, one in enumerate(together):
-        assert one.scores.tobytes() == alone[at % 12].scores.tobytes()
+class Rude(scorer_pb2_grpc.ScorerServiceServicer):
+    """Refuses with whatever it was told to say."""
+
+    def __init__(self, details):
+        self.details = details
+
+    def Score(self, request, context):  # noqa: N802
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, self.details)
+
+
+def test_what_a_scorer_says_cannot_move_the_terminal(model):
+    server = grpc.server(ThreadPoolExecutor(1))
+    servicer = Rude("no\x1b[31m\r\n\u202e" + "x" * 3000)
+    scorer_pb2_grpc.add_ScorerServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with pytest.raises(ScorerError) as caught:
+        score_at(model, [f"127.0.0.1:{port}"])
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1200
+    server.stop(None).wait()

@@ -2,6 +2,8 @@
 
 import socket
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -25,6 +27,7 @@ from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.server import start
 from reelrecs.scorer.service import scorer_services
 from reelrecs.scorer.user_knn import UserBatch, stored_user
+from tests.models import learned_model_of
 from tests.worlds import random_triples, store_of
 
 NAMES = ("reelrecs.v1.ScorerService", "recommendations.MLScorer")
@@ -120,10 +123,14 @@ def test_a_feature_off_its_scale_is_refused_by_name(model, stub):
 
 
 class Faulty(ScoringModel):
-    """A model with a bug."""
+    """A model with a bug that shows after a while."""
 
-    def score_batch(self, *_):
-        raise ZeroDivisionError("a bug")
+    broken = False
+
+    def score_batch(self, *arguments):
+        if self.broken:
+            raise ZeroDivisionError("a bug at /secret/place")
+        return super().score_batch(*arguments)
 
 
 def test_a_bug_is_internal_and_never_a_score(model, caplog):
@@ -132,10 +139,97 @@ def test_a_bug_is_internal_and_never_a_score(model, caplog):
         start(scorer_services(faulty), "127.0.0.1:0") as server,
         grpc.insecure_channel(server.address) as channel,
     ):
+        faulty.broken = True
         code, line = refusal(scorer_pb2_grpc.ScorerServiceStub(channel).Score, request_of(model))
     assert code == "INTERNAL"
-    assert "a fault of the service" in line
+    assert line == "a fault of the service: see its log"
     assert "a request failed" in caplog.text
+    assert "/secret/place" in caplog.text
+
+
+def test_a_service_with_a_bug_does_not_start(model):
+    faulty = Faulty(model.store, model.ranker, model.settings)
+    faulty.broken = True
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    with pytest.raises(ZeroDivisionError):
+        start(scorer_services(faulty), address)
+    with socket.create_server(("127.0.0.1", int(address.partition(":")[2]))):
+        pass
+
+
+def test_health_says_serving_once_every_service_has_warmed_up(model):
+    """The port is open before, so that whoever waits for it can ask."""
+    warming, go_on = threading.Event(), threading.Event()
+
+    def slow():
+        warming.set()
+        go_on.wait(30)
+
+    first, second = scorer_services(model)
+    services = [first, second._replace(warm_up=slow)]
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"unix:{folder}/s"
+        with ThreadPoolExecutor(1) as pool, grpc.insecure_channel(address) as channel:
+            starting = pool.submit(start, services, address)
+            warming.wait(30)
+            health = health_pb2_grpc.HealthStub(channel)
+            for serving in (False, True):
+                for name in ("", *NAMES):
+                    answer = health.Check(
+                        health_pb2.HealthCheckRequest(service=name), timeout=5, wait_for_ready=True
+                    )
+                    assert (answer.status == health_pb2.HealthCheckResponse.SERVING) is serving
+                go_on.set()
+                starting.result(30)
+            starting.result().close()
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [f"column number {at}" for at in range(100_000)],
+        ["\x1b[31m\r\n\u202e\u0007"],
+        ["c" * 1_000_000],
+        ["é" * 100_000],
+    ],
+)
+def test_a_refusal_is_one_short_line_whatever_was_sent(model, stub, columns):
+    matrix = scorer_pb2.FeatureMatrix(rows=1, columns=columns, values=bytes(4 * len(columns)))
+    request = request_of(model, 1, features=matrix)
+    code, line = refusal(stub.Score, request)
+    assert code == "INVALID_ARGUMENT"
+    assert line.isprintable()
+    assert len(line) <= 1000
+    twice = scorer_pb2.FeatureMatrix(rows=1, columns=columns * 2, values=bytes(8 * len(columns)))
+    code, line = refusal(stub.Score, request_of(model, 1, features=twice))
+    assert code == "INVALID_ARGUMENT"
+    assert len(line) <= 1000
+
+
+@pytest.mark.parametrize("value", [3.4e38, -3.4e38])
+def test_extreme_features_are_refused_without_a_warning(value):
+    """pytest makes an error of any warning, so a cast that overflows would be INTERNAL."""
+    model = learned_model_of(store_of(random_triples(8), movie_count=65))
+    columns = model.ranker.required_columns
+    values = np.full((6, len(columns)), value, np.float32)
+    values[::2] = 0.0
+    request = request_of(model, features=wire.matrix_message(FeatureMatrix(columns, values)))
+    with (
+        start(scorer_services(model), "127.0.0.1:0") as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        code, line = refusal(scorer_pb2_grpc.ScorerServiceStub(channel).Score, request)
+    assert code == "INVALID_ARGUMENT", line
+
+
+@pytest.mark.parametrize("stars", [5.5, 100.0, 1e30, 3e38, 0.0, -1.0, float("nan")])
+def test_ratings_that_recommend_refuses_are_refused(model, stub, stars):
+    history = scorer_pb2.History(movie_ids=[1, 2], ratings=[4.0, stars])
+    users = [scorer_pb2.User(history=history, candidates=6)]
+    code, line = refusal(stub.Score, request_of(model, users=users))
+    assert code == "INVALID_ARGUMENT"
+    assert "give stars above 0, up to 5" in line
 
 
 def test_describe_names_data_and_model(model, stub):

@@ -11,6 +11,7 @@ from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.proto import scorer_pb2
 from reelrecs.proto.recommendations_pb2 import CandidateFeatures
 from reelrecs.scorer import wire
+from reelrecs.scorer.user_knn import UserBatch
 from reelrecs.stages.user_context import build_query, query_of_history
 from tests.worlds import random_triples, store_of
 
@@ -40,8 +41,6 @@ def test_a_matrix_comes_back_as_it_went(values):
         (2**32 - 1, ["a"], b"\0" * 4, "takes 17179869180 bytes, not 4"),
         (1, ["a", "a"], b"\0" * 8, "a name of its own"),
         (1, ["a", ""], b"\0" * 8, "a name of its own"),
-        (2, ["a", "b"], np.array([0, 1, 2, np.nan], "<f4").tobytes(), "column b, row 1"),
-        (1, ["a"], np.array([np.inf], "<f4").tobytes(), "column a, row 0"),
     ],
 )
 def test_a_matrix_that_contradicts_itself_is_refused(rows, columns, data, said):
@@ -71,7 +70,8 @@ def test_a_stored_user_travels_by_id_alone_and_comes_back_whole(store):
     assert request.dataset_digest == store.digest
     assert request.movie_ids == store.movie_ids[[1, 2, 9]].tolist()
     assert wire.matrix_of(request.features).values.tolist() == [[0.0], [1.0], [0.0]]
-    users, counts = wire.user_batch_of(store, request.users)
+    people, counts = wire.users_of(store, request.users)
+    users = UserBatch.of(people)
     assert counts == [2, 1]
     assert users.rows.tolist() == [3, 0]
     for at, query in enumerate(queries):
@@ -88,10 +88,10 @@ def test_another_history_travels_itself_even_an_empty_one(store, row, length):
     query = query_of_history(store, movies, ratings, np.arange(length), 5, row)
     request = wire.score_request(store, [query], [batch(store, [7])])
     assert request.users[0].HasField("user_id") == (row >= 0)
-    users, _ = wire.user_batch_of(store, request.users)
-    assert users.rows.tolist() == [row]
-    assert users.histories.indices.tolist() == movies.tolist()
-    assert users.histories.values.tolist() == ratings.tolist()
+    (user,), _ = wire.users_of(store, request.users)
+    assert user.row == row
+    assert user.movies.tolist() == movies.tolist()
+    assert user.ratings.tolist() == ratings.tolist()
 
 
 @pytest.mark.parametrize(
@@ -100,21 +100,23 @@ def test_another_history_travels_itself_even_an_empty_one(store, row, length):
         ({"candidates": 1}, "without id and without history"),
         ({"history": {"movie_ids": [1, 2], "ratings": [4.0]}}, "2 movies and 1 ratings"),
         ({"history": {"movie_ids": [1, 1], "ratings": [4.0, 4.0]}}, "every movie once"),
-        ({"history": {"movie_ids": [1], "ratings": [float("nan")]}}, "no number above 0"),
-        ({"history": {"movie_ids": [1], "ratings": [0.0]}}, "no number above 0"),
+        ({"history": {"movie_ids": [1], "ratings": [float("nan")]}}, "the rating nan"),
+        ({"history": {"movie_ids": [1], "ratings": [0.0]}}, "the rating 0: give stars above 0"),
+        ({"history": {"movie_ids": [1], "ratings": [5.5]}}, "the rating 5.5: .* up to 5"),
+        ({"history": {"movie_ids": [1], "ratings": [3e38]}}, "the rating 3e"),
     ],
 )
 def test_users_that_contradict_themselves_are_refused(store, user, said):
     with pytest.raises(ScorerError, match=said):
-        wire.user_batch_of(store, [scorer_pb2.User(**user)])
+        wire.users_of(store, [scorer_pb2.User(**user)])
 
 
 def test_unknown_users_and_movies_of_a_history_are_not_found(store):
     with pytest.raises(NotFound, match="no user 999"):
-        wire.user_batch_of(store, [scorer_pb2.User(user_id=999)])
+        wire.users_of(store, [scorer_pb2.User(user_id=999)])
     history = scorer_pb2.History(movie_ids=[999], ratings=[4.0])
     with pytest.raises(NotFound, match="no movie 999"):
-        wire.user_batch_of(store, [scorer_pb2.User(history=history)])
+        wire.users_of(store, [scorer_pb2.User(history=history)])
 
 
 def test_candidates_without_features_are_refused(store):
@@ -130,13 +132,17 @@ def test_an_answer_that_is_not_whole_is_refused():
         terms = FeatureMatrix(("t",), np.zeros((rows, 1), np.float32))
         return scorer_pb2.ScoreResponse(scores=scores, terms=wire.matrix_message(terms))
 
-    (first, _), (second, terms) = wire.scores_of(answer([0.5, 0.25, 0.75], 3), [1, 2])
-    assert (first.tolist(), second.tolist(), len(terms.values)) == ([0.5], [0.25, 0.75], 2)
+    scores, terms = wire.scores_of(answer([0.5, 0.25, 0.75], 3), 3)
+    assert (scores.tolist(), len(terms.values)) == ([0.5, 0.25, 0.75], 3)
     for response in (answer([0.5], 2), answer([0.5, 0.5], 1), scorer_pb2.ScoreResponse()):
         with pytest.raises(ScorerError, match="answered 2 candidates with"):
-            wire.scores_of(response, [2])
+            wire.scores_of(response, 2)
     with pytest.raises(ScorerError, match="no number"):
-        wire.scores_of(answer([0.5, float("nan")], 2), [2])
+        wire.scores_of(answer([0.5, float("nan")], 2), 2)
+    lying = answer([0.5], 1)
+    lying.terms.values = np.array([np.inf], "<f4").tobytes()
+    with pytest.raises(ScorerError, match="column t, row 0 is not finite"):
+        wire.scores_of(lying, 1)
 
 
 def test_the_compatible_columns_are_those_of_its_message():
