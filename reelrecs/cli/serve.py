@@ -3,34 +3,63 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
-from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import click
 
-from reelrecs.cli.options import Settings
+from reelrecs import config
+from reelrecs.cli.options import COMPILING, Settings
 from reelrecs.cli.output import note, progress_line
+
+log = logging.getLogger(__name__)
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What service managers and closing terminals send; Ctrl-C is another thing, with exit code 130."""
 
 
 @click.command()
-@click.option("--address", default="127.0.0.1:50051", show_default=True, help="Where to listen.")
+@click.option("--address", default=config.SERVE_ADDRESS, show_default=True, help="Where to listen.")
 @click.option(
-    "--workers", type=click.IntRange(min=1), default=4, show_default=True, help="Requests at once."
+    "--workers",
+    type=click.IntRange(min=1),
+    default=config.SERVICE_WORKERS,
+    show_default=True,
+    help="Requests at once.",
 )
 @click.pass_obj
 def serve(settings: Settings, address: str, workers: int) -> None:
-    """Serve until interrupted: the scorer, MLScorer, Recommend, health and reflection."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Serve until interrupted: the scorer, MLScorer, Recommend, health and reflection.
+
+    Health says SERVING once requests of every kind have been answered. At SIGTERM and SIGHUP no
+    more requests are taken, those under way are answered, and the exit code is 0.
+    """
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # which is what nohup asks for
+            signal.signal(number, _end)
     with contextlib.ExitStack() as running:
         with progress_line():
             engine = running.enter_context(settings.open_engine())
-            from reelrecs.learning.model_folder import load_model
             from reelrecs.recommendation_service import recommendation_service
             from reelrecs.scorer.server import start
             from reelrecs.scorer.service import scorer_services
 
-            model = load_model(engine.store, Path(settings.models_dir), settings.profile)
-            services = [*scorer_services(model), recommendation_service(engine)]
-            server = running.enter_context(start(services, address, workers))
-        note(f"scoring {model.store.name} on {server.address}; stop with Ctrl-C")
+            services = [
+                *scorer_services(engine.model, engine.features_for),
+                recommendation_service(engine),
+            ]
+            log.info(COMPILING)
+            server = start(services, address, workers)
+            running.callback(server.close, config.DRAINING_GRACE)
+        name, profile = engine.store.name, engine.profile.name
+        note(f"ready: scoring {name} ({profile}) on {server.address}; stop with Ctrl-C")
         server.wait()
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Unwind as at Ctrl-C, but to exit code 0; whoever asks twice is not heard again."""
+    for one in ENDING:
+        signal.signal(one, signal.SIG_IGN)
+    raise SystemExit(0)

@@ -20,5 +20,12 @@ def warmup(settings: Settings) -> None:
     start = time.perf_counter()
     with progress_line(), settings.open_engine() as engine:
         log.info(COMPILING)
-        engine.recommend(int(engine.store.user_ids[0]), explain=True)
+        from reelrecs.recommendation_service import recommendation_service
+        from reelrecs.scorer.service import scorer_services
+
+        for service in (
+            *scorer_services(engine.model, engine.features_for),
+            recommendation_service(engine),
+        ):
+            service.warm_up()
     note(f"ready in {time.perf_counter() - start:.1f} s")

@@ -1,0 +1,242 @@
+"""`serve` as service managers and clients meet it: a real process, real signals, real channels."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from reelrecs.engine import Engine
+from reelrecs.proto import (
+    recommendation_pb2,
+    recommendation_pb2_grpc,
+    recommendations_pb2,
+    recommendations_pb2_grpc,
+    scorer_pb2,
+    scorer_pb2_grpc,
+)
+from tests.cli.test_cli import call
+from tests.worlds import random_triples
+
+
+class Served:
+    """A running `serve`."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.address = ""
+
+    def ready(self) -> str:
+        """Wait until it says that it is ready; where it listens."""
+        assert self.process.stderr is not None
+        line = ""
+        while "ready: scoring" not in line:
+            line = self.process.stderr.readline()
+            assert line, "serve ended early"
+        self.address = line.split(" on ")[1].split(";")[0]
+        return self.address
+
+    def ended_by(self, number: int) -> tuple[int, str]:
+        """Send the signal; the exit code and what was said after it."""
+        self.process.send_signal(number)
+        _, rest = self.process.communicate(timeout=60)
+        return self.process.returncode, rest
+
+
+@contextmanager
+def served(temp: Path, *arguments: str, before: tuple[str, ...] = ()) -> Iterator[Served]:
+    command = [sys.executable, "-m", "reelrecs", *before, "serve", "--address", "127.0.0.1:0"]
+    with subprocess.Popen(
+        [*command, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(temp)},
+    ) as process:
+        try:
+            yield Served(process)
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def temp() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as short:
+        yield Path(short)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_told_to_end_it_finishes_what_it_is_at_and_exits_with_0(
+    sample_engine: Engine, temp: Path, name: str
+) -> None:
+    """Far more calls at once than it has workers, none of which is cut off."""
+    expected = [item.movie.movie_id for item in sample_engine.recommend(15, 30, explain=True)]
+    request = recommendation_pb2.RecommendRequest(user_id=15, limit=30, explain=True)
+    with served(temp, "--workers", "1") as serve, grpc.insecure_channel(serve.ready()) as channel:
+        stub = recommendation_pb2_grpc.RecommendationServiceStub(channel)
+        calls = [stub.Recommend.future(request, timeout=60) for _ in range(100)]
+        calls[0].result()
+        health = health_pb2_grpc.HealthStub(channel)
+        watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=60)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        serve.process.send_signal(getattr(signal, name))
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        watch.cancel()
+        for one in calls:
+            got = [item.movie_id for item in one.result().recommendations]
+            assert got == expected
+        _, rest = serve.process.communicate(timeout=60)
+    assert serve.process.returncode == 0
+    assert rest == ""
+    assert list(temp.iterdir()) == []
+
+
+def test_interrupted_it_exits_with_130(temp: Path) -> None:
+    with served(temp) as serve:
+        serve.ready()
+        code, rest = serve.ended_by(signal.SIGINT)
+    assert code == 130
+    assert rest == "reelrecs-fast: interrupted\n"
+    assert list(temp.iterdir()) == []
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.6, 1.2])
+def test_told_to_end_while_it_starts_it_ends(temp: Path, seconds: float) -> None:
+    with served(temp) as serve:
+        try:
+            serve.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code, rest = serve.ended_by(signal.SIGTERM)
+    assert code in (0, -signal.SIGTERM)  # the latter before any of our code runs
+    assert "Traceback" not in rest
+    assert list(temp.iterdir()) == []
+
+
+def test_under_nohup_a_closing_terminal_is_not_heard(temp: Path) -> None:
+    command = [sys.executable, "-m", "reelrecs", "serve", "--address", "127.0.0.1:0"]
+    with subprocess.Popen(
+        ["nohup", *command], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            serve = Served(process)
+            serve.ready()
+            process.send_signal(signal.SIGHUP)
+            with grpc.insecure_channel(serve.address) as channel:
+                stub = scorer_pb2_grpc.ScorerServiceStub(channel)
+                assert stub.Describe(scorer_pb2.DescribeRequest(), timeout=20).profile == "fixed"
+            assert serve.ended_by(signal.SIGTERM)[0] == 0
+        finally:
+            process.kill()
+
+
+def test_after_train_every_service_answers(tmp_path: Path, temp: Path) -> None:
+    """The clients of the old contract as well, which send nothing that a trained model reads."""
+    data = tmp_path / "mine"
+    data.mkdir()
+    (data / "movies.csv").write_text(
+        "movieId,title,genres\n" + "".join(f"{m},Film {m} (1990),Drama\n" for m in range(1, 61))
+    )
+    triples = random_triples(9, users=60)
+    (data / "ratings.csv").write_text(
+        "userId,movieId,rating,timestamp\n"
+        + "".join(f"{u},{movie},{stars},{at}\n" for at, (u, movie, stars) in enumerate(triples))
+    )
+    before = ("--data-dir", str(data), "--models-dir", str(tmp_path / "models"))
+    trained = call(*before, "train")
+    assert trained.returncode == 0, trained.stderr
+    with (
+        Engine.open(data, models_dir=tmp_path / "models") as engine,
+        served(temp, before=before) as serve,
+        grpc.insecure_channel(serve.ready()) as channel,
+    ):
+        assert engine.profile.name == "learned"
+        result = engine.recommend(1, 10)
+        recommender = recommendation_pb2_grpc.RecommendationServiceStub(channel)
+        asked = recommendation_pb2.RecommendRequest(user_id=1, limit=10)
+        listed = recommender.Recommend(asked, timeout=20).recommendations
+        assert [one.movie_id for one in listed] == [item.movie.movie_id for item in result]
+        movies = [item.movie.movie_id for item in result]
+        compatible = recommendations_pb2_grpc.MLScorerStub(channel)
+        candidates: list[Any] = [
+            recommendations_pb2.CandidateFeatures(
+                movie_id=movie_id,
+                genre_overlap_score=0.5,
+                collaborative_score=12.0,
+                similar_users_count=12,
+                avg_rating=3.9,
+                rating_count=30,
+                popularity_percentile=88.0,
+                movie_year=1990,
+                year_preference_score=1.0,
+            )
+            for movie_id in movies
+        ]
+        old = compatible.ScoreCandidates(
+            recommendations_pb2.ScoreRequest(user_id=1, features=candidates), timeout=20
+        )
+        scorer = scorer_pb2_grpc.ScorerServiceStub(channel)
+        users = [scorer_pb2.User(user_id=1, candidates=len(movies))]
+        new = scorer.Score(scorer_pb2.ScoreRequest(users=users, movie_ids=movies), timeout=20)
+        assert list(old.scores) == list(new.scores)
+        assert len(set(old.scores)) > 1
+        assert serve.ended_by(signal.SIGTERM)[0] == 0
+
+
+WARM = """
+import gc, sys
+from numba.core.dispatcher import Dispatcher
+from reelrecs.engine import Engine
+from reelrecs.histories import History
+from reelrecs.proto import recommendation_pb2, recommendations_pb2, scorer_pb2
+from reelrecs.recommendation_service import RecommendationServicer, recommendation_service
+from reelrecs.scorer.server import start
+from reelrecs.scorer.service import MLScorerServicer, ScorerServicer, scorer_services
+from tests.models import learned_model_of
+from tests.worlds import random_triples, store_of
+
+def compiled():
+    found = [one for one in gc.get_objects() if isinstance(one, Dispatcher)]
+    return {f"{one.__module__}.{one.__name__}": len(one.signatures) for one in found}
+
+store = store_of(random_triples(31, users=60, movies=80), movie_count=85)
+model = learned_model_of(store) if sys.argv[1] == "learned" else None
+with Engine(store, model=model) as engine:
+    services = [*scorer_services(engine.model, engine.features_for), recommendation_service(engine)]
+    with start(services, "127.0.0.1:0") as server:
+        before = compiled()
+        ids = store.movie_ids.tolist()
+        lists = RecommendationServicer(engine)
+        scorer = ScorerServicer(engine.model, engine.features_for)
+        old = MLScorerServicer(engine.model, engine.features_for)
+        for user_id in store.user_ids.tolist():
+            for explain in (False, True):
+                asked = recommendation_pb2.RecommendRequest(user_id=user_id, explain=explain)
+                lists._recommend(asked)
+            candidates = [recommendations_pb2.CandidateFeatures(movie_id=one) for one in ids[:30]]
+            old._score(recommendations_pb2.ScoreRequest(user_id=user_id, features=candidates))
+        for length in (0, 1, 5, 40):
+            rated = {"movie_ids": ids[:length], "ratings": [4.0] * length}
+            history = recommendation_pb2.RatingHistory(**rated)
+            lists._recommend(recommendation_pb2.RecommendRequest(history=history, explain=True))
+            history = scorer_pb2.History(**rated)
+            users = [scorer_pb2.User(history=history, candidates=30)] * 2
+            scorer._score(scorer_pb2.ScoreRequest(users=users, movie_ids=ids[:30] * 2))
+        assert sum(before.values()) > 5
+        late = {name for name, count in compiled().items() if count != before[name]}
+        sys.exit(f"compiled late: {late}" if late else 0)
+"""
+
+
+@pytest.mark.parametrize("profile", ["fixed", "learned"])
+def test_once_it_serves_no_request_waits_for_a_kernel(profile: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WARM, profile], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
