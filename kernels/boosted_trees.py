@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.kernels.arrays import Bytes, Floats, Mask, Offsets, Rows
 from reelrecs.kernels.jit import kernel
 
 BINS = 64
@@ -25,7 +26,13 @@ class Trees(NamedTuple):
 
 
 @kernel
-def add_trees(inputs, columns, thresholds, leaves, out):  # type: ignore[no-untyped-def]
+def add_trees(
+    inputs: Floats,
+    columns: Rows,
+    thresholds: Floats,
+    leaves: Floats,
+    out: Floats,
+) -> None:
     """Add to out [rows] the leaves that each row falls into; inputs [inputs, rows].
 
     Tree by tree over all rows, so that comparisons are done several rows at a time.
@@ -43,7 +50,11 @@ def add_trees(inputs, columns, thresholds, leaves, out):  # type: ignore[no-unty
 
 
 @kernel
-def binned(inputs, edges, out):  # type: ignore[no-untyped-def]
+def binned(
+    inputs: Floats,
+    edges: Floats,
+    out: Bytes,
+) -> None:
     """out[column, row] = how many of the ascending edges[column] are below inputs[row, column]."""
     for column in range(len(edges)):
         for row in range(len(inputs)):
@@ -58,9 +69,19 @@ def binned(inputs, edges, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def grow(  # type: ignore[no-untyped-def]
-    bins, starts, score, groups_drawn, columns_drawn, rate, ridge, least, columns, cuts, leaves
-):
+def grow(
+    bins: Bytes,
+    starts: Offsets,
+    score: Floats,
+    groups_drawn: Mask,
+    columns_drawn: Mask,
+    rate: float,
+    ridge: float,
+    least: float,
+    columns: Rows,
+    cuts: Rows,
+    leaves: Floats,
+) -> None:
     """Fill columns, cuts [trees, depth] and leaves [trees, 2^depth] by boosting the softmax loss.
 
     Group q is rows starts[q] .. starts[q+1] - 1, the first of them chosen; `score` [rows] is where

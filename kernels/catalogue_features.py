@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.kernels.arrays import Floats, Rows, Words, Years
 from reelrecs.kernels.content import jaccard
 from reelrecs.kernels.genres import bit_count
 from reelrecs.kernels.jit import kernel
@@ -53,23 +54,23 @@ def featurize(
 
 
 @kernel
-def _featurize(  # type: ignore[no-untyped-def]
-    movies,
-    genres,
-    mean,
-    count,
-    percentile,
-    years,
-    age,
-    neighbour_likes,
-    neighbour_weight,
-    taste,
-    total_overlap,
-    era,
-    half_life,
-    year_unknown,
-    matrix,
-):
+def _featurize(
+    movies: Rows,
+    genres: Words,
+    mean: Floats,
+    count: Rows,
+    percentile: Floats,
+    years: Years,
+    age: Floats,
+    neighbour_likes: Rows,
+    neighbour_weight: Rows,
+    taste: np.uint64,
+    total_overlap: int,
+    era: int,
+    half_life: float,
+    year_unknown: float,
+    matrix: Floats,
+) -> None:
     for row in range(len(movies)):
         movie = movies[row]
         own = bit_count(genres[movie])

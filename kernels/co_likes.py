@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.kernels.arrays import Offsets, Rows
 from reelrecs.kernels.jit import kernel
 
 
@@ -47,7 +48,16 @@ def votes(
 
 
 @kernel
-def _most_shared(indptr, users, liked, shared_from, excluded, shared, neighbours, overlap):  # type: ignore[no-untyped-def]
+def _most_shared(
+    indptr: Offsets,
+    users: Rows,
+    liked: Rows,
+    shared_from: int,
+    excluded: int,
+    shared: Rows,
+    neighbours: Rows,
+    overlap: Rows,
+) -> int:
     for movie in liked:
         for at in range(indptr[movie], indptr[movie + 1]):
             shared[np.uint32(users[at])] += 1
@@ -79,7 +89,14 @@ def _most_shared(indptr, users, liked, shared_from, excluded, shared, neighbours
 
 
 @kernel
-def _votes(indptr, movies, neighbours, overlap, likes, weight):  # type: ignore[no-untyped-def]
+def _votes(
+    indptr: Offsets,
+    movies: Rows,
+    neighbours: Rows,
+    overlap: Rows,
+    likes: Rows,
+    weight: Rows,
+) -> None:
     for at in range(len(neighbours)):
         shared = overlap[at]
         for entry in range(indptr[neighbours[at]], indptr[neighbours[at] + 1]):

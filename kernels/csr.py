@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.kernels.arrays import Floats, Offsets, Rows, Times
 from reelrecs.kernels.jit import kernel
 
 LOOKUP_LIMIT = 1 << 26
@@ -44,13 +45,20 @@ def order_by_time(
 
 
 @kernel
-def _mark(ids, row_of_id):  # type: ignore[no-untyped-def]
+def _mark(
+    ids: NDArray[np.uint32],
+    row_of_id: Rows,
+) -> None:
     for id_ in ids:
         row_of_id[id_] = 1
 
 
 @kernel
-def _counting_sort(rows, indptr, order):  # type: ignore[no-untyped-def]
+def _counting_sort(
+    rows: Rows,
+    indptr: Offsets,
+    order: Offsets,
+) -> None:
     for row in rows:
         indptr[row + 1] += 1
     for row in range(len(indptr) - 1):
@@ -63,7 +71,11 @@ def _counting_sort(rows, indptr, order):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _sort_rows_by_time(indptr, times, order):  # type: ignore[no-untyped-def]
+def _sort_rows_by_time(
+    indptr: Offsets,
+    times: Times,
+    order: Offsets,
+) -> None:
     for row in range(len(indptr) - 1):
         start, stop = indptr[row], indptr[row + 1]
         ascending = True
@@ -79,7 +91,14 @@ def _sort_rows_by_time(indptr, times, order):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def movie_statistics(indptr, ratings, liked_from, count, mean, liked):  # type: ignore[no-untyped-def]
+def movie_statistics(
+    indptr: Offsets,
+    ratings: Floats,
+    liked_from: float,
+    count: Rows,
+    mean: Floats,
+    liked: Rows,
+) -> None:
     """Per row: how many ratings, their mean (0 where none) and how many are likes."""
     for row in range(len(indptr) - 1):
         total = 0.0

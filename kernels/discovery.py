@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.kernels.arrays import Floats, Mask, Offsets, Words, Years
 from reelrecs.kernels.content import jaccard, year_closeness
 from reelrecs.kernels.jit import kernel
 
@@ -62,9 +63,17 @@ def take_turns(
 
 
 @kernel
-def _strengths(  # type: ignore[no-untyped-def]
-    genres, years, popularity, standing, watched, taste, era, reach, values
-):
+def _strengths(
+    genres: Words,
+    years: Years,
+    popularity: Floats,
+    standing: Floats,
+    watched: Mask,
+    taste: np.uint64,
+    era: int,
+    reach: float,
+    values: Floats,
+) -> None:
     for at in range(len(genres)):
         values[0, at] = 0.0
         values[1, at] = 0.0
@@ -80,7 +89,15 @@ def _strengths(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _take_turns(values, ranked, most, place, next_rank, found, retrieval_scores):  # type: ignore[no-untyped-def]
+def _take_turns(
+    values: Floats,
+    ranked: Offsets,
+    most: int,
+    place: Offsets,
+    next_rank: Offsets,
+    found: Offsets,
+    retrieval_scores: Floats,
+) -> int:
     count = 0
     before = -1
     while count < most and count > before:

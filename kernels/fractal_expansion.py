@@ -8,10 +8,13 @@ seed, block and entry, so any row can be made alone and any number of threads ma
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels import pool
+from reelrecs.kernels.arrays import Floats, Offsets, Rows, Times, Words
 from reelrecs.kernels.jit import inlined, kernel
 
 TASKS_PER_THREAD = 16
@@ -100,7 +103,13 @@ def _limits(probability: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArr
 
 
 @inlined
-def _kept(seed, row_block, column_block, entry, limit):  # type: ignore[no-untyped-def]
+def _kept(
+    seed: np.uint64,
+    row_block: int,
+    column_block: int,
+    entry: int,
+    limit: np.uint64,
+) -> bool | np.bool_:
     """Whether an entry stays in a block: splitmix64 of the four numbers against the limit."""
     mixed = seed + np.uint64(entry) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= np.uint64(row_block) * np.uint64(0xD1B54A32D192ED03)
@@ -112,11 +121,18 @@ def _kept(seed, row_block, column_block, entry, limit):  # type: ignore[no-untyp
 
 
 @kernel
-def _count(indptr, limits, first, seed, start, lengths):  # type: ignore[no-untyped-def]
+def _count(
+    indptr: Offsets,
+    limits: Words,
+    first: Offsets,
+    seed: np.uint64,
+    start: int,
+    lengths: Offsets,
+) -> None:
     users = len(indptr) - 1
     for at in range(len(lengths)):
         block, user = divmod(start + at, users)
-        count = 0
+        count: Any = 0
         for entry in range(indptr[user], indptr[user + 1]):
             for column in range(limits.shape[1]):
                 forced = entry == indptr[user] and column == first[block]
@@ -125,7 +141,21 @@ def _count(indptr, limits, first, seed, start, lengths):  # type: ignore[no-unty
 
 
 @kernel
-def _fill(indptr, movies, stars, times, movie_count, limits, first, seed, start, stop, out_movies, out_stars, out_times):  # type: ignore[no-untyped-def]  # fmt: skip  # noqa: E501
+def _fill(
+    indptr: Offsets,
+    movies: Rows,
+    stars: Floats,
+    times: Times,
+    movie_count: int,
+    limits: Words,
+    first: Offsets,
+    seed: np.uint64,
+    start: int,
+    stop: int,
+    out_movies: Rows,
+    out_stars: Floats,
+    out_times: Times,
+) -> None:
     users = len(indptr) - 1
     place = 0
     for row in range(start, stop):
@@ -141,7 +171,16 @@ def _fill(indptr, movies, stars, times, movie_count, limits, first, seed, start,
 
 
 @kernel
-def _transpose(indptr, movies, ratings, visit, free, out_users, out_ratings, out_positions):  # type: ignore[no-untyped-def]
+def _transpose(
+    indptr: Offsets,
+    movies: Rows,
+    ratings: Floats,
+    visit: Offsets,
+    free: Offsets,
+    out_users: Rows,
+    out_ratings: Floats,
+    out_positions: Rows,
+) -> None:
     for user in visit:
         for at in range(indptr[user], indptr[user + 1]):
             place = free[movies[at]]
@@ -152,7 +191,14 @@ def _transpose(indptr, movies, ratings, visit, free, out_users, out_ratings, out
 
 
 @kernel
-def _count_likes(indptr, movies, ratings, liked_from, by_user, by_movie):  # type: ignore[no-untyped-def]
+def _count_likes(
+    indptr: Offsets,
+    movies: Rows,
+    ratings: Floats,
+    liked_from: float,
+    by_user: Offsets,
+    by_movie: Offsets,
+) -> None:
     for user in range(len(indptr) - 1):
         for at in range(indptr[user], indptr[user + 1]):
             if ratings[at] >= liked_from:
@@ -161,7 +207,15 @@ def _count_likes(indptr, movies, ratings, liked_from, by_user, by_movie):  # typ
 
 
 @kernel
-def _fill_likes(indptr, movies, ratings, liked_from, free, out_movies, out_users):  # type: ignore[no-untyped-def]
+def _fill_likes(
+    indptr: Offsets,
+    movies: Rows,
+    ratings: Floats,
+    liked_from: float,
+    free: Offsets,
+    out_movies: Rows,
+    out_users: Rows,
+) -> None:
     place = 0
     for user in range(len(indptr) - 1):
         for at in range(indptr[user], indptr[user + 1]):

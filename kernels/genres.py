@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.kernels.arrays import Floats, Offsets, Rows, Words
 from reelrecs.kernels.jit import inlined, kernel
 
 
@@ -34,7 +35,9 @@ def genre_matrix(masks: NDArray[np.uint64], genre_count: int) -> NDArray[np.floa
 
 
 @inlined
-def bit_count(word):  # type: ignore[no-untyped-def]
+def bit_count(
+    word: np.uint64,
+) -> np.int64:
     """How many genres a word holds: set bits added in pairs, fours, eights, without a branch."""
     word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
     pairs = np.uint64(0x3333333333333333)
@@ -44,7 +47,15 @@ def bit_count(word):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _preferences(masks, movies, ratings, mean_if_empty, shrinkage, preference, rated):  # type: ignore[no-untyped-def]
+def _preferences(
+    masks: Words,
+    movies: Rows,
+    ratings: Floats,
+    mean_if_empty: float,
+    shrinkage: float,
+    preference: Floats,
+    rated: Offsets,
+) -> float:
     sums = np.zeros(len(preference))
     rated[:] = 0
     total = 0.0

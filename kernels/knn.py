@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels import pool, topk
+from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows
 from reelrecs.kernels.jit import as_readonly_contiguous, kernel
 
 CHUNKS_PER_THREAD = 16
@@ -90,7 +91,9 @@ def predict(
     _require_rows(candidates, 0, len(prior))
     _require_rows(neighbours.users, -1, len(by_user.indptr) - 1)
     stars = np.empty(len(candidates), np.float64)
-    arrays = as_readonly_contiguous(*neighbours, *by_user, prior, candidate_indptr, candidates)
+    arrays = as_readonly_contiguous(
+        neighbours.users, neighbours.similarities, *by_user, prior, candidate_indptr, candidates
+    )
     pool.over_ranges(
         lambda start, stop: _predict(*arrays, shrinkage, start, stop, stars),
         len(neighbours.users),
@@ -110,10 +113,20 @@ def _require_rows(rows: NDArray[np.int32], lowest: int, stop: int) -> None:
 
 
 @kernel
-def _nearest(  # type: ignore[no-untyped-def]
-    query_indptr, query_movies, query_stars, own_rows, indptr, users, stars, norms,
-    start, stop, found, similarities,
-):  # fmt: skip
+def _nearest(
+    query_indptr: Offsets,
+    query_movies: Rows,
+    query_stars: Floats,
+    own_rows: Rows,
+    indptr: Offsets,
+    users: Rows,
+    stars: Floats,
+    norms: Doubles,
+    start: int,
+    stop: int,
+    found: Rows,
+    similarities: Doubles,
+) -> None:
     dots = np.zeros(len(norms), np.float64)
     for query in range(start, stop):
         squares = 0.0
@@ -139,10 +152,20 @@ def _nearest(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _predict(  # type: ignore[no-untyped-def]
-    users, similarities, indptr, movies, ratings, prior, candidate_indptr, candidates,
-    shrinkage, start, stop, stars,
-):  # fmt: skip
+def _predict(
+    users: Rows,
+    similarities: Doubles,
+    indptr: Offsets,
+    movies: Rows,
+    ratings: Floats,
+    prior: Doubles,
+    candidate_indptr: Offsets,
+    candidates: Rows,
+    shrinkage: float,
+    start: int,
+    stop: int,
+    stars: Doubles,
+) -> None:
     weighted = np.zeros(len(prior), np.float64)
     weights = np.zeros(len(prior), np.float64)
     for query in range(start, stop):

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from reelrecs.kernels.arrays import Floats, Offsets, Rows
 from reelrecs.kernels.jit import kernel
 
 
 @kernel
-def states(movies, starts, lengths, vectors, decays, damping, dropout_mask, out):  # type: ignore[no-untyped-def]
+def states(
+    movies: Rows,
+    starts: Offsets,
+    lengths: Offsets,
+    vectors: Floats,
+    decays: Floats,
+    damping: Floats,
+    dropout_mask: Floats,
+    out: Floats,
+) -> None:
     """out[row, m d:(m+1) d] = damping[m, age] x sum of decays[m]^k vectors[movie k steps back].
 
     `dropout_mask[row]` scales a row's own movie: 0 leaves it out of its own and all later states.
@@ -35,9 +45,15 @@ def states(movies, starts, lengths, vectors, decays, damping, dropout_mask, out)
 
 
 @kernel
-def chain_scores(  # type: ignore[no-untyped-def]
-    history, context_embeddings, item_embeddings, projection, bias, decays, out
-):
+def chain_scores(
+    history: Rows,
+    context_embeddings: Floats,
+    item_embeddings: Floats,
+    projection: Floats,
+    bias: Floats,
+    decays: Floats,
+    out: Floats,
+) -> None:
     """Fill out [movies] with the scores after the whole history.
 
     out = item_embeddings' (projection' state) + bias, item_embeddings being [d, movies] here.
@@ -64,9 +80,16 @@ def chain_scores(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def states_backward(  # type: ignore[no-untyped-def]
-    movies, starts, lengths, decays, damping, dropout_mask, gradient_of_logit, gradient
-):
+def states_backward(
+    movies: Rows,
+    starts: Offsets,
+    lengths: Offsets,
+    decays: Floats,
+    damping: Floats,
+    dropout_mask: Floats,
+    gradient_of_logit: Floats,
+    gradient: Floats,
+) -> None:
     """Add to gradient [movies, d] what `gradient_of_logit` [rows, modes d] says of the states."""
     size = gradient.shape[1]
     current = np.empty((len(decays), size), np.float32)
@@ -85,7 +108,13 @@ def states_backward(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def mask_seen(movies, starts, lengths, place_of, logits):  # type: ignore[no-untyped-def]
+def mask_seen(
+    movies: Rows,
+    starts: Offsets,
+    lengths: Offsets,
+    place_of: Rows,
+    logits: Floats,
+) -> None:
     """Put out of reach (-1e4) each row's sampled movies that its user has watched or targets.
 
     place_of[movie] is the column of a sampled movie in logits [rows, sampled], -1 of others.
@@ -106,7 +135,10 @@ def mask_seen(movies, starts, lengths, place_of, logits):  # type: ignore[no-unt
 
 
 @kernel
-def shift_to_highest(logits, target_logits):  # type: ignore[no-untyped-def]
+def shift_to_highest(
+    logits: Floats,
+    target_logits: Floats,
+) -> None:
     """Subtract each row's highest logit, the target's included, so that exp cannot overflow."""
     for row in range(logits.shape[0]):
         highest = target_logits[row]
@@ -118,7 +150,12 @@ def shift_to_highest(logits, target_logits):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def softmax_gradients(exp_logits, target_odds, row_weights, target_slopes):  # type: ignore[no-untyped-def]
+def softmax_gradients(
+    exp_logits: Floats,
+    target_odds: Floats,
+    row_weights: Floats,
+    target_slopes: Floats,
+) -> None:
     """Turn exp_logits [rows, sampled] into gradients of the weighted softmax loss, in place."""
     for row in range(exp_logits.shape[0]):
         total = target_odds[row]
@@ -131,9 +168,15 @@ def softmax_gradients(exp_logits, target_odds, row_weights, target_slopes):  # t
 
 
 @kernel
-def target_backward(  # type: ignore[no-untyped-def]
-    hidden, item_embeddings, targets, logit_gradients, d_hidden, d_item_embeddings, d_bias
-):
+def target_backward(
+    hidden: Floats,
+    item_embeddings: Floats,
+    targets: Rows,
+    logit_gradients: Floats,
+    d_hidden: Floats,
+    d_item_embeddings: Floats,
+    d_bias: Floats,
+) -> None:
     """Add the targets' part of the gradient, row by row."""
     for row in range(hidden.shape[0]):
         movie, gradient_of_logit = targets[row], logit_gradients[row]
@@ -144,7 +187,17 @@ def target_backward(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def adamw(values, gradient, first, second, rate, decay, beta1, beta2, step):  # type: ignore[no-untyped-def]
+def adamw(
+    values: Floats,
+    gradient: Floats,
+    first: Floats,
+    second: Floats,
+    rate: float,
+    decay: float,
+    beta1: float,
+    beta2: float,
+    step: int,
+) -> None:
     """One step of AdamW (Loshchilov & Hutter 2019) on flat arrays; leaves the gradient at 0."""
     correct1 = np.float32(1.0 / (1.0 - beta1**step))
     correct2 = np.float32(1.0 / (1.0 - beta2**step))

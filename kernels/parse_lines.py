@@ -8,7 +8,9 @@ is taken only where the block reaches far enough ahead.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from reelrecs.kernels.arrays import Bytes, Floats, Times
 from reelrecs.kernels.jit import inlined, kernel
 
 GOOD, LONG_NUMBER, BLANK = 0, 1, 2
@@ -26,7 +28,9 @@ _EXACT_DIGITS = 15  # a whole number of 15 digits over a power of ten is one exa
 
 
 @kernel
-def count_newlines(block):  # type: ignore[no-untyped-def]
+def count_newlines(
+    block: Bytes,
+) -> int:
     """Count the lines, so that arrays can be made."""
     count = 0
     for byte in block:
@@ -35,7 +39,10 @@ def count_newlines(block):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _cause(byte, separator):  # type: ignore[no-untyped-def]
+def _cause(
+    byte: int,
+    separator: int,
+) -> int:
     """Why this byte cannot stand where it does: the cold branch of every field."""
     if byte in (NEWLINE, _RETURN, separator):
         return MISSING_FIELD
@@ -49,7 +56,11 @@ def _cause(byte, separator):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _digits(block, at, value):  # type: ignore[no-untyped-def]
+def _digits(
+    block: Bytes,
+    at: np.uint64,
+    value: np.uint64,
+) -> tuple[np.uint64, np.uint64]:
     """Append the digits from `at` to value (modulo 2^64); stops at the newline at the latest."""
     digit = np.uint64(block[at]) - np.uint64(_ZERO)
     while digit < _TEN:
@@ -60,7 +71,12 @@ def _digits(block, at, value):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _id(block, at, separator, width):  # type: ignore[no-untyped-def]
+def _id(
+    block: Bytes,
+    at: np.uint64,
+    separator: int,
+    width: int,
+) -> tuple[np.uint64, np.uint64, int]:
     """An id and its separator: (id, place after both, code)."""
     value, after = _digits(block, at, _NOUGHT)
     if after == at:
@@ -78,7 +94,14 @@ def _id(block, at, separator, width):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _decimal(block, at, separator, width, lowest, highest):  # type: ignore[no-untyped-def]
+def _decimal(
+    block: Bytes,
+    at: np.uint64,
+    separator: int,
+    width: int,
+    lowest: float,
+    highest: float,
+) -> tuple[float, np.uint64, int]:
     """Stars and their separator: (stars, place after both, code)."""
     value, after = _digits(block, at, _NOUGHT)
     digits = after - at
@@ -104,7 +127,11 @@ def _decimal(block, at, separator, width, lowest, highest):  # type: ignore[no-u
 
 
 @inlined
-def _seconds(block, at, separator):  # type: ignore[no-untyped-def]
+def _seconds(
+    block: Bytes,
+    at: np.uint64,
+    separator: int,
+) -> tuple[np.uint64, np.uint64, int]:
     """A time and the rest of its line: (time, place of the newline, code)."""
     value, after = _digits(block, at, _NOUGHT)
     if after == at:
@@ -130,7 +157,10 @@ def _seconds(block, at, separator):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _short(block, at):  # type: ignore[no-untyped-def]
+def _short(
+    block: Bytes,
+    at: np.uint64,
+) -> tuple[np.uint64, np.uint64]:
     """A number of 1 to 7 digits: (number, how many digits), 0 digits for any other.
 
     Eight bytes at a time in one word (D. Lemire, "Quickly parsing eight digits", 2018): the first
@@ -145,7 +175,10 @@ def _short(block, at):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _eight(block, at):  # type: ignore[no-untyped-def]
+def _eight(
+    block: Bytes,
+    at: np.uint64,
+) -> np.uint64:
     word = np.uint64(block[at])
     for place in range(1, 8):
         word |= np.uint64(block[at + np.uint64(place)]) << np.uint64(8 * place)
@@ -153,14 +186,23 @@ def _eight(block, at):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _eight_digits(word):  # type: ignore[no-untyped-def]
+def _eight_digits(
+    word: np.uint64,
+) -> np.uint64:
     word = ((word & np.uint64(0x0F0F0F0F0F0F0F0F)) * np.uint64(2561)) >> np.uint64(8)
     word = ((word & np.uint64(0x00FF00FF00FF00FF)) * np.uint64(6553601)) >> np.uint64(16)
     return ((word & np.uint64(0x0000FFFF0000FFFF)) * np.uint64(42949672960001)) >> np.uint64(32)
 
 
 @inlined
-def _usual(block, at, separator, width, lowest, highest):  # type: ignore[no-untyped-def]
+def _usual(
+    block: Bytes,
+    at: np.uint64,
+    separator: int,
+    width: int,
+    lowest: float,
+    highest: float,
+) -> tuple[np.uint64, np.uint64, float, np.uint64, np.uint64]:
     """A line as nearly all are: (user, movie, stars, time, place of the next line).
 
     Short ids, stars of one digit or one and a half, a time of eight digits or more. The place is
@@ -215,7 +257,19 @@ def _usual(block, at, separator, width, lowest, highest):  # type: ignore[no-unt
 
 
 @kernel
-def fill(block, offset, separator, width, lowest, highest, users, movies, stars, times, codes):  # type: ignore[no-untyped-def]
+def fill(
+    block: Bytes,
+    offset: int,
+    separator: int,
+    width: int,
+    lowest: float,
+    highest: float,
+    users: NDArray[np.uint32],
+    movies: NDArray[np.uint32],
+    stars: Floats,
+    times: Times,
+    codes: Bytes,
+) -> int:
     """Fill one slot per line of a block that ends with a newline; returns how many are not good.
 
     There are as many slots as newlines. The slot of a line that is not good holds its code and,

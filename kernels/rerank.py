@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows, Words, Years
 from reelrecs.kernels.content import content_similarity
 from reelrecs.kernels.jit import kernel
 
@@ -15,7 +16,7 @@ def marginal_relevance(
     genres: NDArray[np.uint64],
     years: NDArray[np.int16],
     strength: float,
-    era_span: int,
+    era_span: float,
     era_share: float,
     limit: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -63,19 +64,19 @@ def descending_adjustments(
 
 
 @kernel
-def _marginal_relevance(  # type: ignore[no-untyped-def]
-    relevance,
-    movies,
-    genres,
-    years,
-    strength,
-    era_span,
-    era_share,
-    left,
-    similarity,
-    order,
-    similarities,
-):
+def _marginal_relevance(
+    relevance: Doubles,
+    movies: Rows,
+    genres: Words,
+    years: Years,
+    strength: float,
+    era_span: float,
+    era_share: float,
+    left: Offsets,
+    similarity: Doubles,
+    order: Offsets,
+    similarities: Doubles,
+) -> None:
     taken = -1
     for step in range(len(order)):
         best = 0
@@ -98,7 +99,11 @@ def _marginal_relevance(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _descending_adjustments(scores, penalties, adjustments):  # type: ignore[no-untyped-def]
+def _descending_adjustments(
+    scores: Floats,
+    penalties: Doubles,
+    adjustments: Floats,
+) -> None:
     ceiling = np.float32(np.inf)
     for at in range(len(scores)):
         target = min(np.float64(scores[at]) - penalties[at], np.float64(ceiling))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.kernels.arrays import Floats, Mask, Offsets, Rows
 from reelrecs.kernels.jit import inlined, kernel
 
 CHANNELS = (
@@ -68,9 +69,15 @@ def user_similarity(
 
 
 @kernel
-def _user_similarity(  # type: ignore[no-untyped-def]
-    user_indptr, movie_indptr, movie_users, history, own_row, settings, similarity
-):
+def _user_similarity(
+    user_indptr: Offsets,
+    movie_indptr: Offsets,
+    movie_users: Rows,
+    history: Rows,
+    own_row: int,
+    settings: SequenceSettings,
+    similarity: Floats,
+) -> None:
     for movie in history:
         start, stop = movie_indptr[movie], movie_indptr[movie + 1]
         weight = np.float32(1.0 / np.sqrt(stop - start + settings.rarity_smoothing))
@@ -84,7 +91,13 @@ def _user_similarity(  # type: ignore[no-untyped-def]
 
 
 @inlined
-def first_in_order(users, activity_ranks, start, stop, rank):  # type: ignore[no-untyped-def]
+def first_in_order(
+    users: Rows,
+    activity_ranks: Rows,
+    start: int,
+    stop: int,
+    rank: int,
+) -> int:
     """The first place in start..stop whose user was last active at `rank` or later."""
     while start < stop:
         middle = (start + stop) >> 1
@@ -96,21 +109,21 @@ def first_in_order(users, activity_ranks, start, stop, rank):  # type: ignore[no
 
 
 @kernel
-def sequence_votes(  # type: ignore[no-untyped-def]
-    user_indptr,
-    user_movies,
-    movie_indptr,
-    movie_users,
-    movie_positions,
-    activity_ranks,
-    similarity,
-    history,
-    own_row,
-    as_of_rank,
-    settings,
-    seen,
-    votes,
-):
+def sequence_votes(
+    user_indptr: Offsets,
+    user_movies: Rows,
+    movie_indptr: Offsets,
+    movie_users: Rows,
+    movie_positions: Rows,
+    activity_ranks: Rows,
+    similarity: Floats,
+    history: Rows,
+    own_row: int,
+    as_of_rank: int,
+    settings: SequenceSettings,
+    seen: Mask,
+    votes: Floats,
+) -> None:
     """Fill votes [movies, CHANNELS] for one user; `seen` marks the movies of the history.
 
     An anchor's occurrences are those of the users last active nearest to `as_of_rank` (equal shares

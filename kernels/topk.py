@@ -8,11 +8,18 @@ used; the worst of them stands at 0. Scores must not be NaN.
 
 from __future__ import annotations
 
+from reelrecs.kernels.arrays import Doubles, Rows
 from reelrecs.kernels.jit import inlined
 
 
 @inlined
-def push(scores, rows, size, score, row):  # type: ignore[no-untyped-def]
+def push(
+    scores: Doubles,
+    rows: Rows,
+    size: int,
+    score: float,
+    row: int,
+) -> int:
     """Offer one entry; returns the new size. The worst leaves when the heap is full."""
     if size < len(scores):
         at = size
@@ -33,7 +40,11 @@ def push(scores, rows, size, score, row):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def sort(scores, rows, size):  # type: ignore[no-untyped-def]
+def sort(
+    scores: Doubles,
+    rows: Rows,
+    size: int,
+) -> None:
     """Turn the heap into a list in place: best first, the first `size` entries."""
     for last in range(size - 1, 0, -1):
         score, row = scores[last], rows[last]
@@ -43,7 +54,13 @@ def sort(scores, rows, size):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _sink(scores, rows, size, score, row):  # type: ignore[no-untyped-def]
+def _sink(
+    scores: Doubles,
+    rows: Rows,
+    size: int,
+    score: float,
+    row: int,
+) -> None:
     at = 0
     while True:
         child = 2 * at + 1

@@ -8,7 +8,7 @@ sampled softmax at every position. Single-threaded but for BLAS, seeded, so repe
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,7 +189,9 @@ class _Trainer:
             return
         here = np.arange(rows) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
         targets = self.movies[here + 1]
-        row_weights = np.repeat(self.weights[users], lengths) / np.float32(self.settings.batch_rows)
+        row_weights: Any = np.repeat(self.weights[users], lengths) / np.float32(
+            self.settings.batch_rows
+        )
         state = np.empty((rows, len(projection)), np.float32)
         kernels.states(
             self.movies,
@@ -201,7 +203,7 @@ class _Trainer:
             dropout_mask,
             state,
         )
-        hidden = state @ projection
+        hidden: Any = state @ projection
         sampled = item_embeddings[chosen]
         logits = hidden @ sampled.T
         logits += bias[chosen] - log_probability

@@ -1,0 +1,30 @@
+"""What kernels call the arrays they take: one name for each kind, with its type of number."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Offsets: TypeAlias = NDArray[np.int64]
+"""CSR offsets, and positions in long arrays."""
+
+Rows: TypeAlias = NDArray[np.int32]
+"""Rows of users or movies, and counts of them."""
+
+Times: TypeAlias = NDArray[np.int64]
+"""Seconds since 1970."""
+
+Floats: TypeAlias = NDArray[np.float32]
+"""Ratings, scores, features, parameters."""
+
+Doubles: TypeAlias = NDArray[np.float64]
+"""What is added up over many terms."""
+
+Words: TypeAlias = NDArray[np.uint64]
+"""Sets of genres as bits, and 64-bit limits."""
+
+Mask: TypeAlias = NDArray[np.bool_]
+Years: TypeAlias = NDArray[np.int16]
+Bytes: TypeAlias = NDArray[np.uint8]
