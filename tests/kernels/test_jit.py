@@ -15,6 +15,7 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.kernels import code_cache
@@ -40,7 +41,7 @@ print(outer(20), sum(outer.stats.cache_hits.values()), sum(outer.stats.cache_mis
 """
 
 
-def total(values):
+def total(values: NDArray[np.float64]) -> float:
     found = 0.0
     for value in values:
         found += value
