@@ -87,18 +87,29 @@ def featurize(  # type: ignore[no-untyped-def]
     movie_indptr,
     movie_users,
     activity_ranks,
-    first_rank,
-    last_rank,
-    future,
+    own_row,
+    as_of_rank,
+    recent_users,
+    seen,
     logged,
     plain,
 ):
     """Fill `logged` [candidates, votes and `Logged`] and `plain` [candidates, `Plain`].
 
-    Logarithms are left to the caller, and what may be 0 is raised by a little. Raters last active
-    at first_rank .. last_rank - 1 are recent; the user's own rating of a movie that `future` marks
-    counts neither as one of them nor as one of all.
+    Logarithms are left to the caller, and what may be 0 is raised by a little. Raters are recent if
+    they are among the `recent_users` others last active nearest to `as_of_rank`, half of them
+    before. The user's own row, -1 for a stranger, is nobody's recent rater, and of a movie that is
+    not `seen` no rater.
     """
+    first_rank = as_of_rank - recent_users // 2
+    last_rank = as_of_rank + recent_users // 2
+    own_rank = -1
+    if own_row >= 0:
+        own_rank = activity_ranks[own_row]
+        if first_rank <= own_rank < as_of_rank:
+            first_rank -= 1
+        if as_of_rank <= own_rank < last_rank:
+            last_rank += 1
     for row in range(len(movies)):
         movie = movies[row]
         for channel in range(votes.shape[1]):
@@ -114,9 +125,11 @@ def featurize(  # type: ignore[no-untyped-def]
         low = first_in_order(movie_users, activity_ranks, start, stop, first_rank)
         high = first_in_order(movie_users, activity_ranks, low, stop, last_rank)
         raters, recent = stop - start, high - low
-        if future[movie]:
-            raters -= 1
-            recent -= 1
+        if own_rank >= 0:
+            own = first_in_order(movie_users, activity_ranks, start, stop, own_rank)
+            if own < stop and movie_users[own] == own_row:
+                raters -= not seen[movie]
+                recent -= low <= own < high
         logged[row, Logged.RATINGS] = raters + 1
         logged[row, Logged.RECENT] = np.float32(recent + FLOORS.recent_raters) / np.float32(
             raters + FLOORS.recent_raters

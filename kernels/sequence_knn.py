@@ -108,6 +108,28 @@ def first_in_order(
     return start
 
 
+@inlined
+def nearest_occurrences(users, activity_ranks, start, stop, own_row, as_of_rank, most):  # type: ignore[no-untyped-def]
+    """The part of start..stop, one movie's raters, that holds the `most` nearest to `as_of_rank`.
+
+    Half of them stand before it where there are enough. `own_row` does not count as one of them
+    and may stand amid them.
+    """
+    own = stop
+    if own_row >= 0:
+        own = first_in_order(users, activity_ranks, start, stop, activity_ranks[own_row])
+        if own < stop and users[own] != own_row:
+            own = stop
+    others = stop - start - (own < stop)
+    if others <= most:
+        return start, stop
+    middle = first_in_order(users, activity_ranks, start, stop, as_of_rank)
+    before = middle - start - (own < middle)
+    first = start + max(0, min(before - most // 2, others - most))
+    last = first + most - 1
+    return first + (own <= first), last + 1 + (own <= last)
+
+
 @kernel
 def sequence_votes(
     user_indptr: Offsets,
@@ -127,8 +149,8 @@ def sequence_votes(
     """Fill votes [movies, CHANNELS] for one user; `seen` marks the movies of the history.
 
     An anchor's occurrences are those of the users last active nearest to `as_of_rank` (equal shares
-    before and after); the user `own_row` never votes. Each anchor's votes are divided by the sum
-    of its occurrences' weights, so common and rare anchors count alike.
+    before and after); the user `own_row` is not one of them and never votes. Each anchor's votes
+    are divided by the sum of its occurrences' weights, so common and rare anchors count alike.
     """
     n = len(history)
     recency = np.zeros(len(seen), np.float32)
@@ -143,16 +165,20 @@ def sequence_votes(
         for at in range(1, settings.reach + 1):
             powers[row, at] = powers[row, at - 1] * np.float32(base)
     quick, last_power, slow, near = powers
-    weights = np.empty((settings.occurrences, 4), np.float32)
+    weights = np.empty((settings.occurrences + 1, 4), np.float32)
     anchor_weight = np.float32(1.0)
     slow_weight = np.float32(1.0)
     for back in range(min(settings.anchors, n)):
         anchor = history[n - 1 - back]
-        start, stop = movie_indptr[anchor], movie_indptr[anchor + 1]
-        if stop - start > settings.occurrences:
-            middle = first_in_order(movie_users, activity_ranks, start, stop, as_of_rank)
-            start = max(start, min(middle - settings.occurrences // 2, stop - settings.occurrences))
-            stop = start + settings.occurrences
+        start, stop = nearest_occurrences(
+            movie_users,
+            activity_ranks,
+            movie_indptr[anchor],
+            movie_indptr[anchor + 1],
+            own_row,
+            as_of_rank,
+            settings.occurrences,
+        )
         total = np.full(4, np.float32(settings.least_total))
         for at in range(start, stop):
             user = movie_users[at]

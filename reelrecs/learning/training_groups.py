@@ -23,6 +23,8 @@ def collect_ranking_groups(
 ) -> RankingGroups:
     """The held-out users' last movies, each among a sample of negatives, with features.
 
+    A group is asked about as of the rating before the movie watched: of what is known of the user
+    nothing later is seen, neither their ratings nor the time of their last one.
     Each choice draws its negatives by a seed of its own, so threads do not matter.
     """
     tasks = [
@@ -46,9 +48,7 @@ def collect_ranking_groups(
         negatives = source.find(query).movies
         if target not in negatives:
             return None
-        future = np.zeros(store.movie_count, np.bool_)
-        future[store.by_user.movies[cut:stop]] = True
-        described = features.featurize(query, negatives, future)
+        described = features.featurize(query, negatives)
         relative = relative_to_best(described, np.array([0, len(described)]))
         order = np.argsort(-described[:, _LEADING], kind="stable")
         order = order[negatives[order] != target]

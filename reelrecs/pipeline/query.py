@@ -40,7 +40,9 @@ class Query:
     """One user as the pipeline sees them: a history in time order and what was read out of it.
 
     `user_row` is -1 for somebody the store does not hold (fold-in); nothing but the exclusion of
-    the user's own row from their neighbours depends on it.
+    the user's own row from what others did depends on it. `as_of` is the moment of asking: who is
+    looked at as being active at the same time is told from it, whatever the store holds of the user
+    beyond the history.
     """
 
     limit: int
@@ -48,6 +50,7 @@ class Query:
     movies: Rows  # [h] rated movies, oldest first
     ratings: Floats  # [h] stars
     times: NDArray[np.int64]  # [h] seconds since 1970, ascending
+    as_of: int  # seconds since 1970
     liked: Rows  # movies rated LIKED_FROM stars or more, oldest first
     find_preferences: Callable[[], Preferences] = field(repr=False, compare=False)
     find_neighbours: Callable[[], CoLikeNeighbours] = field(repr=False, compare=False)

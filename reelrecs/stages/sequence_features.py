@@ -46,17 +46,13 @@ class SequenceFeatures:
 
     def __init__(self, model: SequenceModel) -> None:
         self._model = model
-        self._nothing = np.zeros(model.store.movie_count, np.bool_)
 
     def features(self, query: Query, candidates: Candidates) -> FeatureMatrix:
         """One row per candidate, in the same order; all values finite."""
         return FeatureMatrix(COLUMNS, self.featurize(query, candidates.movies))
 
-    def featurize(self, query: Query, movies: Rows, future: Mask | None = None) -> Floats:
-        """[movies, COLUMNS]; `future` [movies of the store] marks the user's own later movies.
-
-        Those stand in the store but beyond the query's history, and must not count as the crowd's.
-        """
+    def featurize(self, query: Query, movies: Rows) -> Floats:
+        """[movies, COLUMNS]; what the store holds of the user beyond the history does not count."""
         model, store, settings = self._model, self._model.store, self._model.settings
         found = model.scores(query)
         values = np.empty((len(movies), len(COLUMNS)), np.float32)
@@ -70,16 +66,17 @@ class SequenceFeatures:
             store.by_movie.indptr,
             store.by_movie.users,
             store.user_activity_ranks,
-            found.as_of_rank - settings.recent_users // 2,
-            found.as_of_rank + settings.recent_users // 2,
-            self._nothing if future is None else future,
+            query.user_row,
+            found.as_of_rank,
+            settings.recent_users,
+            found.seen,
             logged,
             plain,
         )
         kernels.genre_and_year_fit(
             store.movie_genres,
             store.movie_years,
-            model.genre_share,
+            model.genre_share(self._later(query, found.seen)),
             query.movies[: -settings.recent_profile_movies - 1 : -1],
             settings.recent_profile_genre_decay,
             settings.recent_profile_year_decay,
@@ -92,3 +89,11 @@ class SequenceFeatures:
         plain[:, Plain.BY_HISTORY_LENGTH] = logged[:, Logged.RATINGS] * of_length
         values *= _UNITS
         return values
+
+    def _later(self, query: Query, seen: Mask) -> Rows:
+        """The user's own movies that the store holds beyond the history."""
+        rated = self._model.store.by_user
+        if query.user_row < 0:
+            return rated.movies[:0]
+        own = rated.movies[slice(*rated.indptr[query.user_row : query.user_row + 2])]
+        return own[~seen[own]]

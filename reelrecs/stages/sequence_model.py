@@ -19,7 +19,7 @@ from reelrecs.kernels import sequence_features as kernels
 from reelrecs.kernels.genres import genre_matrix
 from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.kernels.sequence_knn import CHANNELS, sequence_votes, user_similarity
-from reelrecs.pipeline.candidates import Floats, Mask
+from reelrecs.pipeline.candidates import Floats, Mask, Rows
 from reelrecs.pipeline.query import Query
 from reelrecs.stages.feature_settings import FeatureSettings
 from reelrecs.stages.markov_chain import Chain
@@ -37,7 +37,7 @@ class SequenceScores:
     chain: Floats  # [movies]
     summed: Floats  # [MATRICES, matrix rows]
     seen: Mask  # [movies] in the history
-    as_of_rank: int  # matrix_row in activity_ranks order
+    as_of_rank: int  # how many users were last active before the moment of asking
 
 
 class SequenceModel:
@@ -70,11 +70,24 @@ class SequenceModel:
         self.matrix_row[self.matrix_movies] = np.arange(len(self.matrix_movies), dtype=np.int32)
         self._last_times = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
         bits = genre_matrix(store.movie_genres, len(store.genres))
-        share = (store.movie_rating_counts @ bits) / max(store.rating_count, 1)
-        self.genre_share = np.clip(share, 1e-4, 1 - 1e-4)
+        self._genre_bits = bits
+        self._genre_counts = store.movie_rating_counts @ bits
+        self._genre_share = self._share(self._genre_counts, store.rating_count)
         self.inverse_popularity = (
             (store.movie_rating_counts + 1.0) ** -config.POPULARITY_DISCOUNT
         ).astype(np.float32)
+
+    def genre_share(self, later: Rows) -> NDArray[np.float64]:
+        """[genres]: share of all ratings that are of a genre, one of each `later` left out."""
+        if len(later) == 0:
+            return self._genre_share
+        counts = self._genre_counts - self._genre_bits[later].sum(axis=0)
+        return self._share(counts, self.store.rating_count - len(later))
+
+    @staticmethod
+    def _share(counts: NDArray[np.float64], ratings: int) -> NDArray[np.float64]:
+        share: NDArray[np.float64] = np.clip(counts / max(ratings, 1), 1e-4, 1 - 1e-4)
+        return share
 
     def scores(self, query: Query) -> SequenceScores:
         """Work out, or take from the query's cache, all evidence for its history."""
@@ -107,7 +120,7 @@ class SequenceModel:
             query.user_row,
             self.settings.votes,
         )
-        rank = self._activity_rank(query)
+        rank = int(np.searchsorted(self._last_times, query.as_of))
         seen = np.zeros(store.movie_count, np.bool_)
         seen[history] = True
         votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)
@@ -141,10 +154,3 @@ class SequenceModel:
         leads = self.matrices["co_occurrence"][np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
         known = (rows >= 0)[:, None] & (columns >= 0)
         return last, np.where(known, leads * weights[:, None], 0.0).T.astype(np.float32)
-
-    def _activity_rank(self, query: Query) -> int:
-        """Where the user stands in activity_ranks order; at the data's end without a history."""
-        if query.user_row >= 0:
-            return int(self.store.user_activity_ranks[query.user_row])
-        last = int(query.times[-1]) if len(query.times) else self.store.latest_timestamp
-        return int(np.searchsorted(self._last_times, last))

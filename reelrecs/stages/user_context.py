@@ -15,7 +15,7 @@ from reelrecs.store.store import Store
 
 
 def build_query(store: Store, user_row: int, limit: int) -> Query:
-    """The query of a stored user; they are never among their own neighbours."""
+    """The query of a stored user as of their last rating; never among their own neighbours."""
     rated = store.by_user
     history = slice(int(rated.indptr[user_row]), int(rated.indptr[user_row + 1]))
     return _query(
@@ -30,12 +30,14 @@ def query_of_history(
     times: NDArray[np.int64],
     limit: int,
     user_row: int = -1,
+    as_of: int | None = None,
 ) -> Query:
     """The query of anybody with this history, in any order; -1 is a user the store does not hold.
 
-    An empty history is valid: the data's mean, no neighbours, no top genres, era unknown. Raises
-    InvalidRequest for arrays of unequal length, a movie row outside the store, a movie rated twice
-    or stars that are no number.
+    It is asked `as_of` the last time of the history unless another moment is given, and of the
+    data's end where there is no history. An empty history is valid: the data's mean, no neighbours,
+    no top genres, era unknown. Raises InvalidRequest for arrays of unequal length, a movie row
+    outside the store, a movie rated twice or stars that are no number.
     """
     if not len(movies) == len(ratings) == len(times):
         raise InvalidRequest("a history needs one rating and one time for each movie")
@@ -43,7 +45,8 @@ def query_of_history(
     movies = np.asarray(movies, np.int32)[order]
     ratings = np.asarray(ratings, np.float32)[order]
     _check(store, movies, ratings)
-    return _query(store, movies, ratings, np.asarray(times, np.int64)[order], limit, user_row)
+    times = np.asarray(times, np.int64)[order]
+    return _query(store, movies, ratings, times, limit, user_row, as_of)
 
 
 def _query(
@@ -53,15 +56,19 @@ def _query(
     times: NDArray[np.int64],
     limit: int,
     user_row: int,
+    as_of: int | None = None,
 ) -> Query:
     movies, ratings, times = as_readonly_contiguous(movies, ratings, times)
     liked = movies[ratings >= config.LIKED_FROM]
+    if as_of is None:
+        as_of = int(times[-1]) if len(times) else store.latest_timestamp
     return Query(
         limit=limit,
         user_row=user_row,
         movies=movies,
         ratings=ratings,
         times=times,
+        as_of=as_of,
         liked=liked,
         find_preferences=lambda: _preferences(store, movies, ratings, liked),
         find_neighbours=lambda: _neighbours(store, liked, user_row),

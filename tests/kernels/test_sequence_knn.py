@@ -26,7 +26,7 @@ def sequence_of(store: Store, user: int) -> list[int]:
     ].tolist()
 
 
-def kernel_votes(store: Store, user: int, own_row: int) -> np.ndarray:
+def kernel_votes(store: Store, user: int, own_row: int, as_of_rank: int = -1) -> np.ndarray:
     span = slice(store.by_user.indptr[user], store.by_user.indptr[user + 1])
     history = store.by_user.movies[span]
     similarity = user_similarity(
@@ -45,7 +45,7 @@ def kernel_votes(store: Store, user: int, own_row: int) -> np.ndarray:
         similarity,
         history,
         own_row,
-        int(store.user_activity_ranks[user]),
+        as_of_rank if as_of_rank >= 0 else int(store.user_activity_ranks[user]),
         SETTINGS,
         seen,
         votes,
@@ -53,7 +53,7 @@ def kernel_votes(store: Store, user: int, own_row: int) -> np.ndarray:
     return votes
 
 
-def naive_votes(store: Store, user: int, own_row: int) -> np.ndarray:
+def naive_votes(store: Store, user: int, own_row: int, as_of_rank: int) -> np.ndarray:
     s = SETTINGS
     history = sequence_of(store, user)
     order = np.argsort(store.user_activity_ranks).tolist()
@@ -63,18 +63,15 @@ def naive_votes(store: Store, user: int, own_row: int) -> np.ndarray:
     votes = np.zeros((store.movie_count, len(CHANNELS)))
     similar = naive_similarity(store, history, own_row)
     for back, anchor in enumerate(history[::-1][: s.anchors]):
-        raters = [other for other in order if anchor in sequence_of(store, other)]
+        raters = [
+            other for other in order if other != own_row and anchor in sequence_of(store, other)
+        ]
         if len(raters) > s.occurrences:
-            before = sum(
-                store.user_activity_ranks[other] < store.user_activity_ranks[user]
-                for other in raters
-            )
+            before = sum(store.user_activity_ranks[other] < as_of_rank for other in raters)
             start = max(0, min(before - s.occurrences // 2, len(raters) - s.occurrences))
             raters = raters[start : start + s.occurrences]
         weights = {}
         for other in raters:
-            if other == own_row:
-                continue
             movies = sequence_of(store, other)
             here = movies.index(anchor)
             c = 0.5 + sum(
@@ -127,8 +124,12 @@ def test_votes_equal_their_naive_twin(world: Sequence[Triple], data: st.DataObje
     store = store_of(world, 20)
     user = data.draw(st.integers(0, store.user_count - 1))
     own_row = data.draw(st.sampled_from([user, -1]))
+    as_of_rank = data.draw(st.integers(0, store.user_count))
     np.testing.assert_allclose(
-        kernel_votes(store, user, own_row), naive_votes(store, user, own_row), rtol=2e-4, atol=1e-6
+        kernel_votes(store, user, own_row, as_of_rank),
+        naive_votes(store, user, own_row, as_of_rank),
+        rtol=2e-4,
+        atol=1e-6,
     )
 
 

@@ -26,6 +26,7 @@ def query_for(limit: int) -> Query:
         movies=nothing,
         ratings=np.zeros(0, np.float32),
         times=np.zeros(0, np.int64),
+        as_of=0,
         liked=nothing,
         find_preferences=lambda: Preferences(
             3.5, np.zeros(0, np.float32), np.zeros(0, np.int64), 0, 0

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from reelrecs import config
 from reelrecs.kernels.sequence_features import genre_and_year_fit
-from reelrecs.kernels.sequence_knn import CHANNELS
+from reelrecs.kernels.sequence_knn import CHANNELS, SequenceSettings
 from reelrecs.learning.base_models import fit_base_models
 from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel
@@ -49,35 +49,60 @@ def test_every_value_is_finite_for_everybody(made: Sequence[Triple]) -> None:
         SequenceSource(model).find(query)
 
 
-def test_the_users_own_future_cannot_be_seen(world: SequenceModel) -> None:
+@pytest.fixture(scope="module")
+def crowded() -> Store:
+    """A world where every anchor has more raters than may vote, and lives of users overlap in time.
+
+    So a window of votes or of recent raters that is centred on another moment holds other people.
+    """
+    made = random_triples(9, users=900, movies=50, most=50)
+    np.random.default_rng(2).shuffle(made)
+    return store_of(made, 55)
+
+
+def test_the_users_own_future_cannot_be_seen(crowded: Store) -> None:
     """What the store holds of a user beyond the query's history must not show in any column."""
-    store = world.store
-    user = int(np.argmax(np.diff(store.by_user.indptr)))
-    start, stop = store.by_user.indptr[user], store.by_user.indptr[user + 1]
-    cut = stop - 5
-    past = query_of_history(
-        store,
-        store.by_user.movies[start:cut],
-        store.by_user.ratings[start:cut],
-        store.by_user.times[start:cut],
-        5,
-        user,
-    )
-    future = np.zeros(store.movie_count, np.bool_)
-    future[store.by_user.movies[cut:stop]] = True
-    keep = np.ones(store.rating_count, np.bool_)
-    keep[cut:stop] = False
-    blind = model_of(restrict(store, keep))
-    everything = np.arange(store.movie_count, dtype=np.int32)
-    seeing = SequenceModel(store, {**world.matrices, **_named(blind)})
-    ours = SequenceFeatures(seeing).featurize(past, everything, future)
-    theirs = SequenceFeatures(blind).featurize(build_query(blind.store, user, 5), everything)
-    activity_ranks = {"popularity.recent", "recent_profile.genres"}
-    for column, name in enumerate(COLUMNS):
-        if name not in activity_ranks:
+    model = model_of(crowded)
+    everything = np.arange(crowded.movie_count, dtype=np.int32)
+    lengths = np.diff(crowded.by_user.indptr)
+    latest_first = np.argsort(-crowded.user_activity_ranks)
+    for user in latest_first[lengths[latest_first] > 20][:3].tolist():
+        start, stop = crowded.by_user.indptr[user : user + 2]
+        cut = stop - 15
+        past = query_of_history(
+            crowded,
+            crowded.by_user.movies[start:cut],
+            crowded.by_user.ratings[start:cut],
+            crowded.by_user.times[start:cut],
+            5,
+            user,
+        )
+        settings = SequenceSettings()
+        for anchor in past.movies[-settings.anchors :]:
+            assert crowded.movie_rating_counts[anchor] > settings.occurrences
+        assert crowded.user_count > config.RECENT_USERS, "the other window is cut, too"
+        keep = np.ones(crowded.rating_count, np.bool_)
+        keep[cut:stop] = False
+        blind = SequenceModel(restrict(crowded, keep), _named(model))
+        ours = SequenceFeatures(model).featurize(past, everything)
+        theirs = SequenceFeatures(blind).featurize(build_query(blind.store, user, 5), everything)
+        for column, name in enumerate(COLUMNS):
             np.testing.assert_allclose(
-                ours[:, column], theirs[:, column], rtol=1e-4, atol=1e-5, err_msg=name
+                ours[:, column], theirs[:, column], rtol=1e-6, atol=1e-6, err_msg=name
             )
+
+
+def test_the_moment_of_asking_moves_the_windows(crowded: Store) -> None:
+    """The same history asked about at another time is read beside other people."""
+    model = model_of(crowded)
+    everything = np.arange(crowded.movie_count, dtype=np.int32)
+    now = build_query(crowded, 3, 5)
+    early = replace(now, as_of=int(crowded.by_user.times.min()), cache={})
+    assert model.scores(early).as_of_rank == 0
+    described = [SequenceFeatures(model).featurize(one, everything) for one in (now, early)]
+    for name in ("sequence.next", "popularity.recent"):
+        column = COLUMNS.index(name)
+        assert (described[0][:, column] != described[1][:, column]).any()
 
 
 def _named(model: SequenceModel) -> dict[str, np.ndarray]:
@@ -108,14 +133,14 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     rank = int(store.user_activity_ranks[3])
     recent = np.zeros(store.movie_count)
     for user in range(store.user_count):
-        if -300 <= store.user_activity_ranks[user] - rank < 300:
+        if user != 3 and -300 <= store.user_activity_ranks[user] - rank <= 300:
             recent[store.by_user.movies[slice(*store.by_user.indptr[user : user + 2])]] += 1
     genre, era = (np.empty(len(everything), np.float32) for _ in range(2))
     last = query.movies[::-1][:12]
     genre_and_year_fit(
         store.movie_genres,
         store.movie_years,
-        world.genre_share,
+        world.genre_share(everything[:0]),
         last,
         0.85,
         0.7,
