@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 
@@ -30,11 +31,20 @@ _OPTIONS = [
 through a proxy."""
 
 
+class _Link(NamedTuple):
+    """A connection, made when it is first used."""
+
+    channel: Any
+    stub: Any
+
+
 class GrpcScorer(Closing):
     """Asks the first of several addresses that answers; safe for threads.
 
     They are asked in the given order; one that is known to be away is passed over at once and
-    tried again in the background. All of it together takes no longer than the deadline.
+    tried again in the background. All of it together takes no longer than the deadline. A forked
+    child makes connections of its own; gRPC does not survive a fork while calls are under way, so
+    for processes that fork at any time there is the local scorer.
     """
 
     def __init__(
@@ -43,8 +53,7 @@ class GrpcScorer(Closing):
         self._store = store
         self._deadline = deadline
         self._addresses = [addresses.checked(place.strip()) for place in places]
-        self._channels = [grpc.insecure_channel(one, _OPTIONS) for one in self._addresses]
-        self._stubs = [_stub(channel) for channel in self._channels]
+        self._links: dict[int, list[_Link]] = {}  # by process
         self._closed = False
 
     def score(self, query: Query, candidates: Candidates) -> Candidates:
@@ -64,14 +73,24 @@ class GrpcScorer(Closing):
     def close(self) -> None:
         """Give the connections back; who is being answered gets a ScorerError."""
         self._closed = True
-        for channel in self._channels:
-            channel.close()
+        for link in self._links.pop(os.getpid(), ()):
+            link.channel.close()
+
+    def _here(self) -> list[_Link]:
+        """The connections of this process; of two lists made at once one is dropped unused."""
+        found = self._links.get(os.getpid())
+        if found is None:
+            made = [_linked(address) for address in self._addresses]
+            found = self._links.setdefault(os.getpid(), made)
+        return found
 
     def _ask(self, request: Any) -> Any:
+        if self._closed:
+            raise _closed()
         end = time.monotonic() + self._deadline
-        for at, stub in enumerate(self._stubs):
+        for at, link in enumerate(self._here()):
             try:
-                return stub.Score(request, timeout=max(0.0, end - time.monotonic()))
+                return link.stub.Score(request, timeout=max(0.0, end - time.monotonic()))
             except grpc.RpcError as error:
                 if self._closed:
                     raise _closed() from error
@@ -101,5 +120,6 @@ def _closed() -> ScorerError:
     return ScorerError("the scorer was closed while it was asked: open another engine")
 
 
-def _stub(channel: Any) -> Any:
-    return scorer_pb2_grpc.ScorerServiceStub(channel)  # type: ignore[no-untyped-call]
+def _linked(address: str) -> _Link:
+    channel = grpc.insecure_channel(address, _OPTIONS)
+    return _Link(channel, scorer_pb2_grpc.ScorerServiceStub(channel))  # type: ignore[no-untyped-call]
