@@ -24,6 +24,15 @@ MODELS_DIR = "models"
 RECENT_MOVIES = 10
 """Most recent movies shown of a user."""
 
+# -- files of others ------------------------------------------------------------------------------
+ZIP_MEMBER_BYTES = 4_000_000_000
+"""Most bytes that a file read from a zip may unpack to, for it is unpacked into memory: the text of
+150 million ratings."""
+
+ZIP_RATIO, ZIP_RATIO_FROM = 100, 16 * 2**20
+"""Most that such a file of some size may be compressed: ratings as text shrink to a fifth, only a
+bomb to a hundredth."""
+
 # -- people and movies that are asked for by hand ------------------------------------------------
 LIKED_TITLE_STARS = 5.0
 """Stars that a title named by --like counts as: what people name unasked is what they love."""

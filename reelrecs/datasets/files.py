@@ -7,19 +7,23 @@ import mmap
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import IO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs import config
 from reelrecs.errors import DataError
+
+BLOCK = 1 << 20
+"""Bytes unpacked at a time."""
 
 SAMPLE_BLOCK = 4096
 """Bytes of each block that goes into a folder's fingerprint."""
 
 SAMPLE_BLOCKS = 16
-"""Blocks sampled from each file: with size and time of change they tell edited files apart, and
-reading them takes a fraction of a millisecond whatever the size."""
+"""Blocks sampled from each file, for file systems whose times of change say little; reading them
+takes a fraction of a millisecond whatever the size."""
 
 
 class Files(Protocol):
@@ -73,13 +77,18 @@ class Folder:
             raise _unreadable(path, error) from error
 
     def fingerprint(self, names: Iterable[str]) -> str:
-        """Size, time of change and sampled blocks of each file."""
+        """Size, times of change and sampled blocks of each file.
+
+        Both times count: a program can set that of the content back, that of the file's entry it
+        cannot (Windows keeps no such time, so there an edit between the samples may pass).
+        """
         hasher = hashlib.blake2b(b"folder", digest_size=16)
         for name in sorted(names):
             path = self.path / name
             try:
                 status = path.stat()
-                hasher.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+                facts = (name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                hasher.update(repr(facts).encode())
                 with path.open("rb") as file:
                     for at in _sample_places(status.st_size):
                         file.seek(at)
@@ -104,10 +113,19 @@ class Zip:
         self.names = frozenset(self._members)
 
     def read(self, name: str) -> NDArray[np.uint8]:
-        """Unpack a file into memory and check it against the zip's digest."""
+        """Unpack a file into memory and check it against the zip's digest.
+
+        Raises DataError too for one that is beyond the limits of `config`.
+        """
+        info = self._members[name]
+        refused = why_refused(info)
+        if refused is not None:
+            raise DataError(
+                f"{self.path}: {refused}; if you trust the zip, unpack it and give the folder"
+            )
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                return np.frombuffer(archive.read(self._members[name]), np.uint8)
+            with zipfile.ZipFile(self.path) as archive, archive.open(info) as member:
+                return _read_whole(member, info.file_size)
         except Exception as error:  # as above, and whatever its decompressors raise
             raise _damaged(self.path, error) from error
 
@@ -118,6 +136,30 @@ class Zip:
             info = self._members[name]
             hasher.update(f"{name}\0{info.file_size}\0{info.CRC}\0".encode())
         return hasher.hexdigest()
+
+
+def why_refused(info: zipfile.ZipInfo) -> str | None:
+    """Why a member is not unpacked, by what the zip's directory says of it; None: it is."""
+    what = f"{info.filename[-80:]!a} would unpack to {info.file_size / 1e6:,.0f} MB"
+    if info.file_size > config.ZIP_MEMBER_BYTES:
+        return f"{what}, beyond config.ZIP_MEMBER_BYTES ({config.ZIP_MEMBER_BYTES / 1e6:,.0f} MB)"
+    if info.file_size > max(config.ZIP_RATIO_FROM, config.ZIP_RATIO * info.compress_size):
+        ratio = info.file_size // max(info.compress_size, 1)
+        return f"{what}, {ratio:,} times its size (config.ZIP_RATIO allows {config.ZIP_RATIO})"
+    return None
+
+
+def _read_whole(member: IO[bytes], size: int) -> NDArray[np.uint8]:
+    """All of a member in bounded steps: the directory may lie, and a step cannot grow beyond it."""
+    content = np.empty(size, np.uint8)
+    done = 0
+    while block := member.read(BLOCK):
+        content[done : done + len(block)] = np.frombuffer(block, np.uint8)
+        done += len(block)
+    if done < size:
+        raise zipfile.BadZipFile(f"{done:,} of {size:,} bytes")
+    content.flags.writeable = False
+    return content
 
 
 def _is_clutter(info: zipfile.ZipInfo) -> bool:

@@ -179,6 +179,19 @@ def test_a_damaged_member_of_an_unpinned_zip_is_noticed(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_zip_bomb_is_not_unpacked(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ml-25m/ratings.csv", bytes(1 << 25))
+    server.body = memory.getvalue()
+    know(monkeypatch, server.body, pinned=False)
+    with pytest.raises(DownloadError, match=r"config\.ZIP_RATIO"):
+        download("ml-25m", tmp_path, server.address)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(("code", "requests"), [(404, 1), (403, 1), (503, 5), (429, 5)])
 def test_refusals_are_retried_where_that_can_help(
     server: Server, tmp_path: Path, code: int, requests: int

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from reelrecs.atomic_write import storage_error
 from reelrecs.datasets.fetch.registry import Entry, find
-from reelrecs.datasets.fetch.unpack import require_space, storage_error, unpack
+from reelrecs.datasets.fetch.unpack import require_space, unpack
 from reelrecs.errors import DownloadError, StorageError
 
 ATTEMPTS = 5

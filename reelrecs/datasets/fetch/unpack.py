@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from reelrecs.atomic_write import scratch_folder, storage_error
+from reelrecs.datasets.files import BLOCK, why_refused
 from reelrecs.errors import DownloadError, ReelRecsError, StorageError
 
 SPARE = 64 * 2**20
@@ -19,36 +20,26 @@ def unpack(archive: Path, root: str, target: Path) -> None:
     """Unpack the zip, whose files all lie under the folder `root`, so that `target` is that folder.
 
     The target must not exist; it appears whole or not at all. Raises DownloadError for a damaged
-    zip or one with paths out of its root, and StorageError where the disk refuses.
+    zip, one with paths out of its root or one that grows beyond the limits of `config`, and
+    StorageError where the disk refuses.
     """
-    try:
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise storage_error(target.parent, error) from error
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            members = [(info, _inside(info, root)) for info in opened.infolist()]
-            require_space(target.parent, sum(info.file_size for info, _ in members))
-            for info, inside in members:
-                place = aside / inside
-                if info.is_dir():
-                    place.mkdir(parents=True, exist_ok=True)
-                    continue
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with opened.open(info) as source, place.open("wb") as out:
-                    shutil.copyfileobj(source, out, 1 << 20)
-        os.chmod(aside, 0o755)
-        os.replace(aside, target)
-    except ReelRecsError:
-        raise
-    except OSError as error:
-        raise storage_error(target.parent, error) from error
-    except Exception as error:  # zipfile and its decompressors raise a dozen types
-        raise DownloadError(
-            f"{archive.name} is a damaged zip ({ascii(str(error))[:120]}); nothing was kept"
-        ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with scratch_folder(target) as aside:
+        try:
+            with zipfile.ZipFile(archive) as opened:
+                members = [(info, _inside(info, root)) for info in opened.infolist()]
+                require_space(target.parent, sum(info.file_size for info, _ in members))
+                for info, inside in members:
+                    _unpack_member(opened, info, aside / inside)
+            os.chmod(aside, 0o755)
+            os.replace(aside, target)
+        except ReelRecsError:
+            raise
+        except OSError as error:
+            raise storage_error(target, error) from error
+        except Exception as error:  # zipfile and its decompressors raise a dozen types
+            raise DownloadError(
+                f"{archive.name} is a damaged zip ({ascii(str(error))[:120]}); nothing was kept"
+            ) from error
 
 
 def require_space(folder: Path, wanted: int) -> None:
@@ -61,10 +52,16 @@ def require_space(folder: Path, wanted: int) -> None:
         )
 
 
-def storage_error(place: Path, error: OSError) -> StorageError:
-    """The one-line form of what the file system said."""
-    reason = (error.strerror or str(error)).lower()
-    return StorageError(f"cannot write to {place}: {reason}; choose a folder that can be written")
+def _unpack_member(opened: zipfile.ZipFile, info: zipfile.ZipInfo, place: Path) -> None:
+    if info.is_dir():
+        place.mkdir(parents=True, exist_ok=True)
+        return
+    refused = why_refused(info)
+    if refused is not None:
+        raise DownloadError(f"the zip is not what was promised: {refused}; nothing was unpacked")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with opened.open(info) as source, place.open("wb") as out:
+        shutil.copyfileobj(source, out, BLOCK)
 
 
 def _inside(info: zipfile.ZipInfo, root: str) -> Path:
