@@ -34,7 +34,7 @@ from reelrecs.pipeline.trace import Trace
 from reelrecs.scorer import wire
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.stages.user_context import build_query
-from reelrecs.store.cache import open_store
+from reelrecs.store.cache import open_store, store_path
 from reelrecs.store.store import Store
 
 REQUESTS = 200
@@ -159,7 +159,8 @@ def _knn_everybody(fixture: Fixture) -> Callable[[], object]:
 
 def _open(fixture: Fixture) -> Callable[[], object]:
     open_store(fixture.dataset)
-    return lambda: open_store(fixture.dataset)
+    path = fixture.dataset.path if fixture.dataset.is_store else store_path(fixture.dataset)
+    return lambda: (fixture.dataset.fingerprint(), Store.read(path))
 
 
 def _find(engine: Engine, fixture: Fixture, source: int) -> Callable[[], object]:

@@ -80,20 +80,15 @@ def likes(
     ratings: NDArray[np.float32],
     movie_count: int,
     liked_from: float,
-) -> dict[str, NDArray[np.int64] | NDArray[np.int32]]:
-    """The likes alone as CSR by user and by movie, users ascending."""
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
+    """The likes alone as CSR: ends and movies by user, ends and users, ascending, by movie."""
     by_user = np.zeros(len(indptr), np.int64)
     by_movie = np.zeros(movie_count + 1, np.int64)
     _count_likes(indptr, movies, ratings, liked_from, by_user[1:], by_movie[1:])
     by_user, by_movie = np.cumsum(by_user), np.cumsum(by_movie)
     liked, likers = np.empty(by_user[-1], np.int32), np.empty(by_user[-1], np.int32)
     _fill_likes(indptr, movies, ratings, liked_from, by_movie[:-1].copy(), liked, likers)
-    return {
-        "user_likes_indptr": by_user,
-        "user_likes": liked,
-        "movie_likes_indptr": by_movie,
-        "movie_likes": likers,
-    }
+    return by_user, liked, by_movie, likers
 
 
 def _limits(probability: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:

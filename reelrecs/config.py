@@ -33,6 +33,12 @@ ZIP_RATIO, ZIP_RATIO_FROM = 100, 16 * 2**20
 """Most that such a file of some size may be compressed: ratings as text shrink to a fifth, only a
 bomb to a hundredth."""
 
+# -- stores ----------------------------------------------------------------------------------------
+MAPPED_FROM = 512 * 2**20
+"""Bytes from which a store is mapped and not read into memory of our own, where no other program
+can cut or change it: up to here that costs a quarter of a second at most, beyond it memory that few
+have to spare."""
+
 # -- people and movies that are asked for by hand ------------------------------------------------
 LIKED_TITLE_STARS = 5.0
 """Stars that a title named by --like counts as: what people name unasked is what they love."""

@@ -203,6 +203,7 @@ class Engine(Closing):
     def _check(self, limit: int) -> None:
         self._check_open()
         check_limit(limit)
+        self.store.require_unchanged()
 
     def _check_open(self) -> None:
         if self._closed.is_set():

@@ -165,12 +165,13 @@ def synthesize(
     """
     from reelrecs.datasets import locate
     from reelrecs.store.cache import open_store
+    from reelrecs.store.names import safe_name
     from reelrecs.store.synthetic import compare_degrees
     from reelrecs.store.synthetic import synthesize as make
 
     with progress_line():
         source = open_store(locate(None if settings.data_dir is None else Path(settings.data_dir)))
-        path = Path(output or f"{source.name}-x{ratings}.arrow")
+        path = Path(output or f"{safe_name(source.name)}-x{ratings}.arrow")
         store = make(source, ratings, path, seed)
         compared = compare_degrees(source, store)
     rows = []
@@ -189,14 +190,13 @@ def synthesize(
 def _build_located(settings: Settings, rejects: Rejects) -> tuple[Store, Path]:
     from reelrecs.datasets import locate
     from reelrecs.errors import InvalidRequest
-    from reelrecs.store.build import build_store
-    from reelrecs.store.cache import store_path
+    from reelrecs.store.cache import build_cached, store_path
 
     dataset = locate(None if settings.data_dir is None else Path(settings.data_dir))
     if dataset.is_store:
         raise InvalidRequest(f"{dataset.path} is a store already; there is nothing to build")
-    source, path = dataset.fingerprint(), store_path(dataset)
-    return build_store(path, dataset.name, dataset.read(rejects=rejects), source), path
+    source = dataset.fingerprint()
+    return build_cached(dataset, dataset.read(rejects=rejects), source), store_path(dataset)
 
 
 def _build_foreign(ratings: Path, movies: Path | None, path: Path, rejects: Rejects) -> Store:

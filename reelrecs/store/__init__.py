@@ -1,1 +1,1 @@
-"""Tables to CSR arrays in mapped Arrow memory. Ids end here: above the store there are rows."""
+"""Tables to CSR arrays in Arrow memory. Ids end here: above the store there are rows."""

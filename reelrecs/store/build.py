@@ -1,11 +1,11 @@
-"""From a data set's text to an open store: parsed once, mapped ever after."""
+"""From a data set's tables to an open store: indexed once, only read and checked ever after."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +16,15 @@ from reelrecs.datasets.tables import RELEASE_UNKNOWN, Movies, Ratings, Tables, U
 from reelrecs.errors import DataError
 from reelrecs.kernels import csr
 from reelrecs.store import arrow_file
+from reelrecs.store.columns import TITLES, Likes, RatingsByMovie, RatingsByUser
+from reelrecs.store.digests import array_digests, content_digest
 from reelrecs.store.store import FORMAT, Store
-
-if TYPE_CHECKING:
-    pass
-
 
 MAX_GENRES = 64
 """Genres are kept as bits of one 64-bit word per movie."""
+
+SLICE = 1 << 24
+"""Ratings whose float64 copies are in memory at a time when norms are taken."""
 
 
 def store_of(tables: Tables, name: str) -> Store:
@@ -32,15 +33,18 @@ def store_of(tables: Tables, name: str) -> Store:
     return Store(named, metadata | {"name": name, "source": ""})
 
 
-def build_store(path: Path, name: str, tables: Tables, source: str = "") -> Store:
+def build_store(
+    path: Path, name: str, tables: Tables, source: str = "", origin: Path | None = None
+) -> Store:
     """Write the store of these tables to `path` and open it.
 
-    `source` is the fingerprint of what the tables were read from; opening compares it. Raises
-    DataError for a data set without ratings and StorageError where `path` cannot be written.
+    `source` is the fingerprint of what the tables were read from, which opening compares, and
+    `origin` its path. Raises DataError for a data set without ratings and StorageError where
+    `path` cannot be written.
     """
     named, metadata = compile_tables(tables)
     arrow_file.write(path, named, metadata | {"name": name, "source": source})
-    return Store.open(path)
+    return Store.open(path, origin)
 
 
 def compile_tables(tables: Tables) -> tuple[dict[str, arrow_file.Array], dict[str, str]]:
@@ -57,7 +61,7 @@ def compile_tables(tables: Tables) -> tuple[dict[str, arrow_file.Array], dict[st
     named: dict[str, arrow_file.Array] = {"user_ids": user_ids, "movie_ids": movie_ids}
     named |= index_ratings(users, movie_rows, ratings.stars, ratings.times, len(movie_ids))
     named |= {
-        "movie_titles": pa.array([movies.titles[at] for at in by_id], pa.large_string()),
+        TITLES: pa.array([movies.titles[at] for at in by_id], pa.large_string()),
         "movie_years": movies.years[by_id],
         "movie_released": _release_days(movies)[by_id],
         "movie_genres": genre_masks[by_id],
@@ -67,7 +71,7 @@ def compile_tables(tables: Tables) -> tuple[dict[str, arrow_file.Array], dict[st
     if tables.users is not None:
         named |= _user_columns(tables.users, user_ids)
     metadata = {"format": FORMAT, "genres": json.dumps(genre_names)}
-    return named, metadata | summary(named)
+    return named, metadata | summary(named, genre_names)
 
 
 def index_ratings(
@@ -82,36 +86,50 @@ def index_ratings(
     user_indptr, order = csr.compress(users, user_count)
     csr.order_by_time(user_indptr, times, order)
     users, movies, stars = users[order], movies[order], stars[order]
-    positions = (np.arange(len(order)) - user_indptr[users]).astype(np.int32)
-    activity_ranks = last_activity_ranks(times[order], user_indptr)
+    by_user = RatingsByUser(user_indptr, movies, stars, times[order])
+    positions = by_user.places().astype(np.int32)
+    activity_ranks = last_activity_ranks(by_user)
     _, by_activity = csr.compress(activity_ranks[users], user_count)
     movie_indptr, by_movie = csr.compress(movies[by_activity], movie_count)
     by_movie = by_activity[by_movie]
-    count = np.empty(movie_count, np.int32)
-    mean = np.empty(movie_count, np.float32)
-    liked = np.empty(movie_count, np.int32)
-    csr.movie_statistics(movie_indptr, stars[by_movie], config.LIKED_FROM, count, mean, liked)
     likes = np.flatnonzero(stars >= config.LIKED_FROM)
     user_likes_indptr, _ = csr.compress(users[likes], user_count)
     movie_likes_indptr, likes_by_movie = csr.compress(movies[likes], movie_count)
-    sums = np.add.reduceat(stars.astype(np.float64), user_indptr[:-1])
-    squares = np.add.reduceat(stars.astype(np.float64) ** 2, user_indptr[:-1])
+    return rating_columns(
+        by_user,
+        RatingsByMovie(movie_indptr, users[by_movie], stars[by_movie], positions[by_movie]),
+        Likes(user_likes_indptr, movies[likes], movie_likes_indptr, users[likes][likes_by_movie]),
+        activity_ranks,
+    )
+
+
+def rating_columns(
+    by_user: RatingsByUser,
+    by_movie: RatingsByMovie,
+    likes: Likes,
+    activity_ranks: NDArray[np.int32],
+) -> dict[str, arrow_file.Array]:
+    """Ratings in both orders under the names they have in a store, with the statistics of both."""
+    movie_count = len(by_movie.indptr) - 1
+    count = np.empty(movie_count, np.int32)
+    mean = np.empty(movie_count, np.float32)
+    liked = np.empty(movie_count, np.int32)
+    csr.movie_statistics(by_movie.indptr, by_movie.ratings, config.LIKED_FROM, count, mean, liked)
     return {
-        "user_indptr": user_indptr,
-        "user_movies": movies,
-        "user_ratings": stars,
-        "user_times": times[order],
+        "user_indptr": by_user.indptr,
+        "user_movies": by_user.movies,
+        "user_ratings": by_user.ratings,
+        "user_times": by_user.times,
         "user_activity_ranks": activity_ranks,
-        "user_mean_ratings": (sums / np.diff(user_indptr)).astype(np.float32),
-        "user_norm": np.sqrt(squares),
-        "user_likes_indptr": user_likes_indptr,
-        "user_likes": movies[likes],
-        "movie_likes_indptr": movie_likes_indptr,
-        "movie_likes": users[likes][likes_by_movie],
-        "movie_indptr": movie_indptr,
-        "movie_users": users[by_movie],
-        "movie_ratings": stars[by_movie],
-        "movie_positions": positions[by_movie],
+        "user_norm": _norms(by_user),
+        "user_likes_indptr": likes.user_indptr,
+        "user_likes": likes.movies,
+        "movie_likes_indptr": likes.movie_indptr,
+        "movie_likes": likes.users,
+        "movie_indptr": by_movie.indptr,
+        "movie_users": by_movie.users,
+        "movie_ratings": by_movie.ratings,
+        "movie_positions": by_movie.positions,
         "movie_rating_counts": count,
         "movie_mean_ratings": mean,
         "movie_like_counts": liked,
@@ -119,18 +137,34 @@ def index_ratings(
     }
 
 
-def last_activity_ranks(times: NDArray[np.int64], indptr: NDArray[np.int64]) -> NDArray[np.int32]:
+def _norms(by_user: RatingsByUser) -> NDArray[np.float64]:
+    """Euclidean length of each user's ratings."""
+    indptr = by_user.indptr
+    users = len(indptr) - 1
+    squares = np.empty(users)
+    start = 0
+    while start < users:
+        stop = int(np.searchsorted(indptr, indptr[start] + SLICE, "right")) - 1
+        stop = min(max(stop, start + 1), users)
+        part = by_user.ratings[indptr[start] : indptr[stop]].astype(np.float64)
+        squares[start:stop] = np.add.reduceat(part**2, indptr[start:stop] - indptr[start])
+        start = stop
+    return np.sqrt(squares)
+
+
+def last_activity_ranks(by_user: RatingsByUser) -> NDArray[np.int32]:
     """Each user's rank by the time of their last rating, ties by row."""
-    rank = np.empty(len(indptr) - 1, np.int32)
-    rank[np.argsort(times[indptr[1:] - 1], kind="stable")] = np.arange(len(rank), dtype=np.int32)
+    last_times = by_user.times[by_user.indptr[1:] - 1]
+    rank = np.empty(len(last_times), np.int32)
+    rank[np.argsort(last_times, kind="stable")] = np.arange(len(rank), dtype=np.int32)
     return rank
 
 
-def summary(named: dict[str, Any]) -> dict[str, str]:
-    """The metadata that follows from the arrays."""
+def summary(named: dict[str, Any], genres: Sequence[str]) -> dict[str, str]:
+    """The metadata that follows from the arrays and the names of genres."""
     stars = named["user_ratings"]
     return {
-        "digest": _digest(named),
+        "digest": content_digest(array_digests(named), genres),
         "latest_timestamp": str(int(named["user_times"].max())),
         "scale": json.dumps([float(stars.min()), float(stars.max())]),
         "mean_rating": repr(float(stars.mean(dtype=np.float64))),
@@ -196,19 +230,3 @@ def _user_columns(known: Users, user_ids: NDArray[np.uint32]) -> dict[str, arrow
         )
         for name, values in known.columns.items()
     }
-
-
-def content_digest(store: Store) -> str:
-    """The digest computed anew from the mapped arrays; differs from store.digest after damage."""
-    return _digest(store.arrays)
-
-
-def _digest(named: dict[str, Any]) -> str:
-    hasher = hashlib.blake2b(digest_size=16)
-    for name, values in named.items():
-        hasher.update(name.encode())
-        if isinstance(values, np.ndarray):
-            hasher.update(np.ascontiguousarray(values).data)
-        else:
-            hasher.update("\0".join(values.to_pylist()).encode())
-    return hasher.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +10,12 @@ from reelrecs import config
 from reelrecs.errors import DataError, StorageError
 from reelrecs.store import arrow_file
 from reelrecs.store.build import build_store
+from reelrecs.store.names import file_stem
 from reelrecs.store.store import Store
 
 if TYPE_CHECKING:
     from reelrecs.datasets import Dataset
+    from reelrecs.datasets.tables import Tables
 
 log = logging.getLogger(__name__)
 
@@ -31,32 +32,52 @@ def cache_folder() -> Path:
 
 def store_path(dataset: Dataset) -> Path:
     """Where this data set's store stands; two folders of one name do not share a store."""
-    place = hashlib.blake2b(str(dataset.path.resolve()).encode(), digest_size=6).hexdigest()
-    return cache_folder() / "stores" / f"{dataset.name}-{place}.arrow"
+    stem = file_stem(dataset.name, str(dataset.path.resolve()))
+    return cache_folder() / "stores" / f"{stem}.arrow"
 
 
 def open_store(dataset: Dataset) -> Store:
-    """The data set's store: mapped if it matches its source, else parsed and built anew.
+    """The data set's store: read if it matches its source, else parsed and built anew.
 
-    A stale, truncated or foreign file is replaced, never trusted. Raises DataError when the data
+    A stale, damaged or foreign file is replaced, never trusted. Raises DataError when the data
     cannot be read and StorageError when the store cannot be written.
     """
     if dataset.is_store:
         return _open_built(dataset.path)
     path, source = store_path(dataset), dataset.fingerprint()
     try:
-        store = Store.open(path)
-    except arrow_file.NotReadable:
-        pass
+        store = Store.open(path, dataset.path)
+    except arrow_file.NotReadable as error:
+        if path.exists():
+            log.warning(f"{error}; reading {dataset.name} from {dataset.path} again")
+        else:
+            log.info(f"reading {dataset.name} from {dataset.path}")
     else:
         if store.metadata.get("source") == source:
             return store
-    log.info(f"reading {dataset.name} from {dataset.path}")
-    return build_store(path, dataset.name, dataset.read(), source)
+        log.info(f"reading {dataset.name} from {dataset.path}, which has changed")
+    return build_cached(dataset, dataset.read(), source)
+
+
+def build_cached(dataset: Dataset, tables: Tables, source: str) -> Store:
+    """Build the data set's store from tables of the state that `source` is the fingerprint of.
+
+    Raises DataError, and StorageError that says which variable names another cache folder.
+    """
+    try:
+        return build_store(store_path(dataset), dataset.name, tables, source, dataset.path)
+    except StorageError as error:
+        what = str(error).partition("; ")[0]
+        raise StorageError(
+            f"{what}; set REELRECS_CACHE_DIR to a folder that can be written"
+        ) from error
 
 
 def _open_built(path: Path) -> Store:
     try:
         return Store.open(path)
     except arrow_file.NotReadable as error:
-        raise DataError(f"{path} is no whole store of this version; build it again") from error
+        reason = str(error).removeprefix(f"{path}: ")
+        raise DataError(
+            f"{path} is no whole store of this version ({reason}); build it again"
+        ) from error

@@ -1,4 +1,4 @@
-"""The store: one data set as arrays in mapped memory, and the only place that knows ids.
+"""The store: one data set as arrays in memory, and the only place that knows ids.
 
 Rows are positions in ascending order of id. Ratings stand twice: by user in time order (ties by
 file order) and by movie in the order of its raters' last activity.
@@ -7,60 +7,53 @@ file order) and by movie in the order of its raters' last activity.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import threading
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from reelrecs.errors import NotFound
-from reelrecs.store import arrow_file
+from reelrecs import config
+from reelrecs.errors import DataError, NotFound
+from reelrecs.store import arrow_file, invariants
+from reelrecs.store.columns import Likes, RatingsByMovie, RatingsByUser
+from reelrecs.store.digests import content_digest
+from reelrecs.store.file_memory import FileMemory, Identity, identity
+from reelrecs.store.names import file_stem
 
-FORMAT = "reelrecs.store/3"
+FORMAT = "reelrecs.store/4"
 
+_open_stores: WeakValueDictionary[tuple[Path, str, Identity], Store] = WeakValueDictionary()
+"""What this process holds open, so that a file is read and checked once."""
 
-@dataclass(frozen=True, slots=True)
-class RatingsByUser:
-    """CSR over users; each user's entries oldest first."""
-
-    indptr: NDArray[np.int64]  # [users + 1]
-    movies: NDArray[np.int32]  # [ratings] movie rows
-    ratings: NDArray[np.float32]  # [ratings] stars
-    times: NDArray[np.int64]  # [ratings] seconds since 1970-01-01 UTC
-
-
-@dataclass(frozen=True, slots=True)
-class RatingsByMovie:
-    """CSC: for each movie who rated it, in the order of their users' last activity."""
-
-    indptr: NDArray[np.int64]  # [movies + 1]
-    users: NDArray[np.int32]  # [ratings] user rows
-    ratings: NDArray[np.float32]  # [ratings] stars
-    positions: NDArray[np.int32]  # [ratings] place in that user's time order
-
-
-@dataclass(frozen=True, slots=True)
-class Likes:
-    """CSR of likes alone, ratings of config.LIKED_FROM stars or more; both ways round."""
-
-    user_indptr: NDArray[np.int64]  # [users + 1]
-    movies: NDArray[np.int32]  # [likes] movie rows, each user's oldest first
-    movie_indptr: NDArray[np.int64]  # [movies + 1]
-    users: NDArray[np.int32]  # [likes] user rows, ascending for each movie
+_open_lock = threading.Lock()
 
 
 class Store:
-    """A data set opened from its Arrow file; cheap to open, immutable, shared by threads."""
+    """A data set in memory; cheap to open, immutable, shared by threads.
 
-    def __init__(self, named: dict[str, Any], metadata: dict[str, str]) -> None:
-        self.arrays = named
+    `origin` is the path of what it was made from, "" for one made in memory.
+    """
+
+    def __init__(
+        self,
+        named: dict[str, Any],
+        metadata: dict[str, str],
+        origin: str = "",
+        memory: FileMemory | None = None,
+    ) -> None:
+        self.arrays = {name: _as_readonly(values) for name, values in named.items()}
+        named = self.arrays
         self.metadata = metadata
         self.name = metadata["name"]
+        self.origin = origin
+        self._memory = memory
         self.digest = metadata["digest"]
-        """Identity of the content: equal exactly when all ratings and movies are equal."""
+        """Identity of the content: equal exactly when all arrays and genre names are equal."""
         self.genres: tuple[str, ...] = tuple(json.loads(metadata["genres"]))
         self.latest_timestamp = int(metadata["latest_timestamp"])
         """Seconds since 1970 at which the data ends; ages are measured against this."""
@@ -86,7 +79,6 @@ class Store:
         self.user_activity_ranks: NDArray[np.int32] = named["user_activity_ranks"]
         """[users] rank by the time of the last rating, 0 = was last active first."""
         self.user_ids: NDArray[np.uint32] = named["user_ids"]
-        self.user_mean_ratings: NDArray[np.float32] = named["user_mean_ratings"]
         self.user_norm: NDArray[np.float64] = named["user_norm"]
         self.movie_ids: NDArray[np.uint32] = named["movie_ids"]
         self.movie_years: NDArray[np.int16] = named["movie_years"]
@@ -101,15 +93,58 @@ class Store:
         self.movie_titles: pa.Array = named["movie_titles"]
 
     @classmethod
-    def open(cls, path: Path) -> Store:
-        """Map the file; raises arrays.NotReadable unless it is a whole store of this format."""
-        named, metadata = arrow_file.read(path)
-        if metadata.get("format") != FORMAT:
-            raise arrow_file.NotReadable(f"{path} is no {FORMAT} file")
+    def open(cls, path: Path, origin: Path | None = None) -> Store:
+        """Read a file and check it; the same store again while this process has it open.
+
+        `origin` is the data set it was made from, else the file itself. Files of more than
+        config.MAPPED_FROM bytes are mapped (see `require_unchanged`). Raises
+        arrow_file.NotReadable unless it is a whole, undamaged store of this format.
+        """
+        from_path = str((origin or path).resolve())
         try:
-            return cls(named, metadata)
-        except (KeyError, ValueError) as error:
-            raise arrow_file.NotReadable(f"{path} lacks {error}") from error
+            key = (path.resolve(), from_path, identity(path))
+        except OSError as error:
+            raise arrow_file.NotReadable(f"{path}: {error.strerror or error}") from error
+        with _open_lock:
+            if (held := _open_stores.get(key)) is not None:
+                return held
+        store = cls.read(path, from_path)
+        with _open_lock:
+            return _open_stores.setdefault(key, store)
+
+    @classmethod
+    def read(cls, path: Path, origin: str = "") -> Store:
+        """Read a file and check it, whatever is open; as `open` otherwise."""
+        file = arrow_file.read_checked(path, config.MAPPED_FROM)
+        if file.metadata.get("format") != FORMAT:
+            raise arrow_file.NotReadable(f"{path}: it is no {FORMAT} file")
+        try:
+            store = cls(file.arrays, file.metadata, origin, file.memory)
+            if store.digest != content_digest(file.digests, store.genres):
+                raise invariants.Broken("its digest is of other arrays")
+            invariants.check(store)
+        except KeyError as error:
+            raise arrow_file.NotReadable(f"{path}: it lacks {error}") from error
+        except (TypeError, ValueError) as error:
+            raise arrow_file.NotReadable(f"{path}: {error}") from error
+        return store
+
+    def require_unchanged(self) -> None:
+        """Raise DataError if another program has written to the file that this store maps.
+
+        One call of the system for a mapped file, nothing for the others, which no program can
+        change. To be asked before a request: whoever cuts a mapped file while kernels read it
+        still ends the process.
+        """
+        if self._memory is not None and self._memory.was_changed():
+            raise DataError(
+                f"the store of {self.name} was changed by another program while in use; restart"
+            )
+
+    @property
+    def file_stem(self) -> str:
+        """A file name for what belongs to this data set: safe, and no other data set's."""
+        return file_stem(self.name, self.origin or self.digest)
 
     @property
     def user_count(self) -> int:
@@ -161,6 +196,14 @@ class Store:
     def all_titles(self) -> list[str]:
         """Every raw title, by movie row."""
         return [str(title) for title in self.movie_titles.to_pylist()]
+
+
+def _as_readonly(values: Any) -> Any:
+    """The same array, not to be written to: so kernels are compiled once, for a file's arrays."""
+    if isinstance(values, np.ndarray):
+        values = values.view()
+        values.flags.writeable = False
+    return values
 
 
 def _row_of(ids: NDArray[np.uint32], wanted: int) -> int:

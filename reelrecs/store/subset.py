@@ -15,9 +15,7 @@ def restrict(store: Store, keep: NDArray[np.bool_]) -> Store:
 
     All movies stay, so movie rows mean the same in both; users without a rating left are gone.
     """
-    lengths = np.diff(store.by_user.indptr)
-    owners = np.repeat(np.arange(store.user_count), lengths)[keep]
-    kept, users = np.unique(owners, return_inverse=True)
+    kept, users = np.unique(store.by_user.owners()[keep], return_inverse=True)
     named = dict(store.arrays)
     for name in [name for name in named if name.startswith("user_")]:
         values = named[name]
@@ -31,4 +29,4 @@ def restrict(store: Store, keep: NDArray[np.bool_]) -> Store:
         store.by_user.times[keep],
         store.movie_count,
     )
-    return Store(named, store.metadata | summary(named))
+    return Store(named, store.metadata | summary(named, store.genres), store.origin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from reelrecs import config
+from reelrecs.atomic_write import scratch_folder, storage_error
 from reelrecs.errors import InvalidRequest
-from reelrecs.kernels import csr, fractal_expansion
+from reelrecs.kernels import fractal_expansion
 from reelrecs.kernels.inequality import gini
 from reelrecs.store import arrow_file
-from reelrecs.store.build import last_activity_ranks, percentiles, summary
+from reelrecs.store.build import last_activity_ranks, rating_columns, summary
+from reelrecs.store.columns import TITLES, Likes, RatingsByMovie, RatingsByUser
 from reelrecs.store.store import FORMAT, Store
 
 log = logging.getLogger(__name__)
@@ -34,9 +37,6 @@ no two are alike."""
 MOVIE_SHARE = 0.5
 """Catalogues grow slower than audiences: movies are multiplied by about this times the root of
 the growth, users by the rest."""
-
-SLICE = 1 << 24
-"""Ratings whose float64 copies are in memory at a time when means are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,39 +79,60 @@ def synthesize(
     probability = block_probabilities(source, ratings)
     blocks, columns = probability.shape
     log.info(f"expanding {source.name}: {blocks} x users, {columns} x movies")
-    by_user = source.by_user
-    indptr = np.concatenate(
-        ([0], np.cumsum(fractal_expansion.row_lengths(by_user.indptr, probability, seed)))
-    )
-    total = int(indptr[-1])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-
-        def scratch(name: str, kind: type) -> NDArray[Any]:
-            return np.memmap(Path(folder) / name, kind, "w+", shape=(total,))
-
-        movies, stars = scratch("movies", np.int32), scratch("stars", np.float32)
-        times = scratch("times", np.int64)
-        fractal_expansion.fill_rows(
-            (by_user.indptr, by_user.movies, by_user.ratings, by_user.times),
-            source.movie_count, probability, seed, indptr, (movies, stars, times),
-        )  # fmt: skip
-        log.info(f"turning {total:,} ratings round")
-        counts = np.bincount(movies, minlength=columns * source.movie_count)
-        movie_indptr = np.concatenate(([0], np.cumsum(counts)))
-        turned = (scratch("users", np.int32), scratch("ratings", np.float32),
-                  scratch("positions", np.int32))  # fmt: skip
-        activity_ranks = last_activity_ranks(times, indptr)
-        fractal_expansion.transpose(
-            indptr, movies, stars, np.argsort(activity_ranks), movie_indptr, turned
-        )
-        named = _catalogue(source, blocks, columns) | {"user_activity_ranks": activity_ranks}
-        named |= _by_user(indptr, movies, stars, times) | _by_movie(movie_indptr, *turned)
-        named |= fractal_expansion.likes(indptr, movies, stars, len(counts), config.LIKED_FROM)
+    with scratch_folder(path) as folder:
+        named = _catalogue(source, blocks, columns)
+        named |= _expanded_ratings(source, probability, seed, folder)
         metadata = {"format": FORMAT, "genres": json.dumps(source.genres), "source": ""}
         log.info(f"writing {path}")
-        arrow_file.write(path, named, metadata | {"name": path.stem} | summary(named))
+        metadata |= {"name": path.stem} | summary(named, source.genres)
+        arrow_file.write(path, named, metadata)
     return Store.open(path)
+
+
+def _expanded_ratings(
+    source: Store, probability: NDArray[np.float64], seed: int, folder: Path
+) -> dict[str, arrow_file.Array]:
+    """The columns of the expansion's ratings, those of one value a rating in files of `folder`."""
+    rated = source.by_user
+    lengths = fractal_expansion.row_lengths(rated.indptr, probability, seed)
+    indptr = np.concatenate(([0], np.cumsum(lengths)))
+    total, movie_count = int(indptr[-1]), probability.shape[1] * source.movie_count
+
+    def scratch(kind: type[np.generic]) -> NDArray[Any]:
+        return _array_on_disk(folder, kind, total)
+
+    by_user = RatingsByUser(indptr, scratch(np.int32), scratch(np.float32), scratch(np.int64))
+    fractal_expansion.fill_rows(
+        (rated.indptr, rated.movies, rated.ratings, rated.times),
+        source.movie_count, probability, seed, indptr,
+        (by_user.movies, by_user.ratings, by_user.times),
+    )  # fmt: skip
+    log.info(f"turning {total:,} ratings round")
+    counts = np.bincount(by_user.movies, minlength=movie_count)
+    movie_indptr = np.concatenate(([0], np.cumsum(counts)))
+    by_movie = RatingsByMovie(
+        movie_indptr, scratch(np.int32), scratch(np.float32), scratch(np.int32)
+    )
+    ranks = last_activity_ranks(by_user)
+    fractal_expansion.transpose(
+        indptr, by_user.movies, by_user.ratings, np.argsort(ranks), movie_indptr,
+        (by_movie.users, by_movie.ratings, by_movie.positions),
+    )  # fmt: skip
+    likes = fractal_expansion.likes(
+        indptr, by_user.movies, by_user.ratings, movie_count, config.LIKED_FROM
+    )
+    return rating_columns(by_user, by_movie, Likes(*likes), ranks)
+
+
+def _array_on_disk(folder: Path, kind: type[np.generic], length: int) -> NDArray[Any]:
+    """An array in a new file, its space taken at once: a full disk later would end the process."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, length * np.dtype(kind).itemsize)
+        return np.memmap(file.name, kind, "r+", shape=(length,))
+    except OSError as error:
+        raise storage_error(folder, error) from error
 
 
 def block_probabilities(source: Store, ratings: int) -> NDArray[np.float64]:
@@ -125,7 +146,7 @@ def block_probabilities(source: Store, ratings: int) -> NDArray[np.float64]:
     rows = max(1, math.ceil(BLOCKS_PER_RATING * growth / columns)) if growth > 1 else 1
     users = _groups(np.diff(source.by_user.indptr), rows)
     movies = _groups(np.diff(source.by_movie.indptr), columns)
-    owners = np.repeat(users, np.diff(source.by_user.indptr))
+    owners = users[source.by_user.owners()]
     cells = np.bincount(owners * columns + movies[source.by_user.movies], minlength=rows * columns)
     sizes = np.outer(np.bincount(users, minlength=rows), np.bincount(movies, minlength=columns))
     density = np.maximum(cells.reshape(rows, columns), 1) / np.maximum(sizes, 1)
@@ -182,57 +203,8 @@ def _catalogue(source: Store, blocks: int, columns: int) -> dict[str, Any]:
     return {
         "user_ids": np.arange(1, blocks * source.user_count + 1, dtype=np.uint32),
         "movie_ids": np.arange(1, movies + 1, dtype=np.uint32),
-        "movie_titles": pa.array(titles, pa.large_string()),
+        TITLES: pa.array(titles, pa.large_string()),
         "movie_years": np.tile(source.movie_years, columns),
         "movie_released": np.tile(source.movie_released, columns),
         "movie_genres": np.tile(source.movie_genres, columns),
-    }
-
-
-def _by_user(
-    indptr: NDArray[np.int64],
-    movies: NDArray[np.int32],
-    stars: NDArray[np.float32],
-    times: NDArray[np.int64],
-) -> dict[str, Any]:
-    users = len(indptr) - 1
-    sums, squares = np.empty(users), np.empty(users)
-    start = 0
-    while start < users:
-        stop = int(np.searchsorted(indptr, indptr[start] + SLICE, "right")) - 1
-        stop = min(max(stop, start + 1), users)
-        part = stars[indptr[start] : indptr[stop]].astype(np.float64)
-        starts = indptr[start:stop] - indptr[start]
-        sums[start:stop] = np.add.reduceat(part, starts)
-        squares[start:stop] = np.add.reduceat(part**2, starts)
-        start = stop
-    return {
-        "user_indptr": indptr,
-        "user_movies": movies,
-        "user_ratings": stars,
-        "user_times": times,
-        "user_mean_ratings": (sums / np.diff(indptr)).astype(np.float32),
-        "user_norm": np.sqrt(squares),
-    }
-
-
-def _by_movie(
-    indptr: NDArray[np.int64],
-    users: NDArray[np.int32],
-    ratings: NDArray[np.float32],
-    positions: NDArray[np.int32],
-) -> dict[str, Any]:
-    movies = len(indptr) - 1
-    count, mean = np.empty(movies, np.int32), np.empty(movies, np.float32)
-    liked = np.empty(movies, np.int32)
-    csr.movie_statistics(indptr, ratings, config.LIKED_FROM, count, mean, liked)
-    return {
-        "movie_indptr": indptr,
-        "movie_users": users,
-        "movie_ratings": ratings,
-        "movie_positions": positions,
-        "movie_rating_counts": count,
-        "movie_mean_ratings": mean,
-        "movie_like_counts": liked,
-        "movie_popularity_percentiles": percentiles(count),
     }
