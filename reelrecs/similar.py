@@ -67,7 +67,7 @@ def common_likers(store: Store, row: int) -> Rows:
     Time is linear in the likes of its likers.
     """
     likes = store.likes
-    likers = likes.users[likes.movie_indptr[row] : likes.movie_indptr[row + 1]]
+    likers = likes.users_of(row)
     common, _ = co_likes.votes(
         likes.user_indptr,
         likes.movies,

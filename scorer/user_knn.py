@@ -59,8 +59,8 @@ def is_stored(store: Store, user: QueryUser) -> bool:
 
 def stored_user(store: Store, row: int) -> QueryUser:
     """Take a user of the store with all their ratings, as views."""
-    start, stop = store.by_user.indptr[row], store.by_user.indptr[row + 1]
-    return QueryUser(row, store.by_user.movies[start:stop], store.by_user.ratings[start:stop])
+    own = store.by_user.row(row)
+    return QueryUser(row, store.by_user.movies[own], store.by_user.ratings[own])
 
 
 @dataclass(frozen=True, slots=True)

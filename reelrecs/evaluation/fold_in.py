@@ -31,9 +31,8 @@ class Strangers(System):
         store: Store,
         users: NDArray[np.int32],
     ) -> None:
-        owners = np.repeat(np.arange(store.user_count), np.diff(store.by_user.indptr))
         self._store = store
-        self._system = build(restrict(store, ~np.isin(owners, users)))
+        self._system = build(restrict(store, ~np.isin(store.by_user.owners(), users)))
         self.name = self._system.name + UNKNOWN
 
     def scores(self, users: NDArray[np.int32]) -> Scores:
@@ -46,7 +45,7 @@ class Strangers(System):
 
     def _query(self, user: int) -> Query:
         rated = self._store.by_user
-        span = slice(int(rated.indptr[user]), int(rated.indptr[user + 1]))
+        span = rated.row(user)
         history = History(
             self._store.movie_ids[rated.movies[span]].tolist(),
             rated.ratings[span].tolist(),

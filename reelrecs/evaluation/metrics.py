@@ -97,8 +97,7 @@ def list_quality(
     for place, user in enumerate(users):
         movies = lists[place][present[place]]
         diversity[place] = _mean_distance(genre_bits[movies])
-        start, stop = train.by_user.indptr[user], train.by_user.indptr[user + 1]
-        history = mix[train.by_user.movies[start:stop]].mean(axis=0)
+        history = mix[train.by_user.movies[train.by_user.row(user)]].mean(axis=0)
         listed = mix[movies].mean(axis=0) if len(movies) else np.zeros_like(history)
         calibration[place] = _divergence(history, listed)
     return {"novelty": novelty, "diversity": diversity, "calibration": calibration}

@@ -161,7 +161,7 @@ def _watched(split: Split, users: NDArray[np.int32]) -> NDArray[np.bool_]:
     watched = np.zeros((len(users), split.train.movie_count), np.bool_)
     by_user = split.train.by_user
     for row, user in enumerate(users):
-        watched[row, by_user.movies[by_user.indptr[user] : by_user.indptr[user + 1]]] = True
+        watched[row, by_user.movies[by_user.row(user)]] = True
     return watched
 
 

@@ -35,7 +35,7 @@ def last_out(store: Store, cut: int = 0) -> Split:
     on which tuning is allowed; 2 the one before that.
     """
     lengths = np.diff(store.by_user.indptr)
-    place = _places(store)
+    place = store.by_user.places()
     from_end = np.repeat(lengths, lengths) - 1 - place
     seen = from_end > cut
     held = (from_end == cut) & np.repeat(lengths > cut + 1, lengths)
@@ -64,7 +64,7 @@ def random_out(store: Store, seed: int) -> Split:
     """One random rating of each user is held out; what came after it stays visible."""
     lengths = np.diff(store.by_user.indptr)
     chosen = np.random.default_rng(seed).integers(0, lengths)
-    held = _places(store) == np.repeat(chosen, lengths)
+    held = store.by_user.places() == np.repeat(chosen, lengths)
     keep = np.repeat(lengths > 1, lengths)
     return _split(f"random-out, seed {seed}", store, ~held | ~keep, held & keep)
 
@@ -104,17 +104,11 @@ def split_by(protocol: str, store: Store, seed: int) -> Split:
     return PROTOCOLS[protocol](store, seed)
 
 
-def _places(store: Store) -> NDArray[np.int64]:
-    """Each rating's place in its user's time order."""
-    starts = store.by_user.indptr[:-1]
-    return np.arange(store.rating_count) - np.repeat(starts, np.diff(store.by_user.indptr))
-
-
 def _split(name: str, store: Store, seen: NDArray[np.bool_], held: NDArray[np.bool_]) -> Split:
     if not seen.any() or not held.any():
         raise DataError(f"{store.name} is too small for {name}: nobody has enough ratings")
     train = restrict(store, seen)
-    owners = np.repeat(np.arange(store.user_count), np.diff(store.by_user.indptr))[held]
+    owners = store.by_user.owners()[held]
     ids = store.user_ids[owners]
     rows = np.searchsorted(train.user_ids, ids)
     known = (rows < train.user_count) & (

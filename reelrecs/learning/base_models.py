@@ -30,8 +30,7 @@ def fit_base_models(
     lengths = np.diff(by_user.indptr)
     lengths[held_out] -= config.TARGETS_PER_USER
     indptr = np.concatenate([[0], np.cumsum(lengths)])
-    keep = np.arange(store.rating_count) - np.repeat(by_user.indptr[:-1], np.diff(by_user.indptr))
-    movies = by_user.movies[keep < np.repeat(lengths, np.diff(by_user.indptr))]
+    movies = by_user.movies[by_user.places() < lengths[by_user.owners()]]
     matrix_movies, matrix_row = choose_matrix_movies(store.movie_rating_counts)
     matrix_rows = matrix_row[movies]
     with threadpool_limits(1):

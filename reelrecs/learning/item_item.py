@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.kernels import item_item as kernels
 from reelrecs.pipeline.candidates import Floats, Rows
+from reelrecs.store.columns import owners_of
 
 
 def choose_matrix_movies(rating_counts: NDArray[np.int32]) -> tuple[Rows, Rows]:
@@ -50,7 +51,7 @@ def fit_next_item_ridge(indptr: NDArray[np.int64], matrix_rows: Rows, count: int
 
 def fit_ease(indptr: NDArray[np.int64], matrix_rows: Rows, count: int) -> Floats:
     """[count, count]: the weights of EASE (Steck 2019), a linear autoencoder in closed form."""
-    users = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))[matrix_rows >= 0]
+    users = owners_of(indptr)[matrix_rows >= 0]
     watched = scipy.sparse.csr_matrix(
         (np.ones(len(users), np.float32), (users, matrix_rows[matrix_rows >= 0])),
         shape=(len(indptr) - 1, count),

@@ -34,14 +34,14 @@ def collect_ranking_groups(
 
     def describe(task: tuple[int, int]) -> tuple[Floats, Floats] | None:
         user, back = task
-        start, stop = store.by_user.indptr[user], store.by_user.indptr[user + 1]
-        cut = stop - back
+        own = store.by_user.row(user)
+        cut = own.stop - back
         target = store.by_user.movies[cut]
         query = query_of_history(
             store,
-            store.by_user.movies[start:cut],
-            store.by_user.ratings[start:cut],
-            store.by_user.times[start:cut],
+            store.by_user.movies[own.start : cut],
+            store.by_user.ratings[own.start : cut],
+            store.by_user.times[own.start : cut],
             config.DEFAULT_LIMIT,
             user,
         )

@@ -17,7 +17,7 @@ from reelrecs.store.store import Store
 def build_query(store: Store, user_row: int, limit: int) -> Query:
     """The query of a stored user as of their last rating; never among their own neighbours."""
     rated = store.by_user
-    history = slice(int(rated.indptr[user_row]), int(rated.indptr[user_row + 1]))
+    history = rated.row(user_row)
     return _query(
         store, rated.movies[history], rated.ratings[history], rated.times[history], limit, user_row
     )
