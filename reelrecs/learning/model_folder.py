@@ -15,6 +15,7 @@ from reelrecs.errors import InvalidRequest, ModelError, StorageError
 from reelrecs.learning.model_file import FORMAT, load_model_file
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.store import arrow_file
+from reelrecs.store.names import safe_name
 from reelrecs.store.store import Store
 
 GOOD, STALE, DAMAGED, OTHER = "good", "stale", "damaged", "of other data"
@@ -23,9 +24,6 @@ version; of a data set of another name, so that nothing more can be said."""
 
 SUFFIX = ".model.arrow"
 """Ends the name of a model, so that it may stand beside a store of the same name."""
-
-LONGEST_NAME = 80
-"""Letters of a data set's name that stand in the name of its model; any file system takes them."""
 
 HEAD = 1 << 16
 """Bytes at a file's beginning that hold the schema of any model."""
@@ -157,7 +155,7 @@ def model_path(store: Store, models_dir: Path) -> Path:
     """
     told = f"{store.name}\0{store.digest}".encode()
     mark = hashlib.blake2b(told, digest_size=4).hexdigest()
-    return models_dir / f"{_safe(store.name)}-{mark}{SUFFIX}"
+    return models_dir / f"{safe_name(store.name)}-{mark}{SUFFIX}"
 
 
 def find_model(store: Store, models_dir: Path) -> Path | None:
@@ -176,10 +174,5 @@ def find_model(store: Store, models_dir: Path) -> Path | None:
 
 def _is_named_after(path: Path, store: Store) -> bool:
     """Whether the file has this data set's name, with any digest or, as once was usual, none."""
-    name = re.escape(_safe(store.name))
+    name = re.escape(safe_name(store.name))
     return re.fullmatch(rf"{name}(-[0-9a-f]{{8}})?{re.escape(SUFFIX)}", path.name) is not None
-
-
-def _safe(name: str) -> str:
-    """The name without what a file system could take for more than a name."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:LONGEST_NAME].strip(".") or "data"

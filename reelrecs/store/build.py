@@ -33,18 +33,15 @@ def store_of(tables: Tables, name: str) -> Store:
     return Store(named, metadata | {"name": name, "source": ""})
 
 
-def build_store(
-    path: Path, name: str, tables: Tables, source: str = "", origin: Path | None = None
-) -> Store:
+def build_store(path: Path, name: str, tables: Tables, source: str = "") -> Store:
     """Write the store of these tables to `path` and open it.
 
-    `source` is the fingerprint of what the tables were read from, which opening compares, and
-    `origin` its path. Raises DataError for a data set without ratings and StorageError where
-    `path` cannot be written.
+    `source` is the fingerprint of what the tables were read from; opening compares it. Raises
+    DataError for a data set without ratings and StorageError where `path` cannot be written.
     """
     named, metadata = compile_tables(tables)
     arrow_file.write(path, named, metadata | {"name": name, "source": source})
-    return Store.open(path, origin)
+    return Store.open(path)
 
 
 def compile_tables(tables: Tables) -> tuple[dict[str, arrow_file.Array], dict[str, str]]:

@@ -46,7 +46,7 @@ def open_store(dataset: Dataset) -> Store:
         return _open_built(dataset.path)
     path, source = store_path(dataset), dataset.fingerprint()
     try:
-        store = Store.open(path, dataset.path)
+        store = Store.open(path)
     except arrow_file.NotReadable as error:
         if path.exists():
             log.warning(f"{error}; reading {dataset.name} from {dataset.path} again")
@@ -65,7 +65,7 @@ def build_cached(dataset: Dataset, tables: Tables, source: str) -> Store:
     Raises DataError, and StorageError that says which variable names another cache folder.
     """
     try:
-        return build_store(store_path(dataset), dataset.name, tables, source, dataset.path)
+        return build_store(store_path(dataset), dataset.name, tables, source)
     except StorageError as error:
         what = str(error).partition("; ")[0]
         raise StorageError(

@@ -10,9 +10,9 @@ LONGEST = 80
 
 
 def safe_name(name: str) -> str:
-    """The name with nothing in it that a path could be made of: no separators, no leading dots."""
-    plain = "".join(c if c.isalnum() or c in "._-" else "_" for c in name).lstrip(".")
-    return plain.encode()[:LONGEST].decode(errors="ignore") or "unnamed"
+    """The name without what a path could be made of: no separators, no dots at the ends."""
+    plain = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
+    return plain.encode()[:LONGEST].decode(errors="ignore").strip(".") or "data"
 
 
 def file_stem(name: str, origin: str) -> str:

@@ -23,34 +23,28 @@ from reelrecs.store import arrow_file, invariants
 from reelrecs.store.columns import Likes, RatingsByMovie, RatingsByUser
 from reelrecs.store.digests import content_digest
 from reelrecs.store.file_memory import FileMemory, Identity, identity
-from reelrecs.store.names import file_stem
 
 FORMAT = "reelrecs.store/4"
 
-_open_stores: WeakValueDictionary[tuple[Path, str, Identity], Store] = WeakValueDictionary()
+_open_stores: WeakValueDictionary[tuple[Path, Identity], Store] = WeakValueDictionary()
 """What this process holds open, so that a file is read and checked once."""
 
 _open_lock = threading.Lock()
 
 
 class Store:
-    """A data set in memory; cheap to open, immutable, shared by threads.
-
-    `origin` is the path of what it was made from, "" for one made in memory.
-    """
+    """A data set in memory; cheap to open, immutable, shared by threads."""
 
     def __init__(
         self,
         named: dict[str, Any],
         metadata: dict[str, str],
-        origin: str = "",
         memory: FileMemory | None = None,
     ) -> None:
         self.arrays = {name: _as_readonly(values) for name, values in named.items()}
         named = self.arrays
         self.metadata = metadata
         self.name = metadata["name"]
-        self.origin = origin
         self._memory = memory
         self.digest = metadata["digest"]
         """Identity of the content: equal exactly when all arrays and genre names are equal."""
@@ -93,33 +87,31 @@ class Store:
         self.movie_titles: pa.Array = named["movie_titles"]
 
     @classmethod
-    def open(cls, path: Path, origin: Path | None = None) -> Store:
+    def open(cls, path: Path) -> Store:
         """Read a file and check it; the same store again while this process has it open.
 
-        `origin` is the data set it was made from, else the file itself. Files of more than
-        config.MAPPED_FROM bytes are mapped (see `require_unchanged`). Raises
+        Files of more than config.MAPPED_FROM bytes are mapped (see `require_unchanged`). Raises
         arrow_file.NotReadable unless it is a whole, undamaged store of this format.
         """
-        from_path = str((origin or path).resolve())
         try:
-            key = (path.resolve(), from_path, identity(path))
+            key = (path.resolve(), identity(path))
         except OSError as error:
             raise arrow_file.NotReadable(f"{path}: {error.strerror or error}") from error
         with _open_lock:
             if (held := _open_stores.get(key)) is not None:
                 return held
-        store = cls.read(path, from_path)
+        store = cls.read(path)
         with _open_lock:
             return _open_stores.setdefault(key, store)
 
     @classmethod
-    def read(cls, path: Path, origin: str = "") -> Store:
+    def read(cls, path: Path) -> Store:
         """Read a file and check it, whatever is open; as `open` otherwise."""
         file = arrow_file.read_checked(path, config.MAPPED_FROM)
         if file.metadata.get("format") != FORMAT:
             raise arrow_file.NotReadable(f"{path}: it is no {FORMAT} file")
         try:
-            store = cls(file.arrays, file.metadata, origin, file.memory)
+            store = cls(file.arrays, file.metadata, file.memory)
             if store.digest != content_digest(file.digests, store.genres):
                 raise invariants.Broken("its digest is of other arrays")
             invariants.check(store)
@@ -140,11 +132,6 @@ class Store:
             raise DataError(
                 f"the store of {self.name} was changed by another program while in use; restart"
             )
-
-    @property
-    def file_stem(self) -> str:
-        """A file name for what belongs to this data set: safe, and no other data set's."""
-        return file_stem(self.name, self.origin or self.digest)
 
     @property
     def user_count(self) -> int:

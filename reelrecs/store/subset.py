@@ -29,4 +29,4 @@ def restrict(store: Store, keep: NDArray[np.bool_]) -> Store:
         store.by_user.times[keep],
         store.movie_count,
     )
-    return Store(named, store.metadata | summary(named, store.genres), store.origin)
+    return Store(named, store.metadata | summary(named, store.genres))
