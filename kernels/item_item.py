@@ -2,9 +2,39 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from reelrecs.kernels.jit import kernel
+
+
+class SparseRows(NamedTuple):
+    """A matrix [movies, movies] as compressed rows of small integers.
+
+    Row r holds the entries indptr[r] .. indptr[r + 1] - 1; entry e stands in columns[e] and is
+    scales[r] * codes[e]. What is not stored is 0.
+    """
+
+    indptr: NDArray[np.int64]  # [movies + 1]
+    columns: NDArray[np.uint16] | NDArray[np.int32]  # [entries], ascending in each row
+    codes: NDArray[np.int8]  # [entries]
+    scales: NDArray[np.float32]  # [movies]
+
+
+class Sequences(NamedTuple):
+    """Who watched what in which order, by user and by movie, without a copy of the store's arrays.
+
+    Only the first lengths[u] movies of user u count.
+    """
+
+    indptr: NDArray[np.int64]  # [users + 1]
+    movies: NDArray[np.int32]  # [ratings], each user's oldest first
+    lengths: NDArray[np.int64]  # [users]
+    movie_indptr: NDArray[np.int64]  # [movies + 1]
+    users: NDArray[np.int32]  # [ratings] by movie
+    positions: NDArray[np.int32]  # [ratings] by movie: place in that user's order
 
 
 @kernel
@@ -49,16 +79,73 @@ def ordered_pairs(indptr, movies, powers, pairs):  # type: ignore[no-untyped-def
 
 
 @kernel
-def row_sum(matrix, matrix_rows, history, decay, most, out):  # type: ignore[no-untyped-def]
-    """Add to out the rows of the last `most` movies, each step back weighing `decay`.
+def co_occurrence_rows(  # type: ignore[no-untyped-def]
+    sequences, first, last, powers, backwards, totals, columns, values, ends
+):
+    """Rows first .. last - 1 of decayed co-occurrence, end to end; returns how many entries.
 
-    matrix_rows[movie] is a movie's row, -1 where it has none.
+    Entry [a, b] is the sum of powers[gap] over the times b follows a at gap 1 .. len(powers) - 1,
+    and of backwards * powers[gap] over the times it stands as far before a. Row r ends at
+    ends[r - first]; its columns ascend. `totals` [movies] float64 is room to add up in, 0 before
+    and after; `columns` and `values` need room for 2 (len(powers) - 1) entries an occurrence of
+    each row's movie, or one for every movie if that is less.
     """
+    indptr, movies, lengths = sequences.indptr, sequences.movies, sequences.lengths
+    size = 0
+    for row in range(first, last):
+        start = size
+        for place in range(sequences.movie_indptr[row], sequences.movie_indptr[row + 1]):
+            user = sequences.users[place]
+            begin = indptr[user]
+            end = begin + lengths[user]
+            here = begin + sequences.positions[place]
+            if here >= end:
+                continue
+            lowest = max(here - len(powers) + 1, begin)
+            for there in range(lowest, min(here + len(powers), end)):
+                if there == here:
+                    continue
+                movie = movies[there]
+                if totals[movie] == 0.0:
+                    columns[size] = movie
+                    size += 1
+                if there > here:
+                    totals[movie] += powers[there - here]
+                else:
+                    totals[movie] += backwards * powers[here - there]
+        columns[start:size].sort()
+        for entry in range(start, size):
+            values[entry] = totals[columns[entry]]
+            totals[columns[entry]] = 0.0
+        ends[row - first] = size
+    return size
+
+
+@kernel
+def row_sum(matrix, history, decay, most, out):  # type: ignore[no-untyped-def]
+    """Add to out [movies] the matrix rows of the last `most` movies, a step back times `decay`."""
     weight = np.float32(1.0)
     for back in range(min(most, len(history))):
-        matrix_row = matrix_rows[history[len(history) - 1 - back]]
-        if matrix_row >= 0:
-            row = matrix[matrix_row]
-            for column in range(len(row)):
-                out[column] += weight * row[column]
+        row = history[len(history) - 1 - back]
+        factor = weight * matrix.scales[row]
+        for entry in range(matrix.indptr[row], matrix.indptr[row + 1]):
+            out[matrix.columns[entry]] += factor * np.float32(matrix.codes[entry])
         weight *= np.float32(decay)
+
+
+@kernel
+def entries_at(matrix, rows, columns, out):  # type: ignore[no-untyped-def]
+    """Fill out [rows, columns] float32 with those entries of SparseRows, by binary search."""
+    for at in range(len(rows)):
+        start, stop = matrix.indptr[rows[at]], matrix.indptr[rows[at] + 1]
+        for column in range(len(columns)):
+            low, high = start, stop
+            while low < high:
+                middle = (low + high) >> 1
+                if matrix.columns[middle] < columns[column]:
+                    low = middle + 1
+                else:
+                    high = middle
+            out[at, column] = 0.0
+            if low < stop and matrix.columns[low] == columns[column]:
+                out[at, column] = matrix.scales[rows[at]] * np.float32(matrix.codes[low])

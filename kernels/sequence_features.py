@@ -53,28 +53,25 @@ def base_scores(  # type: ignore[no-untyped-def]
     projection,
     bias,
     decays,
-    matrix_rows,
-    step,
+    next_item,
     ease,
-    pairs,
+    co_occurrence,
     reach,
     chain_of_movie,
     summed,
 ):
-    """Fill chain_of_movie [movies] and summed [3, matrix rows].
+    """Fill chain_of_movie [movies] and add to summed [3, movies].
 
-    The rows of `summed` are next-item ridge, EASE and co-occurrence.
+    The rows of `summed` are next-item ridge, EASE and co-occurrence, which are SparseRows.
 
     `reach` says how much each step back weighs, and how many count, in each of the three.
     """
     chain_scores(
         history, context_embeddings, item_embeddings, projection, bias, decays, chain_of_movie
     )
-    row_sum(step, matrix_rows, history, reach.next_item_decay, reach.next_item_rows, summed[0])
-    row_sum(ease, matrix_rows, history, 1.0, reach.ease_rows, summed[1])
-    row_sum(
-        pairs, matrix_rows, history, reach.co_occurrence_decay, reach.co_occurrence_rows, summed[2]
-    )
+    row_sum(next_item, history, reach.next_item_decay, reach.next_item_rows, summed[0])
+    row_sum(ease, history, 1.0, reach.ease_rows, summed[1])
+    row_sum(co_occurrence, history, reach.co_occurrence_decay, reach.co_occurrence_rows, summed[2])
 
 
 @kernel
@@ -82,7 +79,6 @@ def featurize(  # type: ignore[no-untyped-def]
     movies,
     votes,
     chain_of_movie,
-    matrix_rows,
     summed,
     movie_indptr,
     movie_users,
@@ -114,13 +110,10 @@ def featurize(  # type: ignore[no-untyped-def]
         movie = movies[row]
         for channel in range(votes.shape[1]):
             logged[row, channel] = votes[movie, channel] + np.float32(FLOORS.votes)
-        step = ease = pairs = np.float32(0.0)
-        matrix_row = matrix_rows[movie]
-        if matrix_row >= 0:
-            step = max(summed[0, matrix_row], np.float32(0.0))
-            ease, pairs = summed[1, matrix_row], summed[2, matrix_row]
-        logged[row, Logged.NEXT_ITEM] = step + np.float32(FLOORS.next_item)
-        logged[row, Logged.CO_OCCURRENCE] = pairs + np.float32(FLOORS.co_occurrence)
+        logged[row, Logged.NEXT_ITEM] = max(summed[0, movie], np.float32(0.0)) + np.float32(
+            FLOORS.next_item
+        )
+        logged[row, Logged.CO_OCCURRENCE] = summed[2, movie] + np.float32(FLOORS.co_occurrence)
         start, stop = movie_indptr[movie], movie_indptr[movie + 1]
         low = first_in_order(movie_users, activity_ranks, start, stop, first_rank)
         high = first_in_order(movie_users, activity_ranks, low, stop, last_rank)
@@ -135,7 +128,7 @@ def featurize(  # type: ignore[no-untyped-def]
             raters + FLOORS.recent_raters
         )
         plain[row, Plain.MARKOV_CHAIN] = chain_of_movie[movie]
-        plain[row, Plain.EASE] = ease
+        plain[row, Plain.EASE] = summed[1, movie]
 
 
 class StreakModel(NamedTuple):

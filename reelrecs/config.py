@@ -182,7 +182,12 @@ SERVICE_WORKERS = 4
 
 # -- the learned profile: base models (all chosen on ml-1m's validation cut) ---------------------
 MATRIX_MOVIES = 4_000
-"""Movies, the most rated, between which dense item-to-item matrices are kept: 64 MB each."""
+"""Movies, the most rated, between which next-item ridge and EASE are solved: 64 MB a dense matrix
+while training."""
+
+MATRIX_ENTRIES_PER_MOVIE, MATRIX_ENTRIES_PER_RATING = 300, 7
+"""Entries that a model keeps of each item-to-item matrix, the strongest of the whole: so many for
+each of its movies, and no more than that many a rating."""
 
 NEXT_ITEM_DECAY = 0.8
 """Weight of each further step back in the sequential ridge regression."""
@@ -198,6 +203,12 @@ EASE_RIDGE = 400.0
 
 CO_OCCURRENCE_DECAY, CO_OCCURRENCE_REACH = 0.9, 40
 """Decay a step and reach of plain ordered co-occurrence."""
+
+CO_OCCURRENCE_BACKWARDS = 0.5
+"""What standing before a movie weighs beside standing after it."""
+
+CO_OCCURRENCE_SHRINKAGE = 5.0
+"""Ratings added to a movie's own, so that what few people watched does not lead with certainty."""
 
 NEXT_ITEM_ROWS, EASE_ROWS, CO_OCCURRENCE_ROWS = 31, 300, 60
 """Last movies whose matrix rows are summed: what is older weighs under .001, or costs more time

@@ -1,7 +1,8 @@
-"""Item-to-item models in closed form: dense matrices whose rows, summed over a history, score.
+"""Item-to-item models in closed form: matrices whose rows, summed over a history, score.
 
-All three are limited to the most rated movies (`choose_matrix_movies`), for a dense matrix over
-90,000 movies would take 30 GB; other movies get 0 and are found by other scores.
+Next-item ridge and EASE are solved between the most rated movies (`choose_matrix_movies`), for a
+dense matrix over 90,000 movies would take 30 GB. Co-occurrence is counted row by row, so it knows
+the whole catalogue.
 """
 
 from __future__ import annotations
@@ -13,8 +14,13 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.kernels import item_item as kernels
+from reelrecs.kernels.item_item import SparseRows
+from reelrecs.learning.sparse_rows import sparse_rows, strongest
 from reelrecs.pipeline.candidates import Floats, Rows
 from reelrecs.store.columns import owners_of
+
+_BLOCK_ENTRIES = 4_000_000
+"""Room for entries counted in one go: 64 MB of columns, counts and owners."""
 
 
 def choose_matrix_movies(rating_counts: NDArray[np.int32]) -> tuple[Rows, Rows]:
@@ -67,14 +73,55 @@ def fit_ease(indptr: NDArray[np.int64], matrix_rows: Rows, count: int) -> Floats
     return np.ascontiguousarray(weights, np.float32)
 
 
-def fit_co_occurrence(indptr: NDArray[np.int64], matrix_rows: Rows, count: int) -> Floats:
-    """[count, count]: decayed ordered co-occurrence, half as much backwards, over popularity."""
-    pairs = np.zeros((count, count), np.float32)
-    powers = (
-        config.CO_OCCURRENCE_DECAY ** (np.arange(config.CO_OCCURRENCE_REACH + 1) - 1.0)
-    ).astype(np.float32)
-    kernels.ordered_pairs(indptr, matrix_rows, powers, pairs)
-    popularity = np.bincount(matrix_rows[matrix_rows >= 0], minlength=count)
-    pairs += 0.5 * pairs.T
-    pairs /= (popularity + 5.0)[:, None].astype(np.float32)
-    return pairs
+def fit_co_occurrence(sequences: kernels.Sequences, most: int) -> SparseRows:
+    """[movies, movies]: decayed ordered co-occurrence, a share of it backwards, over popularity.
+
+    The `most` strongest entries of all. Rows are counted a block at a time and the pool of entries
+    is cut whenever it has doubled, so memory grows with `most` and not with the catalogue's square.
+    """
+    movie_count = len(sequences.movie_indptr) - 1
+    powers = config.CO_OCCURRENCE_DECAY ** (np.arange(config.CO_OCCURRENCE_REACH + 1) - 1.0)
+    popularity = _counted(sequences)
+    room = np.minimum(2 * config.CO_OCCURRENCE_REACH * popularity, movie_count)
+    block_of = np.cumsum(room) // _BLOCK_ENTRIES
+    totals = np.zeros(movie_count)
+    pool = [(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32))]
+    pooled = 0
+    for rows in np.split(np.arange(movie_count), np.flatnonzero(np.diff(block_of)) + 1):
+        columns = np.empty(int(room[rows].sum()), np.int32)
+        values = np.empty(len(columns), np.float64)
+        ends = np.empty(len(rows), np.int64)
+        size = kernels.co_occurrence_rows(
+            sequences,
+            int(rows[0]),
+            int(rows[-1]) + 1,
+            powers,
+            config.CO_OCCURRENCE_BACKWARDS,
+            totals,
+            columns,
+            values,
+            ends,
+        )
+        owners = np.repeat(rows, np.diff(ends, prepend=0)).astype(np.int32)
+        shares = values[:size] / (popularity[owners] + config.CO_OCCURRENCE_SHRINKAGE)
+        pool.append((owners, columns[:size].copy(), shares.astype(np.float32)))
+        pooled += size
+        if pooled > 2 * most:
+            pool = [_cut(pool, most)]
+            pooled = len(pool[0][0])
+    return sparse_rows(*_cut(pool, most), movie_count)
+
+
+def _counted(sequences: kernels.Sequences) -> NDArray[np.int64]:
+    """[movies] how many users have each movie among those that count."""
+    movie_count = len(sequences.movie_indptr) - 1
+    counts = sequences.positions < sequences.lengths[sequences.users]
+    owners = np.repeat(np.arange(movie_count), np.diff(sequences.movie_indptr))
+    return np.bincount(owners[counts], minlength=movie_count)
+
+
+def _cut(pool: list[tuple[Rows, Rows, Floats]], most: int) -> tuple[Rows, Rows, Floats]:
+    """The strongest entries of the pool, in its order."""
+    rows, columns, values = (np.concatenate(parts) for parts in zip(*pool, strict=True))
+    kept = strongest(values, most)
+    return rows[kept], columns[kept], values[kept]

@@ -11,27 +11,39 @@ from numpy.typing import NDArray
 from reelrecs.errors import ModelError
 from reelrecs.stages.markov_chain import DECAYS
 
-LARGEST = 1e9
-"""No number of a trained model comes near it; one flipped bit of a float32 goes far beyond."""
+LARGEST, LARGEST_HALF = 1e9, 1e3
+"""No number of a trained model comes near it, nor one of half precision near the second; one
+flipped bit of an exponent goes far beyond."""
 
 
 class ArraySpec(NamedTuple):
     """One array: its dtype, and its shape by names of counts that must agree among all arrays."""
 
-    dtype: type[np.generic]
+    dtypes: tuple[type[np.generic], ...]  # any of these
     shape: tuple[str, ...]
-    rows_of: str = ""  # its numbers are ascending rows of this count, none twice
+
+
+MATRICES = ("next_item", "ease", "co_occurrence")
+"""Item-to-item models; see `reelrecs.learning.item_item`. In a model's arrays each is the parts of
+its SparseRows, as in "ease.columns"."""
+
+
+def _matrix_arrays(name: str) -> dict[str, ArraySpec]:
+    entries = (f"entries of {name}",)
+    return {
+        f"{name}.indptr": ArraySpec((np.int64,), ("offsets",)),
+        f"{name}.columns": ArraySpec((np.uint16, np.int32), entries),
+        f"{name}.codes": ArraySpec((np.int8,), entries),
+        f"{name}.scales": ArraySpec((np.float32,), ("movies",)),
+    }
 
 
 ARRAYS = {
-    "context_embeddings": ArraySpec(np.float32, ("movies", "size")),
-    "item_embeddings": ArraySpec(np.float32, ("movies", "size")),
-    "projection": ArraySpec(np.float32, ("decays x size", "size")),
-    "bias": ArraySpec(np.float32, ("movies",)),
-    "matrix_movies": ArraySpec(np.int32, ("matrix rows",), rows_of="movies"),
-    "next_item": ArraySpec(np.float32, ("matrix rows", "matrix rows")),
-    "ease": ArraySpec(np.float32, ("matrix rows", "matrix rows")),
-    "co_occurrence": ArraySpec(np.float32, ("matrix rows", "matrix rows")),
+    "context_embeddings": ArraySpec((np.float16,), ("movies", "size")),
+    "item_embeddings": ArraySpec((np.float16,), ("movies", "size")),
+    "projection": ArraySpec((np.float32,), ("decays x size", "size")),
+    "bias": ArraySpec((np.float32,), ("movies",)),
+    **{array: spec for name in MATRICES for array, spec in _matrix_arrays(name).items()},
 }
 """Every array of a trained model. A count without a value gets the length that it is met with."""
 
@@ -45,21 +57,24 @@ def validate(named: Mapping[str, NDArray[Any]], movie_count: int) -> None:
     if set(named) != set(ARRAYS):
         amiss = ", ".join(sorted(set(named) ^ set(ARRAYS)))
         raise ModelError(f"the model lacks, or has in excess, {amiss}: run train again")
-    counts = {"movies": movie_count, "decays": len(DECAYS)}
+    counts = {"movies": movie_count, "offsets": movie_count + 1, "decays": len(DECAYS)}
     for name, spec in ARRAYS.items():
         values = named[name]
         if (
-            values.dtype != spec.dtype
+            values.dtype not in spec.dtypes
             or values.ndim != len(spec.shape)
             or values.shape
             != tuple(map(lambda *of: _length(counts, *of), spec.shape, values.shape))
         ):
             raise ModelError(
                 f"array {name} of the model is {values.dtype} {list(values.shape)}, not "
-                f"{np.dtype(spec.dtype)} [{', '.join(spec.shape)}]: run train again"
+                f"{np.dtype(spec.dtypes[0])} [{', '.join(spec.shape)}]: run train again"
             )
-        if not _possible(values, counts.get(spec.rows_of)):
+        if not _possible(values):
             raise ModelError(f"array {name} of the model holds what cannot be: run train again")
+    for name in MATRICES:
+        if not _compressed(named[f"{name}.indptr"], named[f"{name}.columns"], movie_count):
+            raise ModelError(f"matrix {name} of the model holds what cannot be: run train again")
 
 
 def _length(counts: dict[str, int], name: str, met: int) -> int:
@@ -69,12 +84,21 @@ def _length(counts: dict[str, int], name: str, met: int) -> int:
     return counts.setdefault(name, met)
 
 
-def _possible(values: NDArray[Any], rows: int | None) -> bool:
-    """Whether all numbers are of a possible size, or distinct rows below `rows` in order."""
-    if values.size == 0:
+def _possible(values: NDArray[Any]) -> bool:
+    """Whether all numbers are of a possible size."""
+    if values.size == 0 or values.dtype.kind in "iu":
         return True
-    if rows is not None:
-        ascending = bool((values[1:] > values[:-1]).all())
-        return ascending and bool(values[0] >= 0) and bool(values[-1] < rows)
     with np.errstate(invalid="ignore"):  # NaN is greater than nothing, so it is found as well
-        return bool(values.min() >= -LARGEST) and bool(values.max() <= LARGEST)
+        largest = LARGEST_HALF if values.dtype == np.float16 else LARGEST
+        return float(values.min()) >= -largest and float(values.max()) <= largest
+
+
+def _compressed(indptr: NDArray[np.int64], columns: NDArray[Any], movie_count: int) -> bool:
+    """Whether offsets ascend from 0 to the end, and the columns of each row below the movies."""
+    if indptr[0] != 0 or indptr[-1] != len(columns) or bool((indptr[1:] < indptr[:-1]).any()):
+        return False
+    if len(columns) == 0:
+        return True
+    ascends = np.diff(columns.astype(np.int64)) > 0
+    ascends[indptr[(indptr > 0) & (indptr < len(columns))] - 1] = True  # from row to row
+    return bool(ascends.all()) and bool(columns.min() >= 0) and bool(columns.max() < movie_count)

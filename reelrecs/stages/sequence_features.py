@@ -61,7 +61,6 @@ class SequenceFeatures:
             movies,
             found.votes,
             found.chain,
-            model.matrix_row,
             found.summed,
             store.by_movie.indptr,
             store.by_movie.users,

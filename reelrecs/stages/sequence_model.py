@@ -17,25 +17,24 @@ from reelrecs import config
 from reelrecs.kernels import pool
 from reelrecs.kernels import sequence_features as kernels
 from reelrecs.kernels.genres import genre_matrix
+from reelrecs.kernels.item_item import SparseRows, entries_at
 from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.kernels.sequence_knn import CHANNELS, sequence_votes, user_similarity
 from reelrecs.pipeline.candidates import Floats, Mask, Rows
 from reelrecs.pipeline.query import Query
+from reelrecs.stages.base_models import MATRICES
 from reelrecs.stages.feature_settings import FeatureSettings
 from reelrecs.stages.markov_chain import Chain
 from reelrecs.store.store import Store
 
-MATRICES = ("next_item", "ease", "co_occurrence")
-"""Item-to-item models; see `reelrecs.learning.item_item`."""
-
 
 @dataclass(frozen=True, slots=True)
 class SequenceScores:
-    """Scores for one history: over all movies, or over those that have matrix rows."""
+    """Scores of all movies for one history."""
 
     votes: Floats  # [movies, CHANNELS]
     chain: Floats  # [movies]
-    summed: Floats  # [MATRICES, matrix rows]
+    summed: Floats  # [MATRICES, movies]
     seen: Mask  # [movies] in the history
     as_of_rank: int  # how many users were last active before the moment of asking
 
@@ -54,7 +53,7 @@ class SequenceModel:
         self._decays = np.array(self.settings.chain_decays, np.float32)
         parts = as_readonly_contiguous(
             *(
-                named[part]
+                np.asarray(named[part], np.float32)
                 for part in ("context_embeddings", "item_embeddings", "projection", "bias")
             )
         )
@@ -62,12 +61,12 @@ class SequenceModel:
         self._item_embeddings = as_readonly_contiguous(parts[1].T)[
             0
         ]  # a column a movie: the kernel adds up whole rows
-        self.matrix_movies: NDArray[np.int32] = named["matrix_movies"]
-        self.matrices = dict(
-            zip(MATRICES, as_readonly_contiguous(*(named[name] for name in MATRICES)), strict=True)
-        )
-        self.matrix_row = np.full(store.movie_count, -1, np.int32)
-        self.matrix_row[self.matrix_movies] = np.arange(len(self.matrix_movies), dtype=np.int32)
+        self.matrices = {
+            name: SparseRows(
+                *as_readonly_contiguous(*(named[f"{name}.{part}"] for part in SparseRows._fields))
+            )
+            for name in MATRICES
+        }
         self._last_times = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
         bits = genre_matrix(store.movie_genres, len(store.genres))
         self._genre_bits = bits
@@ -97,7 +96,7 @@ class SequenceModel:
         store, history = self.store, query.movies
         by_user, by_movie = store.by_user, store.by_movie
         chain_scores = np.empty(store.movie_count, np.float32)
-        summed = np.zeros((len(MATRICES), len(self.matrix_movies)), np.float32)
+        summed = np.zeros((len(MATRICES), store.movie_count), np.float32)
         summing = pool.run_async(
             kernels.base_scores,
             history,
@@ -106,7 +105,6 @@ class SequenceModel:
             self.chain.projection,
             self.chain.bias,
             self._decays,
-            self.matrix_row,
             *(self.matrices[name] for name in MATRICES),
             self.settings.reach,
             chain_scores,
@@ -150,7 +148,6 @@ class SequenceModel:
         weights = (self.settings.reach.co_occurrence_decay ** np.arange(len(last))).astype(
             np.float32
         )
-        rows, columns = self.matrix_row[last], self.matrix_row[movies]
-        leads = self.matrices["co_occurrence"][np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
-        known = (rows >= 0)[:, None] & (columns >= 0)
-        return last, np.where(known, leads * weights[:, None], 0.0).T.astype(np.float32)
+        leads = np.empty((len(last), len(movies)), np.float32)
+        entries_at(self.matrices["co_occurrence"], last, movies, leads)
+        return last, (leads * weights[:, None]).T

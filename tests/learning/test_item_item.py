@@ -3,9 +3,13 @@
 import itertools
 
 import numpy as np
+import pytest
 
 from reelrecs import config
+from reelrecs.kernels.item_item import Sequences
+from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.learning import item_item
+from tests.learning.test_sparse_rows import dense_of
 from tests.worlds import random_triples, store_of
 
 STORE = store_of(random_triples(8, users=60, movies=25, most=24), 30)
@@ -58,15 +62,48 @@ def test_step_is_the_ridge_regression_of_the_next_movie() -> None:
     )
 
 
-def test_pairs_are_over_popularity_and_half_backwards() -> None:
-    count = len(KEPT)
-    ordered = np.zeros((count, count))
-    for movies in sequences():
+def stored_sequences(held_out: int = 0) -> Sequences:
+    """The store's own, without each user's last movies."""
+    lengths = np.maximum(np.diff(INDPTR) - held_out, 0)
+    by_user, by_movie = STORE.by_user, STORE.by_movie
+    return Sequences(
+        *as_readonly_contiguous(
+            INDPTR, by_user.movies, lengths, by_movie.indptr, by_movie.users, by_movie.positions
+        )
+    )
+
+
+def expected_co_occurrence(held_out: int) -> np.ndarray:
+    ordered = np.zeros((STORE.movie_count, STORE.movie_count))
+    popularity = np.zeros(STORE.movie_count)
+    for start, stop in itertools.pairwise(INDPTR):
+        movies = STORE.by_user.movies[start : max(start, stop - held_out)]
+        popularity[movies] += 1
         for at, first in enumerate(movies):
             for gap, second in enumerate(movies[at + 1 : at + 1 + config.CO_OCCURRENCE_REACH]):
                 ordered[first, second] += config.CO_OCCURRENCE_DECAY**gap
-    popularity = np.bincount(PLACES, minlength=count)
-    expected = (ordered + 0.5 * ordered.T) / (popularity + 5)[:, None]
-    np.testing.assert_allclose(
-        item_item.fit_co_occurrence(INDPTR, PLACES, count), expected, rtol=1e-4
-    )
+    backwards, shrinkage = config.CO_OCCURRENCE_BACKWARDS, config.CO_OCCURRENCE_SHRINKAGE
+    return (ordered + backwards * ordered.T) / (popularity + shrinkage)[:, None]
+
+
+@pytest.mark.parametrize("held_out", [0, 2, 100])
+def test_co_occurrence_is_over_popularity_and_in_part_backwards(held_out: int) -> None:
+    found = dense_of(item_item.fit_co_occurrence(stored_sequences(held_out), 10**6))
+    expected = expected_co_occurrence(held_out)
+    half_a_code = expected.max(axis=1, keepdims=True) / 127 / 2
+    assert (np.abs(found - expected) <= half_a_code * 1.001).all()
+
+
+@pytest.mark.parametrize("most", [0, 1, 40, 200])
+def test_the_strongest_co_occurrences_are_the_same_in_blocks_of_any_size(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = item_item.fit_co_occurrence(stored_sequences(), most)
+    assert len(whole.codes) <= most
+    monkeypatch.setattr(item_item, "_BLOCK_ENTRIES", 30)
+    for part, same in zip(
+        whole, item_item.fit_co_occurrence(stored_sequences(), most), strict=True
+    ):
+        np.testing.assert_array_equal(part, same)
+    weakest_kept = np.sort(expected_co_occurrence(0).reshape(-1))[::-1][:most].min(initial=np.inf)
+    assert (dense_of(whole)[expected_co_occurrence(0) < weakest_kept - 1e-6] == 0).all()

@@ -142,7 +142,9 @@ def test_another_unit_of_a_column_is_another_schema(
 
 
 BASE = [f"base.{name}" for name in ARRAYS]
-FLOATS = [f"base.{name}" for name, spec in ARRAYS.items() if spec.dtype is np.float32]
+FLOATS = [
+    f"base.{name}" for name, spec in ARRAYS.items() if issubclass(spec.dtypes[0], np.floating)
+]
 
 
 @pytest.mark.parametrize("name", BASE)
@@ -163,12 +165,16 @@ def test_an_array_that_is_missing_or_of_another_form_is_named(
         lambda values: values.astype(np.uint8),
     ]
     for change in changes:
+        changed = change(named[name])
+        if (changed.dtype, changed.shape) == (named[name].dtype, named[name].shape):
+            continue
         line = refused(rewritten(saved, path, name, change), store)
         assert "array" in line
 
 
 def with_value(values: Any, value: float) -> Any:
-    values.reshape(-1)[values.size // 2] = value
+    with np.errstate(over="ignore"):  # to infinity where the type cannot hold it
+        values.reshape(-1)[values.size // 2] = value
     return values
 
 
@@ -181,14 +187,17 @@ def test_a_number_that_cannot_be_is_found(
     assert f"array {name.removeprefix('base.')} of the model holds" in refused(path, store)
 
 
-@pytest.mark.parametrize("row", [-1, 65, 2**31 - 1, 0])
+@pytest.mark.parametrize("row", [-1, 65, 2**31 - 1])
 def test_rows_that_no_movie_has_are_found(
     saved: Path, tmp_path: Path, store: Store, row: int
 ) -> None:
     path = rewritten(
-        saved, tmp_path / "m.arrow", "base.matrix_movies", lambda one: with_value(one, row)
+        saved,
+        tmp_path / "m.arrow",
+        "base.ease.columns",
+        lambda one: with_value(one.astype(np.int32), row),
     )
-    assert "matrix_movies" in refused(path, store)
+    assert "matrix ease" in refused(path, store)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +302,6 @@ def test_names_that_cannot_be_are_refused(saved: Path, tmp_path: Path, store: St
     for name in ("name", "column", "transform"):
         words = named[name].to_pylist()
         for wrong in (
-            [None, *words[1:]],
             words[1:],
             ["\x00", *words[1:]] if name != "name" else [],
         ):
@@ -311,8 +319,11 @@ def test_a_flipped_bit_that_makes_a_number_absurd_is_found(
 
     def flip(values: Any) -> Any:
         flat = values.reshape(-1)
-        at = int(np.flatnonzero(np.abs(flat) > 1e-6)[0])
-        flat.view(np.uint32)[at] ^= np.uint32(1 << 30)
+        at = int(
+            np.flatnonzero(np.abs(flat) > 1e-2 if flat.itemsize == 2 else np.abs(flat) > 1e-6)[0]
+        )
+        word = np.uint16 if flat.itemsize == 2 else np.uint32
+        flat.view(word)[at] ^= word(1 << (8 * flat.itemsize - 2))
         return values
 
     refused(rewritten(saved, tmp_path / "m.arrow", name, flip), store)

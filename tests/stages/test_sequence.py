@@ -1,6 +1,6 @@
 """Sequence evidence as a stage: finite, blind to the user's own future, heard by the source."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 
 from reelrecs import config
+from reelrecs.errors import ModelError
 from reelrecs.kernels.sequence_features import genre_and_year_fit
 from reelrecs.kernels.sequence_knn import CHANNELS, SequenceSettings
 from reelrecs.learning.base_models import fit_base_models
+from reelrecs.stages.base_models import validate
 from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.sequence_source import SequenceSource
@@ -18,6 +20,7 @@ from reelrecs.stages.user_context import build_query, query_of_history
 from reelrecs.store.store import Store
 from reelrecs.store.subset import restrict
 from tests.learning.test_markov_chain import scores_of
+from tests.learning.test_sparse_rows import dense_of
 from tests.worlds import Triple, random_triples, store_of, triples
 
 NOBODY = np.zeros(0, np.int64)
@@ -113,7 +116,12 @@ def _named(model: SequenceModel) -> dict[str, np.ndarray]:
         "projection": chain.projection,
         "bias": chain.bias,
     }
-    return {**parts, **model.matrices, "matrix_movies": model.matrix_movies}
+    matrices = {
+        f"{name}.{part}": values
+        for name, matrix in model.matrices.items()
+        for part, values in matrix._asdict().items()
+    }
+    return {**parts, **matrices}
 
 
 def test_columns_follow_their_definitions(world: SequenceModel) -> None:
@@ -125,9 +133,7 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     def summed(name: str, decay: float, most: int) -> np.ndarray:
         total = np.zeros(store.movie_count)
         for back, movie in enumerate(query.movies[::-1][:most].tolist()):
-            if movie in world.matrix_movies:
-                row = world.matrices[name][world.matrix_movies.tolist().index(movie)]
-                total[world.matrix_movies] += decay**back * row
+            total += decay**back * dense_of(world.matrices[name])[movie]
         return total
 
     rank = int(store.user_activity_ranks[3])
@@ -208,3 +214,48 @@ def test_evidence_is_worked_out_once_per_query(world: SequenceModel) -> None:
 
 def test_each_channel_has_its_column() -> None:
     assert COLUMNS[: len(CHANNELS)] == tuple(f"sequence.{channel}" for channel in CHANNELS)
+
+
+def test_the_movies_just_watched_lead_by_co_occurrence(world: SequenceModel) -> None:
+    query = build_query(world.store, 3, 5)
+    movies = np.array([7, 0, 54, 21], np.int32)
+    last, leads = world.just_watched(query, movies)
+    assert last.tolist() == query.movies[::-1][: len(last)].tolist()
+    dense = dense_of(world.matrices["co_occurrence"])
+    for back, movie in enumerate(last):
+        np.testing.assert_allclose(leads[:, back], 0.96**back * dense[movie, movies], rtol=1e-5)
+    assert leads.any()
+
+
+def test_movies_beyond_the_most_rated_have_co_occurrence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "MATRIX_MOVIES", 10)
+    model = model_of(store_of(random_triples(9, users=60, movies=50), 55))
+    reached = {name: np.unique(one.columns) for name, one in model.matrices.items()}
+    assert len(reached["next_item"]) == len(reached["ease"]) == 10
+    assert len(reached["co_occurrence"]) > 40
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("ease.indptr", lambda values: values[:-1]),
+        ("ease.indptr", lambda values: values + 1),
+        ("ease.indptr", lambda values: np.append(values[:1], values[:0:-1])),
+        ("ease.columns", lambda values: values + 55),
+        ("ease.columns", lambda values: values.astype(np.int32) - 55),
+        ("ease.codes", lambda values: values[:-1]),
+        ("ease.scales", lambda values: values[:-1]),
+        ("ease.scales", lambda values: values * np.float32(np.nan)),
+        ("ease.scales", None),
+    ],
+)
+def test_a_matrix_that_does_not_fit_is_refused(
+    world: SequenceModel, name: str, spoil: Callable[[np.ndarray], np.ndarray] | None
+) -> None:
+    named = _named(world)
+    if spoil is None:
+        del named[name]
+    else:
+        named[name] = spoil(named[name])
+    with pytest.raises(ModelError, match="run train again"):
+        validate(named, world.store.movie_count)
