@@ -142,12 +142,15 @@ def sequence_votes(
     history: Rows,
     own_row: int,
     as_of_rank: int,
+    first: int,
     settings: SequenceSettings,
     seen: Mask,
     votes: Floats,
 ) -> None:
-    """Fill votes [movies, CHANNELS] for one user; `seen` marks the movies of the history.
+    """Add to votes [movies, CHANNELS] those for one user; what `seen` marks gets none.
 
+    The newest `first` anchors are passed over: 0 of them make a list, all but one tell what one of
+    them brings.
     An anchor's occurrences are those of the users last active nearest to `as_of_rank` (equal shares
     before and after); the user `own_row` is not one of them and never votes. Each anchor's votes
     are divided by the sum of its occurrences' weights, so common and rare anchors count alike.
@@ -168,7 +171,10 @@ def sequence_votes(
     weights = np.empty((settings.occurrences + 1, 4), np.float32)
     anchor_weight = np.float32(1.0)
     slow_weight = np.float32(1.0)
-    for back in range(min(settings.anchors, n)):
+    for _ in range(first):
+        anchor_weight *= np.float32(settings.anchor_decay)
+        slow_weight *= np.float32(settings.slow_anchor_decay)
+    for back in range(first, min(settings.anchors, n)):
         anchor = history[n - 1 - back]
         start, stop = nearest_occurrences(
             movie_users,

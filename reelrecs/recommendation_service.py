@@ -11,7 +11,7 @@ from reelrecs.engine import Engine
 from reelrecs.errors import InvalidRequest, ScorerError, StageError
 from reelrecs.histories import History
 from reelrecs.proto import recommendation_pb2, recommendation_pb2_grpc
-from reelrecs.results import Movie, Reason, Recommendation, RecommendationList
+from reelrecs.results import Movie, Reason, Recommendation, RecommendationList, Related
 from reelrecs.scorer.server import STATUSES, Service, Statuses, handle_rpc
 from reelrecs.scorer.service import warm_users
 
@@ -112,9 +112,14 @@ def _explanation(reason: Reason) -> Any:
             for channel, strength in reason.found_by.items()
         ],
         similar_users=reason.similar_users,
+        related=None if reason.related is None else _related(reason.related),
         because_you_liked=[_movie(movie) for movie in reason.because_you_liked],
         because_you_watched=[_movie(movie) for movie in reason.because_you_watched],
     )
+
+
+def _related(related: Related) -> Any:
+    return recommendation_pb2.Related(similar_users=related.similar_users)
 
 
 def _movie(movie: Movie) -> Any:

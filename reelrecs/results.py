@@ -46,14 +46,22 @@ def _movie_of(store: Store, row: int) -> Movie:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a movie is recommended; `contributions` add up to the score."""
+class Related:
+    """What is true of a movie and had no part in its score."""
 
-    contributions: dict[str, float]
-    found_by: dict[str, float]  # channel to strength
-    similar_users: int
-    because_you_liked: list[Movie]
-    because_you_watched: list[Movie]  # just now, where the order of watching counts
+    similar_users: int  # of those who like what the user likes, how many like it
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a movie is recommended: causes only, but for `related`; contributions are the score."""
+
+    contributions: dict[str, float]  # they add up to the score
+    found_by: dict[str, float]  # channel to retrieval score
+    similar_users: int | None  # who like it, where the score counts them
+    because_you_liked: list[Movie]  # by which the movie stands out, the strongest first
+    because_you_watched: list[Movie]  # just now, where the score counts the order of watching
+    related: Related | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,17 +48,6 @@ def test_contributions_add_up_to_the_score(sample_engine: Engine) -> None:
         assert 0 <= item.score <= 1
 
 
-def test_arguments_are_the_users_own_liked_movies(sample_engine: Engine) -> None:
-    store = sample_engine.store
-    query = sample_engine.query(15, 20)
-    liked = set(store.movie_ids[query.liked].tolist())
-    for item in sample_engine.recommend(15, explain=True):
-        assert item.explanation is not None
-        arguments = [movie.movie_id for movie in item.explanation.because_you_liked]
-        assert 1 <= len(arguments) <= 3
-        assert set(arguments) <= liked
-
-
 def test_distinct_evidence_gives_distinct_scores(sample_engine: Engine) -> None:
     """Pins the original's fault: raw counts clamped, so hundreds of candidates scored 1.0."""
     query = sample_engine.query(15, 500)

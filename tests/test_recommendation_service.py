@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from reelrecs.engine import Engine
 from reelrecs.errors import ScorerError, StageError
 from reelrecs.histories import History
+from reelrecs.learning.train import train
 from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.protocols import Scorer
 from reelrecs.pipeline.query import Query
@@ -24,6 +25,8 @@ from reelrecs.scorer.local import LocalScorer
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.server import start
 from reelrecs.scorer.service import scorer_services
+from tests.learning.test_train import walks
+from tests.worlds import store_of
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +75,14 @@ def told(response: Any) -> list[dict[str, Any]]:
             "explanation": {
                 "contributions": {part.term: part.value for part in one.explanation.contributions},
                 "found_by": {how.channel: how.strength for how in one.explanation.found_by},
-                "similar_users": one.explanation.similar_users,
+                "similar_users": one.explanation.similar_users
+                if one.explanation.HasField("similar_users")
+                else None,
                 "because_you_liked": [movie(m) for m in one.explanation.because_you_liked],
                 "because_you_watched": [movie(m) for m in one.explanation.because_you_watched],
+                "related": {"similar_users": one.explanation.related.similar_users}
+                if one.explanation.HasField("related")
+                else None,
             }
             if one.HasField("explanation")
             else None,
@@ -98,6 +106,22 @@ def test_a_stored_user_gets_the_engines_list(
     assert response.dataset == "ml-latest-small"
     assert response.dataset_digest == sample_engine.store.digest
     assert list(response.relaxed) == list(result.trace.relaxed)
+
+
+def test_what_had_no_part_in_a_score_stands_apart() -> None:
+    """A learned profile's reasons come over the wire as they are: causes, and what is related."""
+    model = train(store_of(walks(150, 60, 1)))
+    with (
+        Engine(model.store, model=model) as engine,
+        start([recommendation_service(engine)], "127.0.0.1:0") as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub = recommendation_pb2_grpc.RecommendationServiceStub(channel)
+        response = stub.Recommend(pb.RecommendRequest(user_id=5, explain=True), timeout=20)
+        assert told(response) == expected(engine.recommend(5, explain=True))
+    assert all(one.explanation.HasField("related") for one in response.recommendations)
+    assert not any(one.explanation.HasField("similar_users") for one in response.recommendations)
+    assert any(one.explanation.because_you_watched for one in response.recommendations)
 
 
 def test_contributions_still_add_up_after_the_wire(ask: Any) -> None:

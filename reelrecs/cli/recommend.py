@@ -143,6 +143,10 @@ def explained_lines(result: RecommendationList) -> Iterator[str]:
         if reason.because_you_liked:
             liked = ", ".join(movie.title for movie in reason.because_you_liked)
             yield f"     because you liked {liked}"
+        if reason.related is not None and reason.related.similar_users:
+            others = reason.related.similar_users
+            like = "people who like" if others > 1 else "person who likes"
+            yield f"     also liked by {others} {like} what you like"
 
 
 def grouped(contributions: dict[str, float]) -> list[tuple[str, float]]:

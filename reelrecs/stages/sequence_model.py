@@ -19,7 +19,12 @@ from reelrecs.kernels import sequence_features as kernels
 from reelrecs.kernels.genres import genre_matrix
 from reelrecs.kernels.item_item import SparseRows, entries_at
 from reelrecs.kernels.jit import as_readonly_contiguous
-from reelrecs.kernels.sequence_knn import CHANNELS, sequence_votes, user_similarity
+from reelrecs.kernels.sequence_knn import (
+    CHANNELS,
+    SequenceSettings,
+    sequence_votes,
+    user_similarity,
+)
 from reelrecs.pipeline.candidates import Floats, Mask, Rows
 from reelrecs.pipeline.query import Query
 from reelrecs.stages.base_models import MATRICES
@@ -37,6 +42,7 @@ class SequenceScores:
     summed: Floats  # [MATRICES, movies]
     seen: Mask  # [movies] in the history
     as_of_rank: int  # how many users were last active before the moment of asking
+    similarity: Floats  # [users] of their histories to this one
 
 
 class SequenceModel:
@@ -122,32 +128,67 @@ class SequenceModel:
         seen = np.zeros(store.movie_count, np.bool_)
         seen[history] = True
         votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)
+        self._vote(query, similarity, rank, 0, self.settings.votes, seen, votes)
+        summing.result()
+        return SequenceScores(votes, chain_scores, summed, seen, rank, similarity)
+
+    def anchor_votes(self, query: Query, movies: Rows) -> Floats:
+        """[movies, anchors]: the part of a movie's votes that each of the last ones brings.
+
+        Newest first. Votes are those by which the source draws candidates; see `candidate_votes`.
+        """
+        anchors = min(self.settings.votes.anchors, len(query.movies))
+        others = np.ones(self.store.movie_count, np.bool_)
+        others[movies] = False
+        votes = np.zeros((self.store.movie_count, len(CHANNELS)), np.float32)
+        parts = np.empty((len(movies), anchors), np.float32)
+        found = self.scores(query)
+        for back in range(anchors):
+            settings = self.settings.votes._replace(anchors=back + 1)
+            self._vote(query, found.similarity, found.as_of_rank, back, settings, others, votes)
+            parts[:, back] = candidate_votes(votes[movies])
+            votes[movies] = 0.0
+        return parts
+
+    def entries(self, name: str, history: Rows, movies: Rows) -> Floats:
+        """[movies, history]: how strongly each movie of a history leads to each, by one matrix."""
+        found = np.empty((len(history), len(movies)), np.float32)
+        entries_at(self.matrices[name], history, movies, found)
+        return found.T
+
+    def _vote(
+        self,
+        query: Query,
+        similarity: Floats,
+        as_of_rank: int,
+        first: int,
+        settings: SequenceSettings,
+        seen: Mask,
+        votes: Floats,
+    ) -> None:
+        store = self.store
         sequence_votes(
-            by_user.indptr,
-            by_user.movies,
-            by_movie.indptr,
-            by_movie.users,
-            by_movie.positions,
+            store.by_user.indptr,
+            store.by_user.movies,
+            store.by_movie.indptr,
+            store.by_movie.users,
+            store.by_movie.positions,
             store.user_activity_ranks,
             similarity,
-            history,
+            query.movies,
             query.user_row,
-            rank,
-            self.settings.votes,
+            as_of_rank,
+            first,
+            settings,
             seen,
             votes,
         )
-        summing.result()
-        return SequenceScores(votes, chain_scores, summed, seen, rank)
 
-    def just_watched(
-        self, query: Query, movies: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int32], Floats]:
-        """The last movies, newest first, and [movies, last] how often each leads to a movie."""
-        last = query.movies[: -self.settings.votes.anchors - 1 : -1]
-        weights = (self.settings.reach.co_occurrence_decay ** np.arange(len(last))).astype(
-            np.float32
-        )
-        leads = np.empty((len(last), len(movies)), np.float32)
-        entries_at(self.matrices["co_occurrence"], last, movies, leads)
-        return last, (leads * weights[:, None]).T
+
+def candidate_votes(votes: Floats) -> Floats:
+    """[movies]: the channels of [movies, CHANNELS] by which candidates are drawn, as one number."""
+    drawn: Floats = votes[:, _NEXT] + np.float32(config.BEFORE_SHARE) * votes[:, _BEFORE]
+    return drawn
+
+
+_NEXT, _BEFORE = CHANNELS.index("next_alike"), CHANNELS.index("before")

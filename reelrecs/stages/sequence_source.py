@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from reelrecs import config
-from reelrecs.kernels.sequence_knn import (
-    CHANNELS,
-)
 from reelrecs.pipeline.candidates import Candidates, Floats, Mask
 from reelrecs.pipeline.query import Query
-from reelrecs.stages.sequence_model import SequenceModel
+from reelrecs.stages.sequence_model import SequenceModel, candidate_votes
 
 
 class SequenceSource:
@@ -25,7 +22,7 @@ class SequenceSource:
     def find(self, query: Query) -> Candidates:
         """The best unwatched movies of each channel, together, by ascending row."""
         found = self._model.scores(query)
-        votes = found.votes[:, _NEXT] + np.float32(config.BEFORE_SHARE) * found.votes[:, _BEFORE]
+        votes = candidate_votes(found.votes)
         votes *= self._model.inverse_popularity
         chain = np.where(found.seen, -np.inf, found.chain)
         by_votes, by_chain = (max(most, 2 * query.limit) for most in config.SEQUENCE_CANDIDATES)
@@ -36,9 +33,6 @@ class SequenceSource:
         retrieval_scores[:, 0] = votes[movies] * voted[movies]
         retrieval_scores[:, 1] = np.exp(chain[movies] - chain.max()) * chained[movies]
         return Candidates(movies, self.channels, retrieval_scores)
-
-
-_NEXT, _BEFORE = CHANNELS.index("next_alike"), CHANNELS.index("before")
 
 
 def _highest(retrieval_scores: Floats, most: int) -> Mask:

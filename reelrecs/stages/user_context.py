@@ -71,7 +71,7 @@ def _query(
         as_of=as_of,
         liked=liked,
         find_preferences=lambda: _preferences(store, movies, ratings, liked),
-        find_neighbours=lambda: _neighbours(store, liked, user_row),
+        find_neighbours=lambda: neighbours_of(store, liked, user_row),
     )
 
 
@@ -90,7 +90,8 @@ def _preferences(store: Store, movies: Rows, ratings: Floats, liked: Rows) -> Pr
     return Preferences(mean, preference, top, mask, _median_year(store.movie_years[liked]))
 
 
-def _neighbours(store: Store, liked: Rows, user_row: int) -> CoLikeNeighbours:
+def neighbours_of(store: Store, liked: Rows, user_row: int) -> CoLikeNeighbours:
+    """The users who share the most of these likes; time is linear in the likers of `liked`."""
     similar, overlap = co_likes.most_shared(
         store.likes.movie_indptr,
         store.likes.users,

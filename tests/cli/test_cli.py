@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from reelrecs.cli import run
+from reelrecs.cli.recommend import explained_lines
+from reelrecs.pipeline.trace import Trace
+from reelrecs.results import Movie, Reason, Recommendation, RecommendationList, Related
 
 
 def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -86,6 +89,23 @@ def test_explain_tells_the_case_for_each_movie(capsys: pytest.CaptureFixture[str
     assert run(["recommend", "--user-id", "15", "--explain", "--format", "csv"]) == 0
     header = capsys.readouterr().out.splitlines()[0]
     assert header.endswith("cf,genre_overlap,collaborative,popularity,year,variety")
+
+
+def test_what_is_related_is_told_apart_from_reasons() -> None:
+    """No score counts these people, so they are no reason; nobody is not worth a line."""
+
+    def lines(similar_users: int) -> list[str]:
+        related = Related(similar_users)
+        reason = Reason({"sequence.next": 1.0}, {"sequence.next": 0.5}, None, [], [], related)
+        item = Recommendation(1, Movie(7, "Heat", 1995, ["Crime"]), 1.0, ["sequence"], reason)
+        return list(explained_lines(RecommendationList(None, "mine", [item], Trace())))
+
+    assert [line.strip() for line in lines(59)[2:]] == [
+        "found   sequence by next",
+        "also liked by 59 people who like what you like",
+    ]
+    assert lines(1)[3].strip() == "also liked by 1 person who likes what you like"
+    assert len(lines(0)) == 3
 
 
 def test_user_and_search_print_what_the_data_holds(capsys: pytest.CaptureFixture[str]) -> None:

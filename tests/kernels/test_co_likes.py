@@ -65,3 +65,22 @@ def test_votes_equal_their_naive_twin(world, data):
         voters = [at for at, user in enumerate(rows) if movie in likes_of(store, user)]
         assert likes[movie] == len(voters)
         assert weight[movie] == sum(int(overlap[at]) for at in voters)
+
+
+@given(WORLDS, st.data())
+def test_common_likes_equal_their_naive_twin(world, data):
+    store = store_of(world, movie_count=18)
+    people = data.draw(st.lists(st.integers(0, store.user_count - 1), unique=True))
+    rows = st.lists(st.integers(0, store.movie_count - 1), unique=True)
+    recommended, liked = data.draw(rows), data.draw(rows)
+    common = co_likes.common_likes(
+        store.likes.user_indptr,
+        store.likes.movies,
+        store.movie_count,
+        *(np.array(part, np.int32) for part in (people, recommended, liked)),
+    )
+    assert common.shape == (len(recommended), len(liked))
+    likes = [likes_of(store, user) for user in people]
+    for row, one in enumerate(recommended):
+        for column, other in enumerate(liked):
+            assert common[row, column] == sum({one, other} <= mine for mine in likes)

@@ -46,6 +46,7 @@ def kernel_votes(store: Store, user: int, own_row: int, as_of_rank: int = -1) ->
         history,
         own_row,
         as_of_rank if as_of_rank >= 0 else int(store.user_activity_ranks[user]),
+        0,
         SETTINGS,
         seen,
         votes,

@@ -216,15 +216,13 @@ def test_each_channel_has_its_column() -> None:
     assert COLUMNS[: len(CHANNELS)] == tuple(f"sequence.{channel}" for channel in CHANNELS)
 
 
-def test_the_movies_just_watched_lead_by_co_occurrence(world: SequenceModel) -> None:
-    query = build_query(world.store, 3, 5)
+def test_entries_of_a_matrix_are_those_of_the_dense_one(world: SequenceModel) -> None:
+    history = build_query(world.store, 3, 5).movies
     movies = np.array([7, 0, 54, 21], np.int32)
-    last, leads = world.just_watched(query, movies)
-    assert last.tolist() == query.movies[::-1][: len(last)].tolist()
+    found = world.entries("co_occurrence", history, movies)
     dense = dense_of(world.matrices["co_occurrence"])
-    for back, movie in enumerate(last):
-        np.testing.assert_allclose(leads[:, back], 0.96**back * dense[movie, movies], rtol=1e-5)
-    assert leads.any()
+    np.testing.assert_allclose(found, dense[np.ix_(history, movies)].T, rtol=1e-6)
+    assert found.any()
 
 
 def test_movies_beyond_the_most_rated_have_co_occurrence(monkeypatch: pytest.MonkeyPatch) -> None:
