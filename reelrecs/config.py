@@ -182,6 +182,9 @@ CLOSING_GRACE = 1.0
 """Seconds that running requests get when a scorer's own server is closed; without any, gRPC cancels
 what is not there and says so on stderr."""
 
+DRAINING_NOTICE = 0.5
+"""Seconds for which `serve` takes requests after health has begun to say NOT_SERVING."""
+
 DRAINING_GRACE = 10.0
 """Seconds that running requests get when `serve` is told to end: twice what a client waits, and
 less than the 30 after which Kubernetes kills."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
@@ -54,6 +55,16 @@ class RunningServer(Closing):
     def wait(self) -> None:
         """Return when the server has stopped."""
         self._server.wait_for_termination()
+
+    def drain(self) -> None:
+        """Say NOT_SERVING and serve on for a moment; then refuse, finish what is begun, and stop.
+
+        gRPC cancels what has arrived and is not begun when it is told to stop, and who watches
+        health needs time to turn elsewhere.
+        """
+        self._health.enter_graceful_shutdown()
+        time.sleep(config.DRAINING_NOTICE)
+        self.close(config.DRAINING_GRACE)
 
     def close(self, grace: float = config.CLOSING_GRACE) -> None:
         """Refuse new requests at once, wait for running ones and end them after `grace` seconds."""

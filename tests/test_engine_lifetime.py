@@ -18,7 +18,6 @@ from reelrecs.cli import run
 from reelrecs.engine import Engine
 from reelrecs.errors import AddressError, InvalidRequest, ModelError, ReelRecsError
 from reelrecs.histories import History
-from reelrecs.kernels import pool
 from reelrecs.learning.model_folder import model_path
 from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.query import Query
@@ -31,10 +30,6 @@ from tests.worlds import random_triples, store_of
 STORE = store_of(random_triples(9, users=60), movie_count=65)
 MODEL = ScoringModel.fixed(STORE)
 USER = int(STORE.user_ids[0])
-
-needs_mended_pool = pytest.mark.skipif(
-    not hasattr(pool, "ThreadBudget"), reason="thread pools that do not survive fork"
-)
 
 
 @pytest.fixture
@@ -309,7 +304,6 @@ assert engine.recommend(USER, explain=True).to_dict() == expected
 """
 
 
-@needs_mended_pool
 @pytest.mark.parametrize("profile", ["fixed", "learned"])
 @pytest.mark.parametrize("scorer", ["local", "embedded"])
 def test_an_engine_answers_in_a_forked_child(profile: str, scorer: str) -> None:

@@ -13,6 +13,7 @@ from reelrecs.histories import History, query_of_person
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
+from reelrecs.profiles import features_for
 from reelrecs.proto import (
     recommendations_pb2,
     recommendations_pb2_grpc,
@@ -23,6 +24,7 @@ from reelrecs.scorer import wire
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.server import start
 from reelrecs.scorer.service import scorer_services
+from reelrecs.scorer.user_knn import stored_user
 from reelrecs.stages.user_context import query_of_history
 from tests.models import learned_model_of
 from tests.worlds import random_triples, store_of
@@ -203,6 +205,26 @@ def test_any_movies_may_be_asked_about_even_twice(engine: Engine, score: Any) ->
     response = score(request_for(PEOPLE[:1], [batch]))
     assert len(response.scores) == 5
     assert response.scores[0] == response.scores[2]
+
+
+def test_a_stored_history_keeps_its_times_and_another_is_of_the_datas_end() -> None:
+    asked: list[Query] = []
+
+    class Listening:
+        def features(self, query: Query, candidates: Candidates) -> FeatureMatrix:
+            asked.append(query)
+            return FeatureMatrix(("a",), np.zeros((len(candidates), 1), np.float32))
+
+    movies = np.arange(3, dtype=np.int32)
+    stored = stored_user(STORE, 4)
+    for user in (stored, stored._replace(ratings=np.full(len(stored.movies), 0.5, np.float32))):
+        features_for(STORE, [Listening()], user, movies)
+    own, other = asked
+    place = slice(*STORE.by_user.indptr[4:6].tolist())
+    assert own.user_row == other.user_row == 4
+    assert own.times.tolist() == STORE.by_user.times[place].tolist()
+    assert set(other.times.tolist()) == {STORE.latest_timestamp}
+    assert other.movies.tolist() == stored.movies.tolist()
 
 
 def test_what_contradicts_itself_is_still_refused(engine: Engine, score: Any) -> None:

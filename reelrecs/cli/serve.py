@@ -52,7 +52,7 @@ def serve(settings: Settings, address: str, workers: int) -> None:
             ]
             log.info(COMPILING)
             server = start(services, address, workers)
-            running.callback(server.close, config.DRAINING_GRACE)
+            running.callback(server.drain)
         name, profile = engine.store.name, engine.profile.name
         note(f"ready: scoring {name} ({profile}) on {server.address}; stop with Ctrl-C")
         server.wait()

@@ -81,11 +81,12 @@ def test_told_to_end_it_finishes_what_it_is_at_and_exits_with_0(
     request = recommendation_pb2.RecommendRequest(user_id=15, limit=30, explain=True)
     with served(temp, "--workers", "1") as serve, grpc.insecure_channel(serve.ready()) as channel:
         stub = recommendation_pb2_grpc.RecommendationServiceStub(channel)
-        calls = [stub.Recommend.future(request, timeout=60) for _ in range(100)]
-        calls[0].result()
         health = health_pb2_grpc.HealthStub(channel)
         watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=60)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        calls = [stub.Recommend.future(request, timeout=60) for _ in range(200)]
+        calls[0].result()
+        assert not all(one.done() for one in calls)
         serve.process.send_signal(getattr(signal, name))
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
         watch.cancel()
@@ -128,6 +129,8 @@ def test_under_nohup_a_closing_terminal_is_not_heard(temp: Path) -> None:
             serve = Served(process)
             serve.ready()
             process.send_signal(signal.SIGHUP)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1.5)
             with grpc.insecure_channel(serve.address) as channel:
                 stub = scorer_pb2_grpc.ScorerServiceStub(channel)
                 assert stub.Describe(scorer_pb2.DescribeRequest(), timeout=20).profile == "fixed"

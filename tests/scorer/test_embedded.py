@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 from reelrecs.errors import ScorerError
-from reelrecs.kernels import pool
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.scorer import wire
 from reelrecs.scorer.embedded import EmbeddedScorer
@@ -280,9 +279,6 @@ def test_compiling_does_not_count_against_the_deadline(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.skipif(
-    not hasattr(pool, "ThreadBudget"), reason="thread pools that do not survive fork"
-)
 def test_a_forked_child_gets_a_service_of_its_own_and_leaves_its_parents_alone(temp: Path) -> None:
     code = """
 import os, signal, sys

@@ -135,6 +135,10 @@ def test_what_one_refuses_all_refuse_alike(
         values[1, column] = value
         wrong.append(FeatureMatrix(good.features.columns, values))
     wrong.append(FeatureMatrix(("other",), values[:, :1]))
+    unused = np.full((len(good), 1), np.nan, np.float32)
+    wrong.append(
+        FeatureMatrix((*good.features.columns, "unused"), np.hstack([good.features.values, unused]))
+    )
     for features in wrong:
         batch = Candidates(good.movies, good.channels, good.retrieval_scores, features)
         said = []
