@@ -85,9 +85,11 @@ def load_model_file(path: Path, store: Store) -> ScoringModel:
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     except _UNREADABLE as error:
-        raise ModelError(f"{path} is no model or a damaged one: run train again") from error
+        raise ModelError(
+            f"{path} is no model of this version, or damaged: run train again"
+        ) from error
     if version.partition("/")[0] != FORMAT.partition("/")[0]:
-        raise ModelError(f"{path} is no model or a damaged one: run train again")
+        raise ModelError(f"{path} is no model of this version, or damaged: run train again")
     if version != FORMAT:
         raise ModelError(f"{path} was made by another version: run train again")
     raise ModelError(
@@ -104,9 +106,9 @@ def _model_of(named: dict[str, Any], metadata: dict[str, str], store: Store) -> 
     settings = json.loads(metadata["settings"])
     ranker = Ranker(
         profile,
-        _words(named["name"]),
-        _words(named["column"]),
-        _words(named["transform"]),
+        tuple(named["name"].to_pylist()),
+        tuple(named["column"].to_pylist()),
+        tuple(named["transform"].to_pylist()),
         np.array(named["center"], np.float64),
         np.array(named["scale"], np.float64),
         np.array(named["weight"], np.float64),
@@ -126,13 +128,6 @@ def _model_of(named: dict[str, Any], metadata: dict[str, str], store: Store) -> 
         base_models.validate(arrays, store.movie_count)
         features = settings_of(features).to_dict()
     return ScoringModel(store, ranker, KnnSettings(**settings["neighbours"]), arrays, features)
-
-
-def _words(array: pa.Array) -> tuple[str, ...]:
-    array.validate(full=True)
-    if array.null_count:
-        raise ValueError("a name is missing")
-    return tuple(array.to_pylist())
 
 
 def _trees(named: dict[str, Any]) -> Trees | None:

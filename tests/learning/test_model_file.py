@@ -311,6 +311,29 @@ def test_names_that_cannot_be_are_refused(saved: Path, tmp_path: Path, store: St
         refused(path, store)
 
 
+def test_no_bit_can_flip_and_be_believed(saved: Path, tmp_path: Path, store: Store) -> None:
+    """Either the file is refused, or the bit means nothing and the model is the same."""
+    whole = saved.read_bytes()
+    named, told = arrow_file.read(saved)
+    path = tmp_path / "m.arrow"
+    rng = np.random.default_rng(3)
+    found = 0
+    for place in rng.integers(0, len(whole), 150).tolist():
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            load_model_file(path, store)
+        except ModelError:
+            found += 1
+            continue
+        again, said = arrow_file.read(path)
+        assert said == told
+        for name, values in named.items():
+            assert np.array_equal(again[name], values), f"byte {place}"
+    assert found > 100
+
+
 @pytest.mark.parametrize("name", FLOATS)
 def test_a_flipped_bit_that_makes_a_number_absurd_is_found(
     saved: Path, tmp_path: Path, store: Store, name: str

@@ -233,8 +233,8 @@ def test_verify_passes_the_good_and_fails_the_rest_with_5(
     place = model_path(store, folder)
     for bad, said in (
         ("b-stale", "trained on other data"),
-        ("c-cut", "no model or a damaged one"),
-        ("e-lacking", "no model or a damaged one"),
+        ("c-cut", "no model of this version, or damaged"),
+        ("e-lacking", "no model of this version, or damaged"),
         ("f-old", "made by another version"),
     ):
         place.write_bytes((folder / f"{bad}.arrow").read_bytes())
