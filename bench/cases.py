@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import grpc
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from reelrecs import config
-from reelrecs.config import LEARNED
+from reelrecs.config import EMBEDDED_SCORER, FIXED, LEARNED, LOCAL_SCORER
 from reelrecs.datasets import Dataset, locate
 from reelrecs.datasets.files import open_files
 from reelrecs.datasets.ratings import HIGHEST_STARS, LOWEST_STARS
@@ -40,6 +40,9 @@ from reelrecs.store.store import Store
 REQUESTS = 200
 """Users whose requests are timed in turn: enough that one with a long history does not decide."""
 
+LISTS = 3 * REQUESTS
+"""Whole lists asked for: each of those users three times."""
+
 
 class Fixture:
     """A data set, engines over it and one user's request at every stage, made when first used.
@@ -51,6 +54,7 @@ class Fixture:
         self.dataset: Dataset = locate(data_dir)
         self.models_dir = models_dir
         self.running = contextlib.ExitStack()
+        self._engines: dict[tuple[str, str], Engine] = {}
 
     @cached_property
     def ratings_text(self) -> tuple[NDArray[np.uint8], bytes]:
@@ -70,15 +74,13 @@ class Fixture:
         """The open store."""
         return open_store(self.dataset)
 
-    @cached_property
-    def fixed(self) -> Engine:
-        """An engine of the fixed profile with its embedded scorer running."""
-        return self.running.enter_context(Engine(self.store))
-
-    @cached_property
-    def learned(self) -> Engine:
-        """The same of the learned profile; raises ModelError as `model` does."""
-        return self.running.enter_context(Engine(self.store, model=self.model))
+    def engine(self, profile: str, scorer: str = LOCAL_SCORER) -> Engine:
+        """An engine of the profile, whose scorer runs; raises ModelError as `model` does."""
+        if (profile, scorer) not in self._engines:
+            model = self.model if profile == LEARNED else None
+            made = self.running.enter_context(Engine(self.store, scorer, model=model))
+            self._engines[profile, scorer] = made
+        return self._engines[profile, scorer]
 
     @cached_property
     def model(self) -> ScoringModel:
@@ -86,10 +88,9 @@ class Fixture:
         return load_model(self.store, self.models_dir, LEARNED)
 
     @cached_property
-    def users(self) -> list[int]:
+    def users(self) -> list[Any]:
         """Ids of users drawn with a seed: one request each makes a fair sample."""
-        drawn = np.random.default_rng(1).choice(self.store.user_ids, REQUESTS)
-        return [int(user_id) for user_id in drawn]
+        return list(np.random.default_rng(1).choice(self.store.user_ids, REQUESTS).tolist())
 
     def query(self) -> Query:
         """The user with the median number of ratings, looked at anew."""
@@ -131,8 +132,8 @@ class Case:
     needs_text: bool = False
 
 
-def _requests(engine: Engine, users: list[int]) -> Callable[[], object]:
-    turn = itertools.cycle(users)
+def _requests(fixture: Fixture, profile: str, scorer: str) -> Callable[[], object]:
+    engine, turn = fixture.engine(profile, scorer), itertools.cycle(fixture.users)
     return lambda: engine.recommend(next(turn))
 
 
@@ -163,25 +164,28 @@ def _open(fixture: Fixture) -> Callable[[], object]:
     return lambda: (fixture.dataset.fingerprint(), Store.read(path))
 
 
-def _find(engine: Engine, fixture: Fixture, source: int) -> Callable[[], object]:
-    query, find = fixture.query(), engine.pipeline.sources[source].find
+def _find(fixture: Fixture, profile: str, source: int) -> Callable[[], object]:
+    query, find = fixture.query(), fixture.engine(profile).pipeline.sources[source].find
     return lambda: find(query)
 
 
-def _features(engine: Engine, fixture: Fixture) -> Callable[[], object]:
+def _features(fixture: Fixture, profile: str) -> Callable[[], object]:
+    engine = fixture.engine(profile)
     query, candidates = fixture.featurized(engine)
     return lambda: engine.pipeline.featurized(query, candidates, Trace())
 
 
-def _score(engine: Engine, fixture: Fixture) -> Callable[[], object]:
+def _score(fixture: Fixture, profile: str, scorer: str) -> Callable[[], object]:
+    engine = fixture.engine(profile, scorer)
     query, candidates = fixture.featurized(engine)
     return lambda: engine.pipeline.scorer.score(query, candidates)
 
 
 def _bare_call(fixture: Fixture) -> Callable[[], object]:
     """A gRPC call of the learned scorer's bytes with nothing behind it: the machine's floor."""
-    query, candidates = fixture.featurized(fixture.learned)
-    scored = fixture.learned.pipeline.scorer.score(query, candidates)
+    engine = fixture.engine(LEARNED)
+    query, candidates = fixture.featurized(engine)
+    scored = engine.pipeline.scorer.score(query, candidates)
     request = wire.score_request(fixture.store, [query], [candidates]).SerializeToString()
     answer = np.asarray(scored.terms.values if scored.terms else ()).tobytes()
     handler = grpc.unary_unary_rpc_method_handler(lambda request, context: answer)
@@ -197,7 +201,8 @@ def _bare_call(fixture: Fixture) -> Callable[[], object]:
     return lambda: call(request)
 
 
-def _rerank(engine: Engine, fixture: Fixture) -> Callable[[], object]:
+def _rerank(fixture: Fixture, profile: str) -> Callable[[], object]:
+    engine = fixture.engine(profile)
     query, candidates = fixture.featurized(engine)
     scored = engine.pipeline.scorer.score(query, candidates)
     return lambda: engine.pipeline.reranker.rerank(query, scored)
@@ -214,25 +219,34 @@ CASES = (
     Case("open store", _open),
     Case("kNN of every user", _knn_everybody, "user", lambda f: f.store.user_count, 5),
     Case("fixed: context, neighbours", lambda f: lambda: f.query().neighbours),
-    Case("fixed: thunder", lambda f: _find(f.fixed, f, 0)),
-    Case("fixed: phoenix", lambda f: _find(f.fixed, f, 1)),
-    Case("fixed: features", lambda f: _features(f.fixed, f)),
-    Case("fixed: score, kNN, gRPC", lambda f: _score(f.fixed, f)),
-    Case("fixed: re-rank", lambda f: _rerank(f.fixed, f)),
-    Case("fixed: recommend", lambda f: _requests(f.fixed, f.users), rounds=3 * REQUESTS),
-    Case("bare gRPC call, same bytes", _bare_call, rounds=3 * REQUESTS, needs_model=True),
+    Case("fixed: thunder", lambda f: _find(f, FIXED, 0)),
+    Case("fixed: phoenix", lambda f: _find(f, FIXED, 1)),
+    Case("fixed: features", lambda f: _features(f, FIXED)),
+    Case("fixed: score, kNN", lambda f: _score(f, FIXED, LOCAL_SCORER)),
+    Case("fixed: score, kNN, gRPC", lambda f: _score(f, FIXED, EMBEDDED_SCORER)),
+    Case("fixed: re-rank", lambda f: _rerank(f, FIXED)),
+    Case("fixed: recommend", lambda f: _requests(f, FIXED, LOCAL_SCORER), rounds=LISTS),
+    Case("fixed: recommend, gRPC", lambda f: _requests(f, FIXED, EMBEDDED_SCORER), rounds=LISTS),
+    Case("bare gRPC call, same bytes", _bare_call, rounds=LISTS, needs_model=True),
     Case("learned: context", lambda f: f.query, needs_model=True),
     Case(
         "learned: sequence scores",
-        lambda f: lambda: f.learned.pipeline.sources[0].find(f.query()),
+        lambda f: lambda: f.engine(LEARNED).pipeline.sources[0].find(f.query()),
         needs_model=True,
     ),
-    Case("learned: features", lambda f: _features(f.learned, f), needs_model=True),
-    Case("learned: score, gRPC", lambda f: _score(f.learned, f), needs_model=True),
+    Case("learned: features", lambda f: _features(f, LEARNED), needs_model=True),
+    Case("learned: score", lambda f: _score(f, LEARNED, LOCAL_SCORER), needs_model=True),
+    Case("learned: score, gRPC", lambda f: _score(f, LEARNED, EMBEDDED_SCORER), needs_model=True),
     Case(
         "learned: recommend",
-        lambda f: _requests(f.learned, f.users),
-        rounds=3 * REQUESTS,
+        lambda f: _requests(f, LEARNED, LOCAL_SCORER),
+        rounds=LISTS,
+        needs_model=True,
+    ),
+    Case(
+        "learned: recommend, gRPC",
+        lambda f: _requests(f, LEARNED, EMBEDDED_SCORER),
+        rounds=LISTS,
         needs_model=True,
     ),
 )

@@ -14,10 +14,13 @@ import pytest
 
 from reelrecs.bench.__main__ import main
 from reelrecs.bench.cases import CASES, Fixture
+from reelrecs.config import EMBEDDED_SCORER, FIXED
 from reelrecs.datasets import LAYOUTS, locate
 from reelrecs.datasets.ratings import HIGHEST_STARS, LOWEST_STARS
 from reelrecs.engine import train_model
 from reelrecs.kernels.parse import parse_ratings
+from reelrecs.scorer.embedded import EmbeddedScorer
+from reelrecs.scorer.local import LocalScorer
 from reelrecs.store.cache import open_store, store_path
 
 SAMPLES = Path(__file__).parents[1] / "datasets" / "samples"
@@ -121,3 +124,9 @@ def test_every_layout_has_a_sample() -> None:
     assert {locate(SAMPLES / folder).layout.name for folder in FOLDERS} | {"MovieLens dat"} == {
         layout.name for layout in LAYOUTS
     }
+
+
+def test_what_is_timed_as_grpc_goes_over_it_and_nothing_else_does(mine: Path) -> None:
+    with Fixture(mine, Path("none")) as fixture:
+        assert isinstance(fixture.engine(FIXED).pipeline.scorer, LocalScorer)
+        assert isinstance(fixture.engine(FIXED, EMBEDDED_SCORER).pipeline.scorer, EmbeddedScorer)
