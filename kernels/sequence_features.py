@@ -14,7 +14,10 @@ from reelrecs.kernels.sequence_knn import CHANNELS, first_in_order
 
 
 class Logged(IntEnum):
-    """Columns whose logarithm is taken; those of the votes, one a channel, stand before them."""
+    """Columns whose logarithm is taken; those of the votes, one a channel, stand before them.
+
+    Kernels index with the `value`: only numba 0.68 and later take a member itself.
+    """
 
     NEXT_ITEM = len(CHANNELS)
     CO_OCCURRENCE = len(CHANNELS) + 1
@@ -110,10 +113,12 @@ def featurize(  # type: ignore[no-untyped-def]
         movie = movies[row]
         for channel in range(votes.shape[1]):
             logged[row, channel] = votes[movie, channel] + np.float32(FLOORS.votes)
-        logged[row, Logged.NEXT_ITEM] = max(summed[0, movie], np.float32(0.0)) + np.float32(
+        logged[row, Logged.NEXT_ITEM.value] = max(summed[0, movie], np.float32(0.0)) + np.float32(
             FLOORS.next_item
         )
-        logged[row, Logged.CO_OCCURRENCE] = summed[2, movie] + np.float32(FLOORS.co_occurrence)
+        logged[row, Logged.CO_OCCURRENCE.value] = summed[2, movie] + np.float32(
+            FLOORS.co_occurrence
+        )
         start, stop = movie_indptr[movie], movie_indptr[movie + 1]
         low = first_in_order(movie_users, activity_ranks, start, stop, first_rank)
         high = first_in_order(movie_users, activity_ranks, low, stop, last_rank)
@@ -123,12 +128,12 @@ def featurize(  # type: ignore[no-untyped-def]
             if own < stop and movie_users[own] == own_row:
                 raters -= not seen[movie]
                 recent -= low <= own < high
-        logged[row, Logged.RATINGS] = raters + 1
-        logged[row, Logged.RECENT] = np.float32(recent + FLOORS.recent_raters) / np.float32(
+        logged[row, Logged.RATINGS.value] = raters + 1
+        logged[row, Logged.RECENT.value] = np.float32(recent + FLOORS.recent_raters) / np.float32(
             raters + FLOORS.recent_raters
         )
-        plain[row, Plain.MARKOV_CHAIN] = chain_of_movie[movie]
-        plain[row, Plain.EASE] = summed[1, movie]
+        plain[row, Plain.MARKOV_CHAIN.value] = chain_of_movie[movie]
+        plain[row, Plain.EASE.value] = summed[1, movie]
 
 
 class StreakModel(NamedTuple):

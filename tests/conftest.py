@@ -18,6 +18,7 @@ from reelrecs.engine import Engine
 settings.register_profile("reelrecs", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("reelrecs")
 
+TESTS = Path(__file__).resolve().parent
 PACKAGE = Path(reelrecs.__file__).resolve().parents[1]
 """The folder that holds the package under test: a checkout or site-packages."""
 
@@ -57,7 +58,8 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.delenv(name)
         patch.setenv("REELRECS_CACHE_DIR", str(folder))
         patch.setenv("REELRECS_MODELS_DIR", str(tmp_path_factory.mktemp("models")))
-        patch.setenv("PYTHONPATH", str(PACKAGE), prepend=os.pathsep)
+        for folder_of_code in (TESTS.parent, PACKAGE):
+            patch.setenv("PYTHONPATH", str(folder_of_code), prepend=os.pathsep)
         patch.chdir(tmp_path_factory.mktemp("elsewhere"))
         yield folder
 
