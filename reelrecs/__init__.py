@@ -44,7 +44,7 @@ _HOMES = {
 __all__ = ["__version__", "open", *_HOMES]
 
 
-def open(data_dir: str | Path | Any = None, **options: Any) -> Engine:
+def open(data_dir: str | Path | Any = None, **options: Any) -> Engine:  # noqa: A001
     """An engine over a data set: a folder, a zip, or a pandas, polars or Arrow table of ratings.
 
     `options` are those of `Engine.open`.

@@ -176,7 +176,7 @@ def test_features_left_out_are_worked_out_in_whole_or_in_part(engine: Engine, sc
         assert list(response.terms.columns) == list(engine.model.ranker.term_names)
     for at, person in enumerate(PEOPLE):
         alone = score(request_for([person], [batches[at]]))
-        assert np.float32(alone.scores).tobytes() == batches[at].scores.tobytes()  # type: ignore
+        assert np.float32(alone.scores).tobytes() == batches[at].scores.tobytes()
 
 
 def test_a_column_that_is_sent_stands(engine: Engine, score: Any) -> None:

@@ -58,7 +58,7 @@ def serve(settings: Settings, address: str, workers: int) -> None:
         server.wait()
 
 
-def _end(number: int, frame: FrameType | None) -> NoReturn:
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     """Unwind as at Ctrl-C, but to exit code 0; whoever asks twice is not heard again."""
     for one in ENDING:
         signal.signal(one, signal.SIG_IGN)

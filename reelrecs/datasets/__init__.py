@@ -88,7 +88,7 @@ def locate(data_dir: Path | None = None) -> Dataset:
     raise DataError(_what_is_missing(data_dir, files.names))
 
 
-def _no_text(files: Files, rejects: Rejects) -> Tables:
+def _no_text(files: Files, _rejects: Rejects) -> Tables:
     raise DataError(f"{files.path} holds a store, which is opened and not read")
 
 

@@ -30,6 +30,7 @@ class System(Protocol):
 
     def close(self) -> None:
         """Give back what the system holds; called once, after the last `scores`."""
+        return
 
 
 Factory: TypeAlias = Callable[[Store], System]

@@ -67,7 +67,7 @@ def check(store: Store) -> None:
         )
         _check_ratings(by_movie.ratings[entries], store, "movie_ratings")
 
-    def user_likes(start: int, stop: int, entries: slice) -> None:
+    def user_likes(_start: int, _stop: int, entries: slice) -> None:
         _require(_below(likes.movies[entries], store.movie_count), "user_likes are no movies")
 
     def movie_likes(start: int, stop: int, entries: slice) -> None:

@@ -47,7 +47,7 @@ class Server:
                 outer.paths.append(self.path)
                 (outer.manners.pop(0) if outer.manners else outer.well)(self)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
 
         self.http = Loopback(("127.0.0.1", 0), Handler)

@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import io
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -221,7 +222,7 @@ def test_redirects_are_followed_but_not_away_from_https(server: Server, tmp_path
     server.manners = [server.redirecting(f"{server.address}/elsewhere.zip")]
     download("ml-25m", tmp_path, server.address)
     assert server.paths[-1] == "/files/elsewhere.zip"
-    secure = module.urllib.request.Request("https://example.org/ml-25m.zip")
+    secure = urllib.request.Request("https://example.org/ml-25m.zip")
     with pytest.raises(DownloadError, match="not https"):
         module._NoDowngrade().redirect_request(secure, None, 302, "", {}, "http://example.org/x")
 

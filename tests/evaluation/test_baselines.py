@@ -37,7 +37,7 @@ def test_ease_of_the_most_rated_movies_leaves_the_others_out() -> None:
 
 def test_neighbour_baselines_equal_scikit_learn() -> None:
     store = store_of(random_triples(5))
-    x = baselines.interactions(store).toarray()
+    x = interactions(store).toarray()
     everybody = np.arange(store.user_count, dtype=np.int32)
     by_item = cosine_similarity(x.T)
     np.fill_diagonal(by_item, 0)

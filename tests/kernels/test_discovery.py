@@ -24,9 +24,9 @@ def test_strengths_equal_their_naive_twin(pool, taste, era):
     kinds = (np.uint64, np.int16, np.float32, np.float32, np.bool_)
     values = discovery.channel_scores(
         *(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)),
-        taste,
-        era,
-        5,
+        taste=taste,
+        era=era,
+        era_span=5,
     )
     assert values.shape == (3, len(pool))
     assert ((values >= 0) & (values <= 1)).all()

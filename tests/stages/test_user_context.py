@@ -1,6 +1,7 @@
 """What is read out of a history: one code path for stored users and for anybody."""
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from reelrecs import config
 from reelrecs.errors import InvalidRequest
 from reelrecs.stages.user_context import build_query, query_of_history
+from reelrecs.store.store import Store
 from tests.worlds import GENRES, random_triples, store_of, triples
 
 STORE = store_of(random_triples(3), movie_count=70)
@@ -26,12 +28,12 @@ def same(one, other):
     )
 
 
-def history_of(store, user):
+def history_of(store: Store, user: int) -> tuple[Any, Any, Any]:
     span = slice(int(store.by_user.indptr[user]), int(store.by_user.indptr[user + 1]))
     return store.by_user.movies[span], store.by_user.ratings[span], store.by_user.times[span]
 
 
-def rated(movie_ids, stars):
+def rated(movie_ids: list[int], stars: list[float]) -> tuple[Any, Any, Any]:
     """A history of these movie ids, one second apart."""
     rows = np.array([STORE.movie_row(movie) for movie in movie_ids], np.int32)
     return rows, np.array(stars, np.float32), np.arange(len(rows), dtype=np.int64)
@@ -90,9 +92,9 @@ def test_folded_in_and_stored_differ_only_by_the_users_own_row(user):
 
 @given(st.integers(0, STORE.user_count - 1), st.integers(0, 2**32))
 def test_a_history_may_come_in_any_order(user, seed):
-    history = history_of(STORE, user)
-    mixed = np.random.default_rng(seed).permutation(len(history[0]))
-    shuffled = query_of_history(STORE, *(part[mixed] for part in history), 20, user)
+    movies, ratings, times = history_of(STORE, user)
+    mixed = np.random.default_rng(seed).permutation(len(movies))
+    shuffled = query_of_history(STORE, movies[mixed], ratings[mixed], times[mixed], 20, user)
     assert same(shuffled, build_query(STORE, user, 20))
 
 
@@ -160,7 +162,8 @@ def test_a_query_is_asked_as_of_its_last_rating_unless_another_moment_is_given()
     assert build_query(STORE, 3, 5).as_of == history[2][-1]
     assert query_of_history(STORE, *history, 5).as_of == history[2][-1]
     assert query_of_history(STORE, *history, 5, 3, as_of=17).as_of == 17
-    earlier = (part[:1] for part in history)
-    assert query_of_history(STORE, *earlier, 5, 3).as_of == history[2][0]
+    movies, ratings, times = history
+    earlier = query_of_history(STORE, movies[:1], ratings[:1], times[:1], 5, 3)
+    assert earlier.as_of == history[2][0]
     nothing = np.zeros(0, np.int64)
     assert query_of_history(STORE, NOTHING, nothing, nothing, 5).as_of == STORE.latest_timestamp

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from reelrecs.atomic_write import write_whole
 from reelrecs.errors import StorageError
 from reelrecs.store import arrow_file
 from reelrecs.store.digests import array_digests, text_digest
@@ -179,6 +180,7 @@ CUT = """
 import os, sys
 from pathlib import Path
 import numpy as np
+from reelrecs.atomic_write import write_whole
 from reelrecs.store import arrow_file
 
 path, how = Path(sys.argv[1]), sys.argv[2]
@@ -209,7 +211,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         raise OSError(28, "No space left on device")
 
     with pytest.raises(StorageError, match="no space left"):
-        arrow_file.write_whole(path, fails)
+        write_whole(path, fails)
     assert arrow_file.read(path)[1] == {"version": "old"}
     assert os.listdir(tmp_path) == ["a.arrow"]
 
