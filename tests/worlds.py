@@ -13,8 +13,6 @@ from reelrecs.datasets.tables import RELEASE_UNKNOWN, Movies, Ratings, Tables
 from reelrecs.store.build import build_store
 from reelrecs.store.store import Store
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-
 Triple = tuple[int, int, float]  # user id, movie id, stars; the order is the order of time
 
 GENRES = ("Action", "Comedy", "Drama", "Horror", "Sci-Fi")
