@@ -1,4 +1,4 @@
-"""The trained evidence of one history over all movies, and candidates described by all of it."""
+"""Scores of the base models for one history, and the features of its candidates."""
 
 from __future__ import annotations
 

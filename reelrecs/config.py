@@ -84,7 +84,7 @@ THUNDER_SHARED = 3
 """Liked movies two users must share to be neighbours: below three, chance alone shares them."""
 
 THUNDER_NEIGHBOURS = 500
-"""CoLikeNeighbours listened to, the best by shared movies."""
+"""Neighbours listened to, the best by shared movies."""
 
 THUNDER_CANDIDATES = 300
 """Movies Thunder hands on."""
@@ -132,7 +132,7 @@ withhold a movie, a poor rating the strongest. A movie already rated is never sh
 
 SHORT_HISTORY = 20
 """Ratings below which the learned profile asks Thunder and Phoenix too: beyond, they find next to
-nothing that sequence evidence has not found, and cost as much time as the scorer."""
+nothing that the sequences have not found, and cost as much time as the scorer."""
 
 # -- re-ranking ------------------------------------------------------------------------------
 FIXED_DIVERSITY, LEARNED_DIVERSITY = 0.1, 0.02
@@ -237,17 +237,17 @@ BEFORE_SHARE = 0.3
 
 SEQUENCE_CANDIDATES = (160, 120)
 """Candidates drawn by sequence kNN and by the chain, and at least twice as many as the list is
-long. From (80, 50) to (200, 150) NDCG@10 on ml-1m stays within its error, for who is among the ten
-best by all evidence is seldom beyond the hundredth by one."""
+long. From (80, 50) to (200, 150) NDCG@10 on ml-1m stays within its error: a movie of the final top
+ten is nearly always in the top 100 of at least one retriever."""
 
 SIMILARITY_MOVIES = 120
-"""Last movies by which people of like taste are told; older ones change no list on ml-1m."""
+"""Last movies by which users of similar histories are found; older ones change no list on ml-1m."""
 
 RECENT_USERS = 600
-"""Users about this one in activity_ranks order among whom a movie's recency is told."""
+"""Users last active about when this one asks, among whom a movie's recent raters are counted."""
 
 RECENT_PROFILE_MOVIES, RECENT_PROFILE_GENRE_DECAY, RECENT_PROFILE_YEAR_DECAY = 12, 0.85, 0.7
-"""Last movies that tell a streak of a genre or an era, and their decays."""
+"""Last movies that make the recent profile of genres and years, and what each step back weighs."""
 
 # -- the learned profile: the ranker --------------------------------------------------------------
 TRAIN_SEED = 7

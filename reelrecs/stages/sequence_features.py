@@ -1,4 +1,4 @@
-"""Candidates described by all sequence evidence."""
+"""Every candidate by all sequence scores, as named columns."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _UNITS = np.array(list(UNITS.values()), np.float32)
 
 
 class SequenceFeatures:
-    """Every candidate by the evidence; see COLUMNS."""
+    """Every candidate by the sequence scores; see COLUMNS."""
 
     def __init__(self, model: SequenceModel) -> None:
         self._model = model

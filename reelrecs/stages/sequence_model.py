@@ -95,7 +95,7 @@ class SequenceModel:
         return share
 
     def scores(self, query: Query) -> SequenceScores:
-        """Work out, or take from the query's cache, all evidence for its history."""
+        """The scores for a query's history; worked out once, then kept in its cache."""
         return query.cached("sequence", lambda: self._scores(query))
 
     def _scores(self, query: Query) -> SequenceScores:
