@@ -277,33 +277,3 @@ def test_compiling_does_not_count_against_the_deadline(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-
-
-def test_a_forked_child_gets_a_service_of_its_own_and_leaves_its_parents_alone(temp: Path) -> None:
-    code = """
-import os, signal, sys
-from tests.scorer.test_embedded import MODEL, QUERY, batch
-from reelrecs.scorer.embedded import EmbeddedScorer
-scorer = EmbeddedScorer(MODEL)
-expected = scorer.score(QUERY, batch()).scores.tobytes()
-child = os.fork()
-if child == 0:
-    signal.alarm(30)
-    right = scorer.score(QUERY, batch()).scores.tobytes() == expected
-    scorer.close()
-    del scorer
-    os._exit(0 if right else 1)
-assert os.waitpid(child, 0)[1] == 0
-assert scorer.score(QUERY, batch()).scores.tobytes() == expected
-scorer.close()
-assert not os.listdir(os.environ["TMPDIR"])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | {"TMPDIR": str(temp)},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
