@@ -26,10 +26,12 @@ CHECKSUM = "checksum"
 """Key of the digest over names, types, shapes, digests and all other metadata."""
 
 NUMBERS = {
-    pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(),
-    pa.uint64(), pa.float16(), pa.float32(), pa.float64(),
+    pa.from_numpy_dtype(kind): np.dtype(kind)
+    for kind in (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64,
+                 np.float16, np.float32, np.float64)
 }  # fmt: skip
-"""Types of arrays of numbers: those that stand in a file as they stand in numpy's memory."""
+"""Arrow's types and numpy's of numbers that stand in a file as they stand in numpy's memory. (Arrow
+knows the pairs too, but asks pandas.)"""
 
 
 class NotReadable(Exception):
@@ -165,7 +167,7 @@ def _view(name: str, column: pa.LargeListArray, shape: Any) -> Array:
         raise _Wrong(f"array {name} has {len(values)} values and the shape {shape}")
     if values.type == pa.large_string():
         return values
-    kind = values.type.to_pandas_dtype()
+    kind = NUMBERS[values.type]
     if len(values) == 0:
         return np.zeros(shape, kind)
     view = np.frombuffer(values.buffers()[1], kind, len(values))

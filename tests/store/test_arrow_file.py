@@ -176,6 +176,20 @@ def test_parts_of_arrays_are_written_as_what_they_show(tmp_path: Path) -> None:
     assert named["none"].to_pylist() == []
 
 
+def test_nobody_needs_pandas(tmp_path: Path) -> None:
+    arrow_file.write(tmp_path / "a.arrow", NAMED, {})
+    code = """
+import sys
+sys.modules["pandas"] = None
+from pathlib import Path
+from reelrecs.store import arrow_file
+arrow_file.read(Path(sys.argv[1]))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "a.arrow")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
 CUT = """
 import os, sys
 from pathlib import Path
