@@ -90,6 +90,7 @@ def featurize(  # type: ignore[no-untyped-def]
     as_of_rank,
     recent_users,
     seen,
+    totals,
     logged,
     plain,
 ):
@@ -98,7 +99,7 @@ def featurize(  # type: ignore[no-untyped-def]
     Logarithms are left to the caller, and what may be 0 is raised by a little. Raters are recent if
     they are among the `recent_users` others last active nearest to `as_of_rank`, half of them
     before. The user's own row, -1 for a stranger, is nobody's recent rater, and of a movie that is
-    not `seen` no rater.
+    not `seen` no rater. `totals` [candidates] are the ratings of each until the moment of asking.
     """
     first_rank = as_of_rank - recent_users // 2
     last_rank = as_of_rank + recent_users // 2
@@ -128,7 +129,7 @@ def featurize(  # type: ignore[no-untyped-def]
             if own < stop and movie_users[own] == own_row:
                 raters -= not seen[movie]
                 recent -= low <= own < high
-        logged[row, Logged.RATINGS.value] = raters + 1
+        logged[row, Logged.RATINGS.value] = totals[row] + 1
         logged[row, Logged.RECENT.value] = np.float32(recent + FLOORS.recent_raters) / np.float32(
             raters + FLOORS.recent_raters
         )

@@ -243,6 +243,24 @@ ten is nearly always in the top 100 of at least one retriever."""
 SIMILARITY_MOVIES = 120
 """Last movies by which users of similar histories are found; older ones change no list on ml-1m."""
 
+RECENT_WINDOWS = (250, 1_000, 4_000, 16_000)
+"""Ratings of everybody that each window reaches back."""
+
+ALIKE_WINDOW = 4_000
+"""The window in which the likeness of raters counts."""
+
+ALIKE_FLOOR, AT_LENGTH_FLOOR = 0.01, 0.5
+"""Added before a logarithm is taken."""
+
+HISTORY_LENGTHS = (1, 2, 3, 5, 8, 13, 21, 51, 2**31 - 1)
+"""Ends of the lengths of a history that are told apart when it is asked what people rate next."""
+
+HISTORY_LENGTH_PRIOR = 100.0
+"""Ratings by everybody, at whatever length, that stand beside those at some length."""
+
+RECENT_CANDIDATES = 60
+"""Candidates drawn from each window and from this point of a history."""
+
 RECENT_USERS = 600
 """Users last active about when this one asks, among whom a movie's recent raters are counted."""
 
@@ -256,6 +274,18 @@ TRAIN_SEED = 7
 HELD_OUT_USERS, TARGETS_PER_USER = 2_000, 5
 """Users whose last movies teach the ranker, and how many of them: half as many are enough for its
 weights, but not for the trees."""
+
+WHOLE_USERS, WHOLE_SHARE = 1_000, 0.1
+"""Users who are wholly kept from the base models, at most so many and that share."""
+
+NEWCOMER_LENGTHS, RANDOM_LENGTHS = 3, 4
+"""Of those: the first movies that each is asked for, and how many others."""
+
+CUTS = (0.5, 0.6, 0.7, 0.8, 0.9)
+"""Shares of all ratings, in order of time, behind which they are asked what came later."""
+
+LEADING_COLUMNS = ("sequence.next_alike", "recent.1000", "recent.at_length")
+"""Columns whose best are the hardest negatives, in turn."""
 
 HARD_NEGATIVES, SAMPLED_NEGATIVES = 40, 40
 """Negatives of the movie watched: the best by sequence kNN, and a random sample of the others."""

@@ -23,10 +23,11 @@ from reelrecs.stages.filters import (
     MinimumRatingFilter,
     RecencyFilter,
 )
+from reelrecs.stages.recent_source import RecentSource
 from reelrecs.stages.sequence_features import SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.sequence_source import SequenceSource
-from reelrecs.stages.sources import PhoenixSource, ShortHistorySource, ThunderSource
+from reelrecs.stages.sources import PhoenixSource, ThunderSource
 from reelrecs.stages.user_context import build_query, query_of_history
 from reelrecs.store.store import Store
 
@@ -56,8 +57,7 @@ def profile_of(model: ScoringModel) -> Profile:
     sequence = SequenceModel(store, model.base_models, settings)
     sources = (
         SequenceSource(sequence),
-        ShortHistorySource(ThunderSource(store), config.SHORT_HISTORY),
-        ShortHistorySource(PhoenixSource(store), config.SHORT_HISTORY),
+        RecentSource(sequence),
     )
     return Profile(
         LEARNED, sources, (SequenceFeatures(sequence),), config.LEARNED_DIVERSITY, sequence

@@ -21,19 +21,21 @@ from reelrecs.learning.item_item import (
 )
 from reelrecs.learning.markov_chain import fit_chain
 from reelrecs.learning.sparse_rows import cut_dense
+from reelrecs.learning.training_groups import Teachers
 from reelrecs.pipeline.candidates import Floats
 from reelrecs.store.store import Store
 
 
-def fit_base_models(store: Store, held_out: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """The chain and the matrices, on all sequences but the last movies of those held out.
+def fit_base_models(store: Store, teachers: Teachers) -> dict[str, NDArray[Any]]:
+    """The chain and the matrices, on all sequences but those that teach the ranker.
 
     They are cut and rounded as the model file has them. BLAS gets one thread each, for its sums
     depend on how many it has; the models are trained side by side instead.
     """
     by_user, by_movie, movie_count = store.by_user, store.by_movie, store.movie_count
     lengths = np.diff(by_user.indptr)
-    lengths[held_out] -= config.TARGETS_PER_USER
+    lengths[teachers.last] -= config.TARGETS_PER_USER
+    lengths[teachers.whole] = 0
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     movies = by_user.movies[by_user.places() < lengths[by_user.owners()]]
     matrix_movies, matrix_row = choose_matrix_movies(store.movie_rating_counts)

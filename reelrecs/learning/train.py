@@ -17,7 +17,11 @@ from reelrecs.config import LEARNED
 from reelrecs.learning.base_models import fit_base_models
 from reelrecs.learning.boosted_trees import fit_trees
 from reelrecs.learning.conditional_logit import fit_logit
-from reelrecs.learning.training_groups import choose_held_out_users, collect_ranking_groups
+from reelrecs.learning.training_groups import (
+    choose_questions,
+    choose_teachers,
+    collect_ranking_groups,
+)
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.ranker import Ranker
 from reelrecs.stages.sequence_features import COLUMNS
@@ -33,11 +37,12 @@ def train(store: Store) -> ScoringModel:
     Raises DataError where there are too few ratings to learn from.
     """
     rng = np.random.default_rng(config.TRAIN_SEED)
-    held_out = choose_held_out_users(store, rng)
-    named = fit_base_models(store, held_out)
+    teachers = choose_teachers(store, rng)
+    named = fit_base_models(store, teachers)
     sequence = SequenceModel(store, named)
-    log.info(f"describing {len(held_out) * config.TARGETS_PER_USER:,} groups")
-    groups = collect_ranking_groups(store, sequence, held_out)
+    questions = choose_questions(store, teachers, rng)
+    log.info(f"describing {len(questions):,} groups")
+    groups = collect_ranking_groups(store, sequence, questions)
     log.info(f"learning the ranker from {len(groups.starts):,} groups")
     with threadpool_limits(1):
         logit = fit_logit(groups)

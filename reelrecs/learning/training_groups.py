@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,8 +12,9 @@ from reelrecs import config
 from reelrecs.errors import DataError
 from reelrecs.kernels import pool
 from reelrecs.learning.conditional_logit import RankingGroups
-from reelrecs.pipeline.candidates import Floats
+from reelrecs.pipeline.candidates import Floats, Rows
 from reelrecs.scorer.ranker import relative_to_best
+from reelrecs.stages.recent_source import RecentSource
 from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.sequence_source import SequenceSource
@@ -18,42 +22,54 @@ from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store
 
 
+class Teachers(NamedTuple):
+    """Users whose ratings, or whose last ones, are kept from the base models."""
+
+    last: NDArray[np.int64]  # their last movies are kept
+    whole: NDArray[np.int64]  # all they rated is kept
+
+
+class Question(NamedTuple):
+    """What a user is asked to tell: the movie that was rated next, or after some moment."""
+
+    user: int
+    length: int  # of the history that may be seen
+    target: int  # place in the user's ratings
+    as_of: int  # the moment of asking, in seconds since 1970
+
+
 def collect_ranking_groups(
-    store: Store, model: SequenceModel, held_out: NDArray[np.int64]
+    store: Store, model: SequenceModel, questions: Sequence[Question]
 ) -> RankingGroups:
-    """The held-out users' last movies, each among a sample of negatives, with features.
+    """The answer of each question among a sample of negatives, with features.
 
-    A group is asked about as of the rating before the movie watched: of what is known of the user
-    nothing later is seen, neither their ratings nor the time of their last one.
-    Each choice draws its negatives by a seed of its own, so threads do not matter.
+    Of what is known of the user nothing beyond the history is seen, neither their ratings nor the
+    time of their last one.
+    Each question draws its negatives by a seed of its own, so threads do not matter.
     """
-    tasks = [
-        (int(user), back) for user in held_out for back in range(1, config.TARGETS_PER_USER + 1)
-    ]
-    source, features = SequenceSource(model), SequenceFeatures(model)
+    sources, features = (SequenceSource(model), RecentSource(model)), SequenceFeatures(model)
 
-    def describe(task: tuple[int, int]) -> tuple[Floats, Floats] | None:
-        user, back = task
-        own = store.by_user.row(user)
-        cut = own.stop - back
-        target = store.by_user.movies[cut]
+    def describe(question: Question) -> tuple[Floats, Floats] | None:
+        own = store.by_user.row(question.user)
+        history = slice(own.start, own.start + question.length)
+        target = store.by_user.movies[own.start + question.target]
         query = query_of_history(
             store,
-            store.by_user.movies[own.start : cut],
-            store.by_user.ratings[own.start : cut],
-            store.by_user.times[own.start : cut],
+            store.by_user.movies[history],
+            store.by_user.ratings[history],
+            store.by_user.times[history],
             config.DEFAULT_LIMIT,
-            user,
+            question.user,
+            question.as_of,
         )
-        negatives = source.find(query).movies
+        found = [source.find(query).movies for source in sources]
+        negatives = np.unique(np.concatenate(found))
         if target not in negatives:
             return None
         described = features.featurize(query, negatives)
         relative = relative_to_best(described, np.array([0, len(described)]))
-        order = np.argsort(-described[:, _LEADING], kind="stable")
-        order = order[negatives[order] != target]
-        best, rest = order[: config.HARD_NEGATIVES], order[config.HARD_NEGATIVES :]
-        rng = np.random.default_rng((config.TRAIN_SEED, user, back))
+        best, rest = _hardest(described, negatives != target)
+        rng = np.random.default_rng((config.TRAIN_SEED, *question[:3], question.as_of & 0xFFFFFFFF))
         drawn = rng.choice(rest, min(config.SAMPLED_NEGATIVES, len(rest)), replace=False)
         group = np.concatenate([np.flatnonzero(negatives == target), best, drawn])
         offset = np.zeros(len(group), np.float32)
@@ -61,7 +77,7 @@ def collect_ranking_groups(
             offset[1 + len(best) :] = np.log(len(rest) / len(drawn))
         return np.concatenate([described[group], relative[group]], axis=1), offset
 
-    described_groups = pool.current().in_order(describe, tasks)
+    described_groups = pool.current().in_order(describe, questions)
     groups = [group for group in described_groups if group is not None]
     if len(groups) < config.FEWEST_GROUPS:
         raise DataError(
@@ -76,12 +92,66 @@ def collect_ranking_groups(
     )
 
 
-def choose_held_out_users(store: Store, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Users whose last movies are kept from the base models, drawn at random, ascending."""
-    able = np.flatnonzero(np.diff(store.by_user.indptr) >= 2 * config.TARGETS_PER_USER)
+def choose_teachers(store: Store, rng: np.random.Generator) -> Teachers:
+    """Users who teach the ranker, drawn at random, ascending; nobody is of both kinds."""
+    lengths = np.diff(store.by_user.indptr)
+    everybody = np.flatnonzero(lengths >= 2)
+    wanted = min(config.WHOLE_USERS, round(len(everybody) * config.WHOLE_SHARE))
+    whole = np.sort(rng.choice(everybody, wanted, replace=False))
+    able = np.setdiff1d(np.flatnonzero(lengths >= 2 * config.TARGETS_PER_USER), whole)
     share = max(config.FEWEST_HELD_OUT_USERS, round(len(able) * config.HELD_OUT_SHARE))
     wanted = min(config.HELD_OUT_USERS, share, len(able))
-    return np.sort(rng.choice(able, wanted, replace=False))
+    return Teachers(np.sort(rng.choice(able, wanted, replace=False)), whole)
 
 
-_LEADING = COLUMNS.index("sequence.next_alike")
+def choose_questions(store: Store, teachers: Teachers, rng: np.random.Generator) -> list[Question]:
+    """What the teachers are asked: at all lengths of a history, and at several moments.
+
+    Last movies are asked for as of the rating itself, and as of the data's end, when much has
+    happened since the user was last seen: that is how people ask. Those who are wholly kept from
+    the base models are asked as newcomers, at random lengths, and as of some cuts in time.
+    """
+    by_user = store.by_user
+    lengths = np.diff(by_user.indptr)
+    questions = []
+    for user in teachers.last.tolist():
+        start, length = int(by_user.indptr[user]), int(lengths[user])
+        for back in range(1, config.TARGETS_PER_USER + 1):
+            place = length - back
+            just_before = int(by_user.times[start + place]) - 1
+            as_of = just_before if back % 2 else store.latest_timestamp
+            questions.append(Question(user, place, place, as_of))
+    for user in teachers.whole.tolist():
+        start, length = int(by_user.indptr[user]), int(lengths[user])
+        later = rng.integers(0, length, config.RANDOM_LENGTHS)
+        for place in sorted({*range(min(config.NEWCOMER_LENGTHS, length)), *later.tolist()}):
+            as_of = int(by_user.times[start + place]) - 1
+            questions.append(Question(user, place, place, as_of))
+    moments = by_user.times[store.rating_order]
+    for share in config.CUTS:
+        as_of = int(moments[int(share * (len(moments) - 1))])
+        for user in teachers.whole.tolist():
+            own = by_user.times[by_user.row(user)]
+            known = int(np.searchsorted(own, as_of, "right"))
+            if 0 < known < len(own):
+                target = int(rng.integers(known, len(own)))
+                questions.append(Question(user, known, target, as_of))
+    return questions
+
+
+def _hardest(described: Floats, is_negative: NDArray[np.bool_]) -> tuple[Rows, Rows]:
+    """Negatives that are best by one of some columns in turn, and all others."""
+    chosen: dict[int, None] = {}
+    most = config.HARD_NEGATIVES
+    orders = [np.argsort(-described[:, column], kind="stable") for column in _LEADING]
+    orders = [order[is_negative[order]][:most].tolist() for order in orders]
+    for place in range(most):
+        for order in orders:
+            if len(chosen) < most and place < len(order):
+                chosen.setdefault(order[place])
+    best = np.fromiter(chosen, np.int64, len(chosen))
+    rest = np.flatnonzero(is_negative)
+    return best, rest[~np.isin(rest, best)]
+
+
+_LEADING = [COLUMNS.index(name) for name in config.LEADING_COLUMNS]

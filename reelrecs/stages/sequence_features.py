@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from reelrecs import config
 from reelrecs.kernels import sequence_features as kernels
 from reelrecs.kernels.sequence_features import Logged, Plain
 from reelrecs.kernels.sequence_knn import CHANNELS
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Mask, Rows
 from reelrecs.pipeline.query import Query
+from reelrecs.stages.recent_ratings import RecentScores
 from reelrecs.stages.sequence_model import SequenceModel
 
 _LOGGED: dict[Logged, tuple[str, float]] = {
@@ -26,10 +28,19 @@ _PLAIN: dict[Plain, tuple[str, float]] = {
     Plain.BY_HISTORY_LENGTH: ("popularity.by_history_length", 2.0),  # log(ratings+1) x log(length)
 }
 
+_RECENT: dict[str, float] = {
+    **{f"recent.{window}": 1.0 for window in config.RECENT_WINDOWS},  # log(ratings in it + 1)
+    "recent.alike": 1.0,  # log(similarity of those who rated it lately + floor)
+    "recent.at_length": 1.0,  # log(smoothed count at this length of a history + floor)
+    "context.length": 1.0,  # log(length of the history + 1)
+    "context.gap": 1.0,  # log(ratings of everybody since the last of the history + 1)
+}
+
 UNITS: dict[str, float] = {
     **{f"sequence.{channel}": 1.0 for channel in CHANNELS},  # log(votes + floor)
     **dict(_LOGGED[column] for column in Logged),
     **dict(_PLAIN[column] for column in Plain),
+    **_RECENT,
 }
 """Every column, in order, and what it is multiplied by, so that one unit behind the list's best is
 about e times less of a leader: see the transform "relative" in `reelrecs.scorer.ranker`."""
@@ -37,6 +48,8 @@ about e times less of a leader: see the transform "relative" in `reelrecs.scorer
 COLUMNS = tuple(UNITS)
 
 _LOGGED_COUNT = len(CHANNELS) + len(Logged)
+
+_PLAIN_END = _LOGGED_COUNT + len(Plain)
 
 _UNITS = np.array(list(UNITS.values()), np.float32)
 
@@ -56,7 +69,8 @@ class SequenceFeatures:
         model, store, settings = self._model, self._model.store, self._model.settings
         found = model.scores(query)
         values = np.empty((len(movies), len(COLUMNS)), np.float32)
-        logged, plain = values[:, :_LOGGED_COUNT], values[:, _LOGGED_COUNT:]
+        logged, plain = values[:, :_LOGGED_COUNT], values[:, _LOGGED_COUNT:_PLAIN_END]
+        recent = model.recent_scores(query)
         kernels.featurize(
             movies,
             found.votes,
@@ -69,6 +83,7 @@ class SequenceFeatures:
             found.as_of_rank,
             settings.recent_users,
             found.seen,
+            model.recent.totals(query, movies, recent.end),
             logged,
             plain,
         )
@@ -86,6 +101,7 @@ class SequenceFeatures:
         np.log(logged, out=logged)
         of_length = np.log(max(len(query.movies), 1))
         plain[:, Plain.BY_HISTORY_LENGTH] = logged[:, Logged.RATINGS] * of_length
+        _describe_recent(query, recent, movies, values[:, _PLAIN_END:])
         values *= _UNITS
         return values
 
@@ -96,3 +112,13 @@ class SequenceFeatures:
             return rated.movies[:0]
         own = rated.movies[slice(*rated.indptr[query.user_row : query.user_row + 2])]
         return own[~seen[own]]
+
+
+def _describe_recent(query: Query, recent: RecentScores, movies: Rows, values: Floats) -> None:
+    """Fill values [movies, RECENT columns]."""
+    windows = len(recent.windows)
+    values[:, :windows] = np.log1p(recent.windows[:, movies].T)
+    values[:, windows] = np.log(recent.alike[movies] + np.float32(config.ALIKE_FLOOR))
+    values[:, windows + 1] = np.log(recent.at_length[movies] + np.float32(config.AT_LENGTH_FLOOR))
+    values[:, windows + 2] = np.log1p(len(query.movies))
+    values[:, windows + 3] = np.log1p(recent.gap)

@@ -30,6 +30,7 @@ from reelrecs.pipeline.query import Query
 from reelrecs.stages.base_models import MATRICES
 from reelrecs.stages.feature_settings import FeatureSettings
 from reelrecs.stages.markov_chain import Chain
+from reelrecs.stages.recent_ratings import RecentRatings, RecentScores
 from reelrecs.store.store import Store
 
 
@@ -74,6 +75,7 @@ class SequenceModel:
             for name in MATRICES
         }
         self._last_times = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
+        self.recent = RecentRatings(store)
         bits = genre_matrix(store.movie_genres, len(store.genres))
         self._genre_bits = bits
         self._genre_counts = store.movie_rating_counts @ bits
@@ -93,6 +95,10 @@ class SequenceModel:
     def _share(counts: NDArray[np.float64], ratings: int) -> NDArray[np.float64]:
         share: NDArray[np.float64] = np.clip(counts / max(ratings, 1), 1e-4, 1 - 1e-4)
         return share
+
+    def recent_scores(self, query: Query) -> RecentScores:
+        """What everybody has rated lately, at the moment of asking."""
+        return self.recent.scores(query, self.scores(query).similarity)
 
     def scores(self, query: Query) -> SequenceScores:
         """The scores for a query's history; worked out once, then kept in its cache."""
@@ -124,7 +130,8 @@ class SequenceModel:
             query.user_row,
             self.settings.votes,
         )
-        rank = int(np.searchsorted(self._last_times, query.as_of))
+        active = int(query.times[-1]) if len(query.times) else query.as_of
+        rank = int(np.searchsorted(self._last_times, active))
         seen = np.zeros(store.movie_count, np.bool_)
         seen[history] = True
         votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)

@@ -26,8 +26,8 @@ class SequenceSource:
         votes *= self._model.inverse_popularity
         chain = np.where(found.seen, -np.inf, found.chain)
         by_votes, by_chain = (max(most, 2 * query.limit) for most in config.SEQUENCE_CANDIDATES)
-        voted = _highest(votes, by_votes) & (votes > 0)
-        chained = _highest(chain, by_chain) & ~found.seen
+        voted = highest(votes, by_votes) & (votes > 0)
+        chained = highest(chain, by_chain) & ~found.seen
         movies = np.flatnonzero(voted | chained).astype(np.int32)
         retrieval_scores = np.empty((len(movies), 2), np.float32)
         retrieval_scores[:, 0] = votes[movies] * voted[movies]
@@ -35,7 +35,7 @@ class SequenceSource:
         return Candidates(movies, self.channels, retrieval_scores)
 
 
-def _highest(retrieval_scores: Floats, most: int) -> Mask:
+def highest(retrieval_scores: Floats, most: int) -> Mask:
     """True for the `most` highest values, and for those tied with the last of them."""
     most = min(most, len(retrieval_scores))
     last = np.partition(retrieval_scores, len(retrieval_scores) - most)[

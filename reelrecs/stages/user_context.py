@@ -15,7 +15,7 @@ from reelrecs.store.store import Store
 
 
 def build_query(store: Store, user_row: int, limit: int) -> Query:
-    """The query of a stored user as of their last rating; never among their own neighbours."""
+    """The query of a stored user as of the data's end; never among their own neighbours."""
     rated = store.by_user
     history = rated.row(user_row)
     return _query(
@@ -34,9 +34,8 @@ def query_of_history(
 ) -> Query:
     """The query of anybody with this history, in any order; -1 is a user the store does not hold.
 
-    It is asked `as_of` the last time of the history unless another moment is given, and of the
-    data's end where there is no history. An empty history is valid: the data's mean, no neighbours,
-    no top genres, era unknown. Raises InvalidRequest for arrays of unequal length, a movie row
+    It is asked as of the data's end unless another moment is given. An empty history is valid: the
+    data's mean, no neighbours, no top genres, era unknown. Raises InvalidRequest for arrays of unequal length, a movie row
     outside the store, a movie rated twice or stars that are no number.
     """
     if not len(movies) == len(ratings) == len(times):
@@ -61,7 +60,7 @@ def _query(
     movies, ratings, times = as_readonly_contiguous(movies, ratings, times)
     liked = movies[ratings >= config.LIKED_FROM]
     if as_of is None:
-        as_of = int(times[-1]) if len(times) else store.latest_timestamp
+        as_of = store.latest_timestamp
     return Query(
         limit=limit,
         user_row=user_row,

@@ -17,6 +17,7 @@ COLUMNS: dict[str, tuple[type[np.generic], str]] = {
     "user_ratings": (np.float32, "ratings"),
     "user_times": (np.int64, "ratings"),
     "user_activity_ranks": (np.int32, "users"),
+    "rating_order": (np.uint32, "ratings"),
     "user_norm": (np.float64, "users"),
     "user_likes_indptr": (np.int64, "user ends"),
     "user_likes": (np.int32, "likes"),

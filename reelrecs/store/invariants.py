@@ -67,6 +67,11 @@ def check(store: Store) -> None:
         )
         _check_ratings(by_movie.ratings[entries], store, "movie_ratings")
 
+    _require(
+        len(store.rating_order) == 0 or int(store.rating_order.max()) < len(by_user.movies),
+        "rating_order is of ratings that are none",
+    )
+
     def user_likes(_start: int, _stop: int, entries: slice) -> None:
         _require(_below(likes.movies[entries], store.movie_count), "user_likes are no movies")
 

@@ -24,7 +24,7 @@ from reelrecs.store.columns import Likes, RatingsByMovie, RatingsByUser
 from reelrecs.store.digests import content_digest
 from reelrecs.store.file_memory import FileMemory, Identity, identity
 
-FORMAT = "reelrecs.store/4"
+FORMAT = "reelrecs.store/5"
 
 _open_stores: WeakValueDictionary[tuple[Path, Identity], Store] = WeakValueDictionary()
 """What this process holds open, so that a file is read and checked once."""
@@ -72,6 +72,9 @@ class Store:
         """Movies as people see them, by row, kept by `results.movie_of`."""
         self.user_activity_ranks: NDArray[np.int32] = named["user_activity_ranks"]
         """[users] rank by the time of the last rating, 0 = was last active first."""
+        self.rating_order: NDArray[np.uint32] = named["rating_order"]
+        """[ratings] entries of `by_user` in order of time, all users together; see `order_of_time`
+        in `reelrecs.store.build` for ties."""
         self.user_ids: NDArray[np.uint32] = named["user_ids"]
         self.user_norm: NDArray[np.float64] = named["user_norm"]
         self.movie_ids: NDArray[np.uint32] = named["movie_ids"]

@@ -1,0 +1,141 @@
+"""What everybody has rated lately: windows of so many ratings before the moment of asking.
+
+Windows are measured in ratings and not in days, so that a data set that gets a rating a second and
+one that gets ten a day are treated alike. Beside them stands what people rate at this point of a
+history, which is what is known of somebody new.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs import config
+from reelrecs.kernels import csr
+from reelrecs.kernels import recent_ratings as kernels
+from reelrecs.kernels.jit import as_readonly_contiguous
+from reelrecs.pipeline.candidates import Floats, Rows
+from reelrecs.pipeline.query import Query
+from reelrecs.store.store import Store
+
+WINDOWS: Rows = np.array(config.RECENT_WINDOWS, np.int32)
+
+LENGTH_ENDS: Rows = np.array(config.HISTORY_LENGTHS, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentScores:
+    """Scores of all movies at one moment, for one history."""
+
+    end: int  # how many ratings of everybody are known by then
+    gap: int  # how many of them are later than the last of the history
+    windows: Floats  # [WINDOWS, movies] ratings in each
+    alike: Floats  # [movies] similarity of those who rated it lately
+    at_length: Floats  # [movies] smoothed count of people who rated it at this point of a history
+
+
+class RecentRatings:
+    """RecentScores over one store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._last: tuple[int, Rows, Rows] = (-1, WINDOWS[:0], WINDOWS[:0])
+        self._lock = threading.Lock()
+
+    def scores(self, query: Query, similarity: Floats) -> RecentScores:
+        """The scores for a query; `similarity` [users] is that of their histories to its own."""
+        return query.cached("recent", lambda: self._scores(query, similarity))
+
+    def _scores(self, query: Query, similarity: Floats) -> RecentScores:
+        store = self.store
+        end = self.known_at(query.as_of)
+        last = min(end, self.known_at(int(query.times[-1]))) if len(query.times) else end
+        movies, users = self._tail(end)
+        windows = np.zeros((len(WINDOWS), store.movie_count), np.float32)
+        alike = np.zeros(store.movie_count, np.float32)
+        kernels.count_windows(
+            movies,
+            users,
+            similarity,
+            query.user_row,
+            WINDOWS,
+            windows,
+            alike,
+            config.ALIKE_WINDOW,
+        )
+        return RecentScores(end, end - last, windows, alike, self._at_length(query))
+
+    def known_at(self, moment: int) -> int:
+        """How many ratings of everybody were given until then."""
+        store = self.store
+        if moment >= store.latest_timestamp:
+            return store.rating_count
+        low, high = 0, store.rating_count
+        times, order = store.by_user.times, store.rating_order
+        while low < high:
+            middle = (low + high) // 2
+            if times[order[middle]] <= moment:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def totals(self, query: Query, movies: Rows, end: int) -> Rows:
+        """[movies]: ratings of each until then, the user's own beyond the history left out."""
+        store = self.store
+        if end == store.rating_count:
+            counts = store.movie_rating_counts[movies].astype(np.int32)
+        else:
+            counts = np.empty(len(movies), np.int32)
+            kernels.count_before(*self._positions, movies, end, counts)
+        if query.user_row >= 0:
+            own = store.by_user.row(query.user_row)
+            known = store.by_user.movies[own][store.by_user.times[own] <= query.as_of]
+            counts -= np.isin(movies, np.setdiff1d(known, query.movies))
+        return counts
+
+    def _at_length(self, query: Query) -> Floats:
+        length = len(query.movies)
+        at = int(np.searchsorted(LENGTH_ENDS[:-1], length, "right"))
+        counts = self._counts_by_length[at].astype(np.float32)
+        if query.user_row >= 0:
+            own = self.store.by_user.row(query.user_row)
+            places = np.searchsorted(LENGTH_ENDS[:-1], np.arange(own.stop - own.start), "right")
+            counts[self.store.by_user.movies[own][places == at]] -= 1.0
+        prior = self.store.movie_rating_counts * np.float32(
+            config.HISTORY_LENGTH_PRIOR / self.store.rating_count
+        )
+        scores: Floats = counts + prior
+        return scores
+
+    def _tail(self, end: int) -> tuple[Rows, Rows]:
+        """Movies and users of the last ratings before `end`, oldest first; the last are kept."""
+        with self._lock:
+            if self._last[0] == end:
+                return self._last[1:]
+        entries = self.store.rating_order[max(0, end - int(WINDOWS[-1])) : end]
+        found = as_readonly_contiguous(self.store.by_user.movies[entries], self._owners[entries])
+        with self._lock:
+            self._last = (end, *found)
+        return found
+
+    @cached_property
+    def _owners(self) -> Rows:
+        return self.store.by_user.owners().astype(np.int32)
+
+    @cached_property
+    def _positions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each movie the positions of its ratings in order of time: compressed rows."""
+        movies = self.store.by_user.movies[self.store.rating_order]
+        return as_readonly_contiguous(*csr.compress(movies, self.store.movie_count))
+
+    @cached_property
+    def _counts_by_length(self) -> Rows:
+        counts = np.zeros((len(LENGTH_ENDS), self.store.movie_count), np.int32)
+        by_user = self.store.by_user
+        kernels.count_by_length(by_user.indptr, by_user.movies, LENGTH_ENDS, counts)
+        return counts
