@@ -79,7 +79,7 @@ def test_sequels_and_kin_come_first(sample_engine: Engine) -> None:
 def test_a_movie_nobody_likes_is_like_its_kind(sample_engine: Engine) -> None:
     store = sample_engine.store
     row = int(np.flatnonzero((store.movie_like_counts == 0) & (store.movie_genres > 0))[0])
-    found = sample_engine.similar(int(store.movie_ids[row]), 10)
+    found = sample_engine.similar(store.movie_ids[row], 10)
     assert found.likers == 0
     assert len(found.items) == 10
     assert all(item.common_likers == 0 and item.shared_genres for item in found.items)

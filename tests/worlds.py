@@ -26,13 +26,13 @@ def tables_of(triples: Sequence[Triple], movie_count: int = 0) -> Tables:
     movie_ids = sorted({movie for _, movie, _ in triples} | set(range(1, movie_count + 1)))
     return Tables(
         Ratings(
-            np.array([user for user, _, _ in triples], np.uint32),
-            np.array([movie for _, movie, _ in triples], np.uint32),
+            np.array([user for user, _, _ in triples], np.int64),
+            np.array([movie for _, movie, _ in triples], np.int64),
             np.array([stars for _, _, stars in triples], np.float32),
             1_000_000_000 + np.arange(len(triples), dtype=np.int64),
         ),
         Movies(
-            np.array(movie_ids, np.uint32),
+            np.array(movie_ids, np.int64),
             [f"Film {movie}, The ({1950 + movie % 60})" for movie in movie_ids],
             np.array([1950 + movie % 60 for movie in movie_ids], np.int16),
             [(GENRES[movie % 5], GENRES[movie // 5 % 5]) for movie in movie_ids],

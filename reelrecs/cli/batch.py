@@ -36,7 +36,7 @@ def batch(settings: Settings, output: str, limit: int, users: str | None, scorer
 
         user_ids = None if users is None else read_user_ids(engine, Path(users))
         log.info(COMPILING)
-        engine.recommend(int(engine.store.user_ids[0]), limit)
+        engine.recommend(engine.store.user_ids[0], limit)
         length = engine.store.user_count if user_ids is None else len(user_ids)
         listed = 0
 

@@ -95,6 +95,6 @@ def limit_option(command: F) -> F:
 
 def user_option(command: F) -> F:
     """--user-id."""
-    return click.option("--user-id", type=int, required=True, help="A user of the data set.")(
-        command
-    )
+    return click.option(
+        "--user-id", metavar="ID", required=True, help="A user, as the data says it."
+    )(command)

@@ -130,7 +130,8 @@ class Ids:
         else:
             found = pc.fill_null(pc.index_in(column.dictionary, value_set=self._texts), -1)
             rows = _numpy(found, np.int32)
-        return rows[_numpy(column.indices, np.int32)]
+        of_each: NDArray[np.int32] = rows[_numpy(column.indices, np.int32)]
+        return of_each
 
     def at(self, rows: NDArray[np.integer[Any]]) -> list[Id]:
         """The ids of these rows."""
