@@ -86,7 +86,7 @@ class Engine(Closing):
                 (*relax, *config.RELAX_ORDER),
             )
         )
-        self._titles = Once(partial(_title_index, store))
+        self._titles = Once(lambda: TitleIndex(store.all_titles))
         self._closed = threading.Event()
 
     @classmethod
@@ -260,13 +260,10 @@ def _serving(
         scorer=chosen,
         reranker=reranker,
         relax=relax,
+        last_resort=profile.last_resort,
     )
     opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
     return _Serving(model, profile, pipeline, opened)
-
-
-def _title_index(store: Store) -> TitleIndex:
-    return TitleIndex(store.all_titles)
 
 
 def train_model(
