@@ -209,6 +209,22 @@ def test_a_batch_joins_back_to_the_file(path: Path, tmp_path: Path) -> None:
     assert [(row["user_id"], row["rank"], row["movie_id"]) for row in rows] == expected
 
 
+@pytest.mark.parametrize("name", ASCENDING)
+def test_csv_and_json_lines_hold_what_parquet_holds(name: str, tmp_path: Path) -> None:
+    store = store_of(renamed(TABLES, ASCENDING[name], ASCENDING[name]), "world")
+    with Engine(store) as engine:
+        for suffix in ("parquet", "csv", "jsonl"):
+            write_lists(engine, tmp_path / f"lists.{suffix}", 3)
+    rows = pq.read_table(tmp_path / "lists.parquet").to_pylist()
+    lines = (tmp_path / "lists.jsonl").read_text(encoding="utf-8").split("\n")
+    assert [json.loads(line) for line in lines[:-1]] == rows
+    with (tmp_path / "lists.csv").open(encoding="utf-8", newline="") as file:
+        for row, line in zip(rows, csv.DictReader(file), strict=True):
+            score = np.float32(line.pop("score"))
+            assert score == np.float32(row.pop("score"))
+            assert line == {column: str(value) for column, value in row.items()}
+
+
 def test_the_command_line_takes_and_prints_ids_as_they_are(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
