@@ -127,6 +127,13 @@ def test_what_is_asked_for_is_taken_as_the_kind_that_ids_are() -> None:
             text.checked(wrong)
 
 
+def test_a_number_beyond_64_bits_makes_a_column_text() -> None:
+    for beyond in (2**63, -(2**63) - 1):
+        ids, _ = coded(column_of([1, beyond]))
+        assert list(ids) == sorted(["1", str(beyond)])
+    assert not coded(column_of([2**63 - 1, -(2**63)]))[0].is_text
+
+
 def test_ids_are_equal_when_all_are() -> None:
     ids = Ids(np.array([1, 2]))
     assert ids == Ids(np.array([1, 2]))
