@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import grpc
 import numpy as np
@@ -22,6 +22,7 @@ from reelrecs import config
 from reelrecs.config import EMBEDDED_SCORER, FIXED, LEARNED, LOCAL_SCORER
 from reelrecs.datasets import Dataset, locate
 from reelrecs.datasets.files import open_files
+from reelrecs.datasets.ids import Id
 from reelrecs.datasets.ratings import HIGHEST_STARS, LOWEST_STARS
 from reelrecs.datasets.text import read_bytes
 from reelrecs.engine import Engine
@@ -88,9 +89,10 @@ class Fixture:
         return load_model(self.store, self.models_dir, LEARNED)
 
     @cached_property
-    def users(self) -> list[Any]:
+    def users(self) -> list[Id]:
         """Ids of users drawn with a seed: one request each makes a fair sample."""
-        return list(np.random.default_rng(1).choice(self.store.user_ids, REQUESTS).tolist())
+        rows = np.random.default_rng(1).integers(0, self.store.user_count, REQUESTS)
+        return self.store.user_ids.at(rows)
 
     def query(self) -> Query:
         """The user with the median number of ratings, looked at anew."""

@@ -12,17 +12,17 @@ LOOKUP_LIMIT = 1 << 26
 """Largest id for which ids become rows by a table instead of a sort (a 256 MB table)."""
 
 
-def rows_of_ids(ids: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+def rows_of_ids(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The distinct ids, ascending, and for each id its row among them."""
     if len(ids) == 0:
-        return np.zeros(0, np.uint32), np.zeros(0, np.int32)
-    highest = int(ids.max())
-    if highest > max(LOOKUP_LIMIT, 4 * len(ids)):
+        return np.zeros(0, np.int64), np.zeros(0, np.int32)
+    lowest, highest = int(ids.min()), int(ids.max())
+    if lowest < 0 or highest > max(LOOKUP_LIMIT, 4 * len(ids)):
         distinct, rows = np.unique(ids, return_inverse=True)
         return distinct, rows.astype(np.int32)
     row_of_id = np.zeros(highest + 1, np.int32)
     _mark(ids, row_of_id)
-    distinct = np.flatnonzero(row_of_id).astype(np.uint32)
+    distinct = np.flatnonzero(row_of_id)
     row_of_id[distinct] = np.arange(len(distinct), dtype=np.int32)
     return distinct, row_of_id[ids]
 
@@ -46,7 +46,7 @@ def order_by_time(
 
 @kernel
 def _mark(
-    ids: NDArray[np.uint32],
+    ids: NDArray[np.int64],
     row_of_id: Rows,
 ) -> None:
     for id_ in ids:

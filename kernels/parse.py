@@ -55,8 +55,8 @@ CHUNKS_PER_THREAD = 4
 class ParsedRatings:
     """The good lines in file order, and where the bad ones are."""
 
-    users: NDArray[np.uint32]
-    movies: NDArray[np.uint32]
+    users: NDArray[np.int64]
+    movies: NDArray[np.int64]
     stars: NDArray[np.float32]
     times: NDArray[np.int64]
     lines: NDArray[np.int64] | None  # line of each rating, from 0; None: rating i is on line i
@@ -92,7 +92,7 @@ def parse_ratings(
     pool.over_ranges(count_chunks, len(chunks), CHUNKS_PER_THREAD)
     slots = np.cumsum(counts)
     total = int(slots[-1])
-    users, movies = np.empty(total, np.uint32), np.empty(total, np.uint32)
+    users, movies = np.empty(total, np.int64), np.empty(total, np.int64)
     stars, times = np.empty(total, np.float32), np.empty(total, np.int64)
     codes = np.empty(total, np.uint8)
     odd = np.zeros(len(chunks), np.int64)

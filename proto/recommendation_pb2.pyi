@@ -7,43 +7,50 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RecommendRequest(_message.Message):
-    __slots__ = ("user_id", "history", "limit", "explain")
+    __slots__ = ("user_id", "user_id_text", "history", "limit", "explain")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_TEXT_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     user_id: int
+    user_id_text: str
     history: RatingHistory
     limit: int
     explain: bool
-    def __init__(self, user_id: _Optional[int] = ..., history: _Optional[_Union[RatingHistory, _Mapping]] = ..., limit: _Optional[int] = ..., explain: bool = ...) -> None: ...
+    def __init__(self, user_id: _Optional[int] = ..., user_id_text: _Optional[str] = ..., history: _Optional[_Union[RatingHistory, _Mapping]] = ..., limit: _Optional[int] = ..., explain: bool = ...) -> None: ...
 
 class RatingHistory(_message.Message):
-    __slots__ = ("movie_ids", "ratings", "times")
+    __slots__ = ("movie_ids", "movie_id_texts", "ratings", "times")
     MOVIE_IDS_FIELD_NUMBER: _ClassVar[int]
+    MOVIE_ID_TEXTS_FIELD_NUMBER: _ClassVar[int]
     RATINGS_FIELD_NUMBER: _ClassVar[int]
     TIMES_FIELD_NUMBER: _ClassVar[int]
     movie_ids: _containers.RepeatedScalarFieldContainer[int]
+    movie_id_texts: _containers.RepeatedScalarFieldContainer[str]
     ratings: _containers.RepeatedScalarFieldContainer[float]
     times: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, movie_ids: _Optional[_Iterable[int]] = ..., ratings: _Optional[_Iterable[float]] = ..., times: _Optional[_Iterable[int]] = ...) -> None: ...
+    def __init__(self, movie_ids: _Optional[_Iterable[int]] = ..., movie_id_texts: _Optional[_Iterable[str]] = ..., ratings: _Optional[_Iterable[float]] = ..., times: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class RecommendResponse(_message.Message):
-    __slots__ = ("dataset", "dataset_digest", "recommendations", "relaxed")
+    __slots__ = ("dataset", "dataset_digest", "recommendations", "relaxed", "note")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     DATASET_DIGEST_FIELD_NUMBER: _ClassVar[int]
     RECOMMENDATIONS_FIELD_NUMBER: _ClassVar[int]
     RELAXED_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     dataset_digest: str
     recommendations: _containers.RepeatedCompositeFieldContainer[RecommendedMovie]
     relaxed: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, dataset: _Optional[str] = ..., dataset_digest: _Optional[str] = ..., recommendations: _Optional[_Iterable[_Union[RecommendedMovie, _Mapping]]] = ..., relaxed: _Optional[_Iterable[str]] = ...) -> None: ...
+    note: str
+    def __init__(self, dataset: _Optional[str] = ..., dataset_digest: _Optional[str] = ..., recommendations: _Optional[_Iterable[_Union[RecommendedMovie, _Mapping]]] = ..., relaxed: _Optional[_Iterable[str]] = ..., note: _Optional[str] = ...) -> None: ...
 
 class RecommendedMovie(_message.Message):
-    __slots__ = ("rank", "movie_id", "title", "year", "genres", "score", "sources", "explanation")
+    __slots__ = ("rank", "movie_id", "movie_id_text", "title", "year", "genres", "score", "sources", "explanation")
     RANK_FIELD_NUMBER: _ClassVar[int]
     MOVIE_ID_FIELD_NUMBER: _ClassVar[int]
+    MOVIE_ID_TEXT_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     YEAR_FIELD_NUMBER: _ClassVar[int]
     GENRES_FIELD_NUMBER: _ClassVar[int]
@@ -52,13 +59,14 @@ class RecommendedMovie(_message.Message):
     EXPLANATION_FIELD_NUMBER: _ClassVar[int]
     rank: int
     movie_id: int
+    movie_id_text: str
     title: str
     year: int
     genres: _containers.RepeatedScalarFieldContainer[str]
     score: float
     sources: _containers.RepeatedScalarFieldContainer[str]
     explanation: Explanation
-    def __init__(self, rank: _Optional[int] = ..., movie_id: _Optional[int] = ..., title: _Optional[str] = ..., year: _Optional[int] = ..., genres: _Optional[_Iterable[str]] = ..., score: _Optional[float] = ..., sources: _Optional[_Iterable[str]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ...) -> None: ...
+    def __init__(self, rank: _Optional[int] = ..., movie_id: _Optional[int] = ..., movie_id_text: _Optional[str] = ..., title: _Optional[str] = ..., year: _Optional[int] = ..., genres: _Optional[_Iterable[str]] = ..., score: _Optional[float] = ..., sources: _Optional[_Iterable[str]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ...) -> None: ...
 
 class Explanation(_message.Message):
     __slots__ = ("contributions", "found_by", "similar_users", "because_you_liked", "because_you_watched", "related")
@@ -99,13 +107,15 @@ class Finding(_message.Message):
     def __init__(self, channel: _Optional[str] = ..., strength: _Optional[float] = ...) -> None: ...
 
 class Movie(_message.Message):
-    __slots__ = ("movie_id", "title", "year", "genres")
+    __slots__ = ("movie_id", "movie_id_text", "title", "year", "genres")
     MOVIE_ID_FIELD_NUMBER: _ClassVar[int]
+    MOVIE_ID_TEXT_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     YEAR_FIELD_NUMBER: _ClassVar[int]
     GENRES_FIELD_NUMBER: _ClassVar[int]
     movie_id: int
+    movie_id_text: str
     title: str
     year: int
     genres: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, movie_id: _Optional[int] = ..., title: _Optional[str] = ..., year: _Optional[int] = ..., genres: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, movie_id: _Optional[int] = ..., movie_id_text: _Optional[str] = ..., title: _Optional[str] = ..., year: _Optional[int] = ..., genres: _Optional[_Iterable[str]] = ...) -> None: ...

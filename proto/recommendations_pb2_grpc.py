@@ -49,7 +49,8 @@ class MLScorerServicer(object):
     """
 
     def ScoreCandidates(self, request, context):
-        """Scores every candidate of one user; NOT_FOUND for a user or movie the data does not hold.
+        """Scores every candidate of one user; NOT_FOUND for a user or movie the data does not hold,
+        FAILED_PRECONDITION where the data's ids are text or numbers that uint32 cannot hold.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

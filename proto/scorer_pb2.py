@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1breelrecs/proto/scorer.proto\x12\x0breelrecs.v1\"\x89\x01\n\x0cScoreRequest\x12\x16\n\x0e\x64\x61taset_digest\x18\x01 \x01(\t\x12 \n\x05users\x18\x02 \x03(\x0b\x32\x11.reelrecs.v1.User\x12\x11\n\tmovie_ids\x18\x03 \x03(\r\x12,\n\x08\x66\x65\x61tures\x18\x04 \x01(\x0b\x32\x1a.reelrecs.v1.FeatureMatrix\"c\n\x04User\x12\x14\n\x07user_id\x18\x01 \x01(\rH\x00\x88\x01\x01\x12%\n\x07history\x18\x02 \x01(\x0b\x32\x14.reelrecs.v1.History\x12\x12\n\ncandidates\x18\x03 \x01(\rB\n\n\x08_user_id\"-\n\x07History\x12\x11\n\tmovie_ids\x18\x01 \x03(\r\x12\x0f\n\x07ratings\x18\x02 \x03(\x02\">\n\rFeatureMatrix\x12\x0f\n\x07\x63olumns\x18\x01 \x03(\t\x12\x0c\n\x04rows\x18\x02 \x01(\r\x12\x0e\n\x06values\x18\x03 \x01(\x0c\"J\n\rScoreResponse\x12\x0e\n\x06scores\x18\x01 \x03(\x02\x12)\n\x05terms\x18\x02 \x01(\x0b\x32\x1a.reelrecs.v1.FeatureMatrix\"\x11\n\x0f\x44\x65scribeRequest\"\xc9\x01\n\x10\x44\x65scribeResponse\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x61taset_digest\x18\x02 \x01(\t\x12\r\n\x05users\x18\x03 \x01(\r\x12\x0e\n\x06movies\x18\x04 \x01(\r\x12\x0f\n\x07ratings\x18\x05 \x01(\x04\x12\x0f\n\x07profile\x18\x06 \x01(\t\x12\x18\n\x10required_columns\x18\x07 \x03(\t\x12 \n\x05terms\x18\x08 \x03(\x0b\x32\x11.reelrecs.v1.Term\x12\x0f\n\x07version\x18\t \x01(\t\"f\n\x04Term\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12\x11\n\ttransform\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x65nter\x18\x04 \x01(\x02\x12\r\n\x05scale\x18\x05 \x01(\x02\x12\x0e\n\x06weight\x18\x06 \x01(\x02\x32\x98\x01\n\rScorerService\x12>\n\x05Score\x12\x19.reelrecs.v1.ScoreRequest\x1a\x1a.reelrecs.v1.ScoreResponse\x12G\n\x08\x44\x65scribe\x12\x1c.reelrecs.v1.DescribeRequest\x1a\x1d.reelrecs.v1.DescribeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1breelrecs/proto/scorer.proto\x12\x0breelrecs.v1\"\xa1\x01\n\x0cScoreRequest\x12\x16\n\x0e\x64\x61taset_digest\x18\x01 \x01(\t\x12 \n\x05users\x18\x02 \x03(\x0b\x32\x11.reelrecs.v1.User\x12\x11\n\tmovie_ids\x18\x03 \x03(\x03\x12\x16\n\x0emovie_id_texts\x18\x05 \x03(\t\x12,\n\x08\x66\x65\x61tures\x18\x04 \x01(\x0b\x32\x1a.reelrecs.v1.FeatureMatrix\"t\n\x04User\x12\x11\n\x07user_id\x18\x01 \x01(\x03H\x00\x12\x16\n\x0cuser_id_text\x18\x04 \x01(\tH\x00\x12%\n\x07history\x18\x02 \x01(\x0b\x32\x14.reelrecs.v1.History\x12\x12\n\ncandidates\x18\x03 \x01(\rB\x06\n\x04user\"E\n\x07History\x12\x11\n\tmovie_ids\x18\x01 \x03(\x03\x12\x16\n\x0emovie_id_texts\x18\x03 \x03(\t\x12\x0f\n\x07ratings\x18\x02 \x03(\x02\">\n\rFeatureMatrix\x12\x0f\n\x07\x63olumns\x18\x01 \x03(\t\x12\x0c\n\x04rows\x18\x02 \x01(\r\x12\x0e\n\x06values\x18\x03 \x01(\x0c\"J\n\rScoreResponse\x12\x0e\n\x06scores\x18\x01 \x03(\x02\x12)\n\x05terms\x18\x02 \x01(\x0b\x32\x1a.reelrecs.v1.FeatureMatrix\"\x11\n\x0f\x44\x65scribeRequest\"\xc9\x01\n\x10\x44\x65scribeResponse\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x61taset_digest\x18\x02 \x01(\t\x12\r\n\x05users\x18\x03 \x01(\r\x12\x0e\n\x06movies\x18\x04 \x01(\r\x12\x0f\n\x07ratings\x18\x05 \x01(\x04\x12\x0f\n\x07profile\x18\x06 \x01(\t\x12\x18\n\x10required_columns\x18\x07 \x03(\t\x12 \n\x05terms\x18\x08 \x03(\x0b\x32\x11.reelrecs.v1.Term\x12\x0f\n\x07version\x18\t \x01(\t\"f\n\x04Term\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12\x11\n\ttransform\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x65nter\x18\x04 \x01(\x02\x12\r\n\x05scale\x18\x05 \x01(\x02\x12\x0e\n\x06weight\x18\x06 \x01(\x02\x32\x98\x01\n\rScorerService\x12>\n\x05Score\x12\x19.reelrecs.v1.ScoreRequest\x1a\x1a.reelrecs.v1.ScoreResponse\x12G\n\x08\x44\x65scribe\x12\x1c.reelrecs.v1.DescribeRequest\x1a\x1d.reelrecs.v1.DescribeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,21 +32,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'reelrecs.proto.scorer_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SCOREREQUEST']._serialized_start=45
-  _globals['_SCOREREQUEST']._serialized_end=182
-  _globals['_USER']._serialized_start=184
-  _globals['_USER']._serialized_end=283
-  _globals['_HISTORY']._serialized_start=285
-  _globals['_HISTORY']._serialized_end=330
-  _globals['_FEATUREMATRIX']._serialized_start=332
-  _globals['_FEATUREMATRIX']._serialized_end=394
-  _globals['_SCORERESPONSE']._serialized_start=396
-  _globals['_SCORERESPONSE']._serialized_end=470
-  _globals['_DESCRIBEREQUEST']._serialized_start=472
-  _globals['_DESCRIBEREQUEST']._serialized_end=489
-  _globals['_DESCRIBERESPONSE']._serialized_start=492
-  _globals['_DESCRIBERESPONSE']._serialized_end=693
-  _globals['_TERM']._serialized_start=695
-  _globals['_TERM']._serialized_end=797
-  _globals['_SCORERSERVICE']._serialized_start=800
-  _globals['_SCORERSERVICE']._serialized_end=952
+  _globals['_SCOREREQUEST']._serialized_end=206
+  _globals['_USER']._serialized_start=208
+  _globals['_USER']._serialized_end=324
+  _globals['_HISTORY']._serialized_start=326
+  _globals['_HISTORY']._serialized_end=395
+  _globals['_FEATUREMATRIX']._serialized_start=397
+  _globals['_FEATUREMATRIX']._serialized_end=459
+  _globals['_SCORERESPONSE']._serialized_start=461
+  _globals['_SCORERESPONSE']._serialized_end=535
+  _globals['_DESCRIBEREQUEST']._serialized_start=537
+  _globals['_DESCRIBEREQUEST']._serialized_end=554
+  _globals['_DESCRIBERESPONSE']._serialized_start=557
+  _globals['_DESCRIBERESPONSE']._serialized_end=758
+  _globals['_TERM']._serialized_start=760
+  _globals['_TERM']._serialized_end=862
+  _globals['_SCORERSERVICE']._serialized_start=865
+  _globals['_SCORERSERVICE']._serialized_end=1017
 # @@protoc_insertion_point(module_scope)

@@ -7,34 +7,40 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ScoreRequest(_message.Message):
-    __slots__ = ("dataset_digest", "users", "movie_ids", "features")
+    __slots__ = ("dataset_digest", "users", "movie_ids", "movie_id_texts", "features")
     DATASET_DIGEST_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
     MOVIE_IDS_FIELD_NUMBER: _ClassVar[int]
+    MOVIE_ID_TEXTS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     dataset_digest: str
     users: _containers.RepeatedCompositeFieldContainer[User]
     movie_ids: _containers.RepeatedScalarFieldContainer[int]
+    movie_id_texts: _containers.RepeatedScalarFieldContainer[str]
     features: FeatureMatrix
-    def __init__(self, dataset_digest: _Optional[str] = ..., users: _Optional[_Iterable[_Union[User, _Mapping]]] = ..., movie_ids: _Optional[_Iterable[int]] = ..., features: _Optional[_Union[FeatureMatrix, _Mapping]] = ...) -> None: ...
+    def __init__(self, dataset_digest: _Optional[str] = ..., users: _Optional[_Iterable[_Union[User, _Mapping]]] = ..., movie_ids: _Optional[_Iterable[int]] = ..., movie_id_texts: _Optional[_Iterable[str]] = ..., features: _Optional[_Union[FeatureMatrix, _Mapping]] = ...) -> None: ...
 
 class User(_message.Message):
-    __slots__ = ("user_id", "history", "candidates")
+    __slots__ = ("user_id", "user_id_text", "history", "candidates")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_TEXT_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     user_id: int
+    user_id_text: str
     history: History
     candidates: int
-    def __init__(self, user_id: _Optional[int] = ..., history: _Optional[_Union[History, _Mapping]] = ..., candidates: _Optional[int] = ...) -> None: ...
+    def __init__(self, user_id: _Optional[int] = ..., user_id_text: _Optional[str] = ..., history: _Optional[_Union[History, _Mapping]] = ..., candidates: _Optional[int] = ...) -> None: ...
 
 class History(_message.Message):
-    __slots__ = ("movie_ids", "ratings")
+    __slots__ = ("movie_ids", "movie_id_texts", "ratings")
     MOVIE_IDS_FIELD_NUMBER: _ClassVar[int]
+    MOVIE_ID_TEXTS_FIELD_NUMBER: _ClassVar[int]
     RATINGS_FIELD_NUMBER: _ClassVar[int]
     movie_ids: _containers.RepeatedScalarFieldContainer[int]
+    movie_id_texts: _containers.RepeatedScalarFieldContainer[str]
     ratings: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, movie_ids: _Optional[_Iterable[int]] = ..., ratings: _Optional[_Iterable[float]] = ...) -> None: ...
+    def __init__(self, movie_ids: _Optional[_Iterable[int]] = ..., movie_id_texts: _Optional[_Iterable[str]] = ..., ratings: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class FeatureMatrix(_message.Message):
     __slots__ = ("columns", "rows", "values")

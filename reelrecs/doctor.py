@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reelrecs.config import EMBEDDED_SCORER, LOCAL_SCORER
 from reelrecs.datasets import locate
+from reelrecs.datasets.ids import Ids
 from reelrecs.engine import Engine
 from reelrecs.errors import ReelRecsError
 from reelrecs.learning.model_folder import load_model
@@ -74,8 +75,13 @@ def _store(data_dir: str | None) -> str:
     store = open_store(locate(None if data_dir is None else Path(data_dir)))
     return (
         f"{store.user_count:,} users, {store.movie_count:,} movies, "
-        f"{store.rating_count:,} ratings; digest {store.digest} verified"
+        f"{store.rating_count:,} ratings; user ids are {_kind(store.user_ids)}, movie ids "
+        f"{_kind(store.movie_ids)}; digest {store.digest} verified"
     )
+
+
+def _kind(ids: Ids) -> str:
+    return "text" if ids.is_text else "whole numbers"
 
 
 def _model(data_dir: str | None, models_dir: str) -> str:
@@ -86,5 +92,5 @@ def _model(data_dir: str | None, models_dir: str) -> str:
 
 def _recommendation(data_dir: str | None, models_dir: str, scorer: str) -> str:
     with Engine.open(data_dir, models_dir=models_dir, scorer=scorer) as engine:
-        result = engine.recommend(int(engine.store.user_ids[0]))
+        result = engine.recommend(engine.store.user_ids[0])
     return f"{len(result)} movies for user {result.user_id}, scorer {scorer}"

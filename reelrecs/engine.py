@@ -12,10 +12,11 @@ import numpy as np
 
 from reelrecs import config
 from reelrecs.datasets import locate
+from reelrecs.datasets.ids import Id
 from reelrecs.datasets.titles import TitleIndex
 from reelrecs.errors import InvalidRequest
 from reelrecs.explanations import explain as explain_ranked
-from reelrecs.histories import History, checked_id, query_of_person
+from reelrecs.histories import History, query_of_person
 from reelrecs.kernels import pool
 from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import check_profile, load_model, model_path
@@ -24,7 +25,15 @@ from reelrecs.pipeline.protocols import Filter, Scorer, Source
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
 from reelrecs.profiles import Profile, features_for, filters_by_name, profile_of
-from reelrecs.results import Movie, RecommendationList, UserProfile, movie_of, recommendations_of
+from reelrecs.results import (
+    Movie,
+    RecommendationList,
+    UserProfile,
+    movie_of,
+    recommendations_of,
+    shortage,
+    user_profile,
+)
 from reelrecs.scorer.by_name import check_scorer, open_scorer
 from reelrecs.scorer.lifetime import Closing, Once
 from reelrecs.scorer.model import ScoringModel
@@ -77,7 +86,7 @@ class Engine(Closing):
                 (*relax, *config.RELAX_ORDER),
             )
         )
-        self._titles = Once(partial(_title_index, store))
+        self._titles = Once(lambda: TitleIndex(store.all_titles))
         self._closed = threading.Event()
 
     @classmethod
@@ -126,13 +135,13 @@ class Engine(Closing):
         return self._ready().pipeline
 
     def recommend(
-        self, user_id: int, limit: int = config.DEFAULT_LIMIT, *, explain: bool = False
+        self, user_id: Id, limit: int = config.DEFAULT_LIMIT, *, explain: bool = False
     ) -> RecommendationList:
         """The user's list, best first.
 
         Raises NotFound, InvalidRequest, ModelError, ScorerError.
         """
-        return self._list(user_id, self.query(user_id, limit), explain)
+        return self._list(self.query(user_id, limit), explain)
 
     def recommend_for(
         self, history: History, limit: int = config.DEFAULT_LIMIT, *, explain: bool = False
@@ -142,30 +151,16 @@ class Engine(Closing):
         Raises NotFound for a movie the data does not hold, InvalidRequest, ModelError, ScorerError.
         """
         self._check(limit)
-        return self._list(None, query_of_person(self.store, history, limit), explain)
+        return self._list(query_of_person(self.store, history, limit), explain)
 
-    def similar(self, movie_id: int, limit: int = config.DEFAULT_LIMIT) -> SimilarMovies:
+    def similar(self, movie_id: Id, limit: int = config.DEFAULT_LIMIT) -> SimilarMovies:
         """The movies nearest to this one, with the case for each; raises NotFound."""
         self._check(limit)
-        return similar_movies(self.store, self.store.movie_row(checked_id(movie_id)), limit)
+        return similar_movies(self.store, self.store.movie_row(movie_id), limit)
 
-    def user(self, user_id: int, recent: int = config.RECENT_MOVIES) -> UserProfile:
+    def user(self, user_id: Id, recent: int = config.RECENT_MOVIES) -> UserProfile:
         """What the engine knows of a user; raises NotFound."""
-        query = self.query(user_id, config.DEFAULT_LIMIT)
-        return UserProfile(
-            user_id=user_id,
-            dataset=self.store.name,
-            rating_count=len(query.movies),
-            mean_rating=query.preferences.mean_rating,
-            liked_count=len(query.liked),
-            neighbour_count=len(query.neighbours.users),
-            preferred_era=query.preferences.era or None,
-            top_genres={
-                self.store.genres[code]: float(query.preferences.genre_preference[code])
-                for code in query.preferences.top_genres
-            },
-            recent=[movie_of(self.store, row) for row in query.movies[::-1][:recent]],
-        )
+        return user_profile(self.store, self.query(user_id, config.DEFAULT_LIMIT), recent)
 
     def search(self, text: str, limit: int = config.DEFAULT_LIMIT) -> list[Movie]:
         """Movies whose title holds the text, articles in either place; the best match first."""
@@ -173,16 +168,20 @@ class Engine(Closing):
         rows = self._titles.get().find(text, limit, self.store.movie_rating_counts)
         return [movie_of(self.store, row) for row in rows]
 
-    def query(self, user_id: int, limit: int) -> Query:
+    def query(self, user_id: Id, limit: int) -> Query:
         """The pipeline's view of a user; raises NotFound or InvalidRequest."""
+        return self.query_of_row(self.store.user_row(user_id), limit)
+
+    def query_of_row(self, row: int, limit: int) -> Query:
+        """The same of the user in a row of the store; raises InvalidRequest."""
         self._check(limit)
-        return build_query(self.store, self.store.user_row(checked_id(user_id)), limit)
+        return build_query(self.store, row, limit)
 
     def features_for(self, user: QueryUser, movies: Rows) -> FeatureMatrix:
         """The columns that the model ranks by, for a scorer that was not sent them."""
         return features_for(self.store, self.profile.featurizers, user, movies)
 
-    def _list(self, user_id: int | None, query: Query, explain: bool) -> RecommendationList:
+    def _list(self, query: Query, explain: bool) -> RecommendationList:
         with self.threads.active():
             ranked, trace = self.pipeline.run(query)
         reasons = None
@@ -190,7 +189,9 @@ class Engine(Closing):
             with trace.stage("explain"):
                 reasons = explain_ranked(self.store, query, ranked, self.profile.sequence)
         items = recommendations_of(self.store, ranked, reasons)
-        return RecommendationList(user_id, self.store.name, items, trace)
+        user_id = self.store.user_ids[query.user_row] if query.user_row >= 0 else None
+        note = shortage(self.store, query, len(items))
+        return RecommendationList(user_id, self.store.name, items, trace, note)
 
     def close(self) -> None:
         """Stop the embedded scorer or hang up on the remote one; what is asked later is refused."""
@@ -259,13 +260,10 @@ def _serving(
         scorer=chosen,
         reranker=reranker,
         relax=relax,
+        last_resort=profile.last_resort,
     )
     opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
     return _Serving(model, profile, pipeline, opened)
-
-
-def _title_index(store: Store) -> TitleIndex:
-    return TitleIndex(store.all_titles)
 
 
 def train_model(

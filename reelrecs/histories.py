@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs import config
+from reelrecs.datasets.ids import Id
 from reelrecs.datasets.imports.personal_file import Rated, RatedMovies, read_rated
 from reelrecs.datasets.ratings import HIGHEST_STARS
 from reelrecs.datasets.titles import TitleIndex, folded, release_year, search_key
-from reelrecs.errors import InvalidRequest, NotFound, one_line
+from reelrecs.errors import InvalidRequest, NotFound
 from reelrecs.pipeline.query import Query
 from reelrecs.results import movie_of
 from reelrecs.stages.user_context import query_of_history
@@ -36,7 +37,7 @@ class History:
     Empty is somebody new. No movie may occur twice.
     """
 
-    movie_ids: Sequence[int] = ()
+    movie_ids: Sequence[Id] = ()
     ratings: Sequence[float] = ()
     times: Sequence[int] | None = None  # seconds since 1970
 
@@ -47,8 +48,7 @@ def query_of_person(store: Store, history: History, limit: int) -> Query:
     Without times all is taken to be watched in one sitting at the data's own end. Raises NotFound
     for a movie the data does not hold and InvalidRequest for a history that contradicts itself.
     """
-    ids = (checked_id(movie_id) for movie_id in history.movie_ids)
-    rows = np.array([store.movie_row(movie_id) for movie_id in ids], np.int32)
+    rows = np.array([store.movie_row(movie_id) for movie_id in history.movie_ids], np.int32)
     stars = _numbers("ratings", history.ratings, np.float32)
     highest = max(store.max_rating, HIGHEST_STARS)
     wrong = ~((stars > 0.0) & (stars <= highest))
@@ -61,13 +61,6 @@ def query_of_person(store: Store, history: History, limit: int) -> Query:
     else:
         times = _numbers("times", history.times, np.int64)
     return query_of_history(store, rows, stars, times, limit)
-
-
-def checked_id(given: object) -> int:
-    """The id as an int; raises InvalidRequest for anything else, a text of one among it."""
-    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
-        return int(given)
-    raise InvalidRequest(f"id {one_line(repr(given), 80)}: ids of this data are whole numbers")
 
 
 def _numbers(what: str, given: Sequence[float], dtype: type[N]) -> NDArray[N]:
@@ -125,7 +118,7 @@ def history_of_likes(store: Store, titles: Sequence[str]) -> History:
     _say([doubt for _, doubt in found if doubt])
     rows = dict.fromkeys(row for row, _ in found)
     stars = min(config.LIKED_TITLE_STARS, store.max_rating)
-    return History([int(store.movie_ids[row]) for row in rows], [stars] * len(rows))
+    return History(store.movie_ids.at(np.array(list(rows), np.int32)), [stars] * len(rows))
 
 
 def history_of_file(store: Store, path: Path) -> History:
@@ -159,7 +152,7 @@ def history_of_file(store: Store, path: Path) -> History:
             f"{rated.name} rates {len(found) - len(latest)} movies again: the latest counts"
         )
     return History(
-        [int(store.movie_ids[row]) for row in latest],
+        store.movie_ids.at(np.array(list(latest), np.int32)),
         [line.stars for line in latest.values()],
         [line.time or 0 for line in latest.values()] if stamped else None,
     )
@@ -174,12 +167,12 @@ def _resolved(store: Store, rated: RatedMovies) -> tuple[list[tuple[int, Rated]]
     for line in rated.rows:
         try:
             if finder is None:
-                row = store.movie_row(int(line.movie))
+                row = store.movie_row(line.movie)
             else:
                 row, doubt = finder.find(line.movie)
                 if doubt:
                     doubts.append(doubt)
-        except NotFound:
+        except (NotFound, InvalidRequest):
             missing.append(line)
         else:
             found.append((row, line))

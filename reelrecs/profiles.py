@@ -27,7 +27,7 @@ from reelrecs.stages.recent_source import RecentSource
 from reelrecs.stages.sequence_features import SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.sequence_source import SequenceSource
-from reelrecs.stages.sources import PhoenixSource, ThunderSource
+from reelrecs.stages.sources import CatalogueSource, PhoenixSource, ThunderSource
 from reelrecs.stages.user_context import build_query, query_of_history
 from reelrecs.store.store import Store
 
@@ -40,6 +40,7 @@ class Profile:
     sources: Sequence[Source]
     featurizers: Sequence[Featurizer]
     diversity: float
+    last_resort: Source  # asked where the others find too few
     sequence: SequenceModel | None = None
 
 
@@ -52,6 +53,7 @@ def profile_of(model: ScoringModel) -> Profile:
             (ThunderSource(store), PhoenixSource(store)),
             (CatalogueFeatures(store),),
             config.FIXED_DIVERSITY,
+            CatalogueSource(store),
         )
     settings = settings_of(model.feature_settings)
     sequence = SequenceModel(store, model.base_models, settings)
@@ -60,7 +62,12 @@ def profile_of(model: ScoringModel) -> Profile:
         RecentSource(sequence),
     )
     return Profile(
-        LEARNED, sources, (SequenceFeatures(sequence),), config.LEARNED_DIVERSITY, sequence
+        LEARNED,
+        sources,
+        (SequenceFeatures(sequence),),
+        config.LEARNED_DIVERSITY,
+        CatalogueSource(store),
+        sequence,
     )
 
 

@@ -12,6 +12,7 @@ from reelrecs.errors import InvalidRequest, ScorerError, StageError
 from reelrecs.histories import History
 from reelrecs.proto import recommendation_pb2, recommendation_pb2_grpc
 from reelrecs.results import Movie, Reason, Recommendation, RecommendationList, Related
+from reelrecs.scorer import wire
 from reelrecs.scorer.server import STATUSES, Service, Statuses, handle_rpc
 from reelrecs.scorer.service import warm_users
 
@@ -38,10 +39,10 @@ class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServic
     def warm_up(self) -> None:
         """Make lists of every kind: of people with few and many ratings, unknown ones, new ones."""
         store, pb = self._engine.store, recommendation_pb2
-        rated = [int(store.movie_ids[store.by_user.movies[0]])]
+        rated = wire.naming_movies(store, store.by_user.movies[:1])
         people: list[dict[str, Any]] = [
-            *({"user_id": int(store.user_ids[row])} for row in warm_users(store.by_user.indptr)),
-            {"history": pb.RatingHistory(movie_ids=rated, ratings=[store.max_rating])},
+            *(wire.naming("user", id_) for id_ in warm_users(store)),
+            {"history": pb.RatingHistory(ratings=[store.max_rating], **rated)},
             {"history": pb.RatingHistory()},
         ]
         for person in people:
@@ -51,15 +52,16 @@ class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServic
     def _recommend(self, request: Any) -> Any:
         limit = request.limit if request.HasField("limit") else config.DEFAULT_LIMIT
         person = request.WhichOneof("person")
-        if person == "user_id":
-            result = self._engine.recommend(request.user_id, limit, explain=request.explain)
-        elif person == "history":
-            history = _history(request.history)
-            result = self._engine.recommend_for(history, limit, explain=request.explain)
-        else:
+        if person is None:
             raise InvalidRequest(
                 "a request names nobody: give a user_id, or a history, which may be empty"
             )
+        if person == "history":
+            history = _history(request.history)
+            result = self._engine.recommend_for(history, limit, explain=request.explain)
+        else:
+            user_id = getattr(request, person)
+            result = self._engine.recommend(user_id, limit, explain=request.explain)
         return _response(result, self._engine.store.digest)
 
 
@@ -71,12 +73,13 @@ def recommendation_service(engine: Engine) -> Service:
 
 
 def _history(message: Any) -> History:
-    if message.times and len(message.times) != len(message.movie_ids):
+    movies = wire.named_movies(message)
+    if message.times and len(message.times) != len(movies):
         raise InvalidRequest(
-            f"a history of {len(message.movie_ids)} movies and {len(message.times)} times: give "
+            f"a history of {len(movies)} movies and {len(message.times)} times: give "
             "a time for each movie or none"
         )
-    return History(message.movie_ids, message.ratings, message.times or None)
+    return History(movies, message.ratings, message.times or None)
 
 
 def _response(result: RecommendationList, digest: str) -> Any:
@@ -85,13 +88,14 @@ def _response(result: RecommendationList, digest: str) -> Any:
         dataset_digest=digest,
         recommendations=[_recommended(item) for item in result],
         relaxed=result.trace.relaxed,
+        note=result.note,
     )
 
 
 def _recommended(item: Recommendation) -> Any:
     return recommendation_pb2.RecommendedMovie(
         rank=item.rank,
-        movie_id=item.movie.movie_id,
+        **wire.naming("movie", item.movie.movie_id),
         title=item.movie.title,
         year=item.movie.year,
         genres=item.movie.genres,
@@ -124,5 +128,8 @@ def _related(related: Related) -> Any:
 
 def _movie(movie: Movie) -> Any:
     return recommendation_pb2.Movie(
-        movie_id=movie.movie_id, title=movie.title, year=movie.year, genres=movie.genres
+        title=movie.title,
+        year=movie.year,
+        genres=movie.genres,
+        **wire.naming("movie", movie.movie_id),
     )

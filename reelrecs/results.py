@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from itertools import compress
 from typing import Any
 
+from reelrecs.datasets.ids import Id
 from reelrecs.datasets.titles import shown_title
 from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
 from reelrecs.store.store import Store
 
@@ -17,7 +19,7 @@ from reelrecs.store.store import Store
 class Movie:
     """A movie as people know it; `year` is None where the data does not say."""
 
-    movie_id: int
+    movie_id: Id
     title: str
     year: int | None
     genres: list[str]
@@ -38,7 +40,7 @@ def movie_of(store: Store, row: int) -> Movie:
 def _movie_of(store: Store, row: int) -> Movie:
     year = int(store.movie_years[row])
     return Movie(
-        movie_id=int(store.movie_ids[row]),
+        movie_id=store.movie_ids[row],
         title=shown_title(store.raw_title(row)),
         year=year or None,
         genres=store.genres_of(row),
@@ -111,10 +113,11 @@ def recommendations_of(
 class RecommendationList:
     """A person's list, best first, and how it came about."""
 
-    user_id: int | None  # None for somebody the store does not hold
+    user_id: Id | None  # None for somebody the store does not hold
     dataset: str
     items: list[Recommendation]
     trace: Trace
+    note: str = ""  # why there are fewer than asked for; "" where there are not
 
     def __len__(self) -> int:
         return len(self.items)
@@ -131,15 +134,31 @@ class RecommendationList:
             "user_id": self.user_id,
             "dataset": self.dataset,
             "relaxed": list(self.trace.relaxed),
+            "note": self.note,
             "recommendations": [item.to_dict() for item in self.items],
         }
+
+
+def shortage(store: Store, query: Query, found: int) -> str:
+    """Why a list of so many is shorter than asked for, in one line; "" where it is not."""
+    if found >= query.limit:
+        return ""
+    unseen = store.movie_count - len(query.movies)
+    movies = f"{store.movie_count:,} movie{'s' * (store.movie_count != 1)}"
+    if unseen == 0:
+        return f"nothing is left to recommend: all {movies} of {store.name} are rated already"
+    short = f"only {found:,} of the {query.limit:,} asked for: "
+    if found < unseen:
+        return f"{short}of {unseen:,} unseen movies of {store.name} the others pass no filter"
+    seen = f", of which {len(query.movies):,} are rated already" if len(query.movies) else ""
+    return f"{short}{store.name} holds {movies}{seen}"
 
 
 @dataclass(frozen=True, slots=True)
 class UserProfile:
     """What the engine knows of a user."""
 
-    user_id: int
+    user_id: Id
     dataset: str
     rating_count: int
     mean_rating: float
@@ -152,3 +171,22 @@ class UserProfile:
     def to_dict(self) -> dict[str, Any]:
         """The profile as JSON has it."""
         return asdict(self)
+
+
+def user_profile(store: Store, query: Query, recent: int) -> UserProfile:
+    """What is known of the user of a query, with this many of the movies rated last."""
+    preferences = query.preferences
+    return UserProfile(
+        user_id=store.user_ids[query.user_row],
+        dataset=store.name,
+        rating_count=len(query.movies),
+        mean_rating=preferences.mean_rating,
+        liked_count=len(query.liked),
+        neighbour_count=len(query.neighbours.users),
+        preferred_era=preferences.era or None,
+        top_genres={
+            store.genres[code]: float(preferences.genre_preference[code])
+            for code in preferences.top_genres
+        },
+        recent=[movie_of(store, row) for row in query.movies[::-1][:recent]],
+    )

@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 
 import grpc
 import numpy as np
-from numpy.typing import NDArray
 
-from reelrecs.errors import ModelError
+from reelrecs.datasets.ids import Ids
+from reelrecs.errors import DataError, ModelError
 from reelrecs.pipeline.candidates import FeatureMatrix, Rows
 from reelrecs.proto import (
     recommendations_pb2,
@@ -25,8 +25,9 @@ from reelrecs.proto import (
 from reelrecs.scorer import wire
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.ranker import TREES
-from reelrecs.scorer.server import Service, handle_rpc
+from reelrecs.scorer.server import STATUSES, Service, Statuses, handle_rpc
 from reelrecs.scorer.user_knn import QueryUser, UserBatch, stored_user
+from reelrecs.store.store import Store
 
 SERVICES = (
     scorer_pb2.DESCRIPTOR.services_by_name["ScorerService"].full_name,
@@ -35,6 +36,13 @@ SERVICES = (
 
 FeaturesFor: TypeAlias = Callable[[QueryUser, Rows], FeatureMatrix]
 """Describes candidates of a user by every column that the model ranks by."""
+
+
+class _IdsDoNotFit(DataError):
+    """The data's ids cannot be named in the compatible service's messages."""
+
+
+_STATUSES: Statuses = ((_IdsDoNotFit, grpc.StatusCode.FAILED_PRECONDITION), *STATUSES)
 
 WARM_CANDIDATES = 20
 """Candidates in the requests that warm a service up: a kernel compiles for one as for many."""
@@ -79,11 +87,13 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
     def warm_up(self) -> None:
         """Answer requests of every kind: a stored user, a history, nobody, all in one."""
         store = self._model.store
-        movies = store.movie_ids[:WARM_CANDIDATES].tolist()
+        movies = np.arange(min(WARM_CANDIDATES, store.movie_count), dtype=np.int32)
         columns = self._model.ranker.required_columns
-        history = scorer_pb2.History(movie_ids=movies[:1], ratings=[store.max_rating])
+        history = scorer_pb2.History(
+            ratings=[store.max_rating], **wire.naming_movies(store, movies[:1])
+        )
         people: list[dict[str, Any]] = [
-            *({"user_id": int(store.user_ids[row])} for row in warm_users(store.by_user.indptr)),
+            *(wire.naming("user", id_) for id_ in warm_users(store)),
             {"history": history},
             {"history": scorer_pb2.History()},
         ]
@@ -94,8 +104,8 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
             if self._features_for is not None:
                 sent.append(scorer_pb2.FeatureMatrix())
             for features in sent:
-                ids = movies * len(asked)
-                self._score(scorer_pb2.ScoreRequest(users=asked, movie_ids=ids, features=features))
+                named = wire.naming_movies(store, np.tile(movies, len(asked)))
+                self._score(scorer_pb2.ScoreRequest(users=asked, features=features, **named))
         self._describe()
 
     def _score(self, request: Any) -> Any:
@@ -106,7 +116,7 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
                 f"other data ({request.dataset_digest[:8]}): start it on the same data"
             )
         users, counts = wire.users_of(store, request.users)
-        movies = wire.rows_of(store, request.movie_ids)
+        movies = wire.rows_of(store, wire.named_movies(request))
         sent = wire.matrix_of(request.features)
         features = completed(sent, self._model, users, counts, movies, self._features_for)
         scores, terms = self._model.score_batch(UserBatch.of(users), counts, movies, features)
@@ -139,24 +149,37 @@ class MLScorerServicer(recommendations_pb2_grpc.MLScorerServicer):
 
     def ScoreCandidates(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Score every candidate of one user."""
-        return handle_rpc(context, lambda: self._score(request))
+        return handle_rpc(context, lambda: self._score(request), _STATUSES)
 
     def warm_up(self) -> None:
         """Answer a request of somebody with few ratings, and of somebody with many."""
         store = self._model.store
+        if not self._answers:
+            return
+        first = np.arange(min(WARM_CANDIDATES, store.movie_count))
         candidates = [
-            recommendations_pb2.CandidateFeatures(movie_id=movie_id)
-            for movie_id in store.movie_ids[:WARM_CANDIDATES].tolist()
+            recommendations_pb2.CandidateFeatures(movie_id=int(movie_id))
+            for movie_id in store.movie_ids.at(first)
         ]
-        for row in warm_users(store.by_user.indptr) if self._answers else ():
-            user_id = int(store.user_ids[row])
+        for user_id in warm_users(store):
             self._score(recommendations_pb2.ScoreRequest(user_id=user_id, features=candidates))
 
     @property
     def _answers(self) -> bool:
-        """Whether its clients' columns are enough, or the others can be worked out."""
+        """Whether ids fit, and its clients' columns are enough or the others can be worked out."""
         needed = set(self._model.ranker.required_columns)
-        return self._features_for is not None or needed <= set(wire.CANDIDATE_COLUMNS)
+        enough = self._features_for is not None or needed <= set(wire.CANDIDATE_COLUMNS)
+        return enough and all(map(_fit, (self._model.store.user_ids, self._model.store.movie_ids)))
+
+    def _require_ids_that_fit(self) -> None:
+        store = self._model.store
+        for what, ids in (("user", store.user_ids), ("movie", store.movie_ids)):
+            if not _fit(ids):
+                raise _IdsDoNotFit(
+                    f"{what} ids of {store.name} are "
+                    f"{'text' if ids.is_text else 'numbers beyond 32 bits'}, which this service "
+                    "cannot take: call reelrecs.v1.ScorerService"
+                )
 
     def _used(self, sent: FeatureMatrix) -> FeatureMatrix:
         """The columns that the model ranks by: what stands in the others is of no account."""
@@ -165,6 +188,7 @@ class MLScorerServicer(recommendations_pb2_grpc.MLScorerServicer):
         return FeatureMatrix(tuple(sent.columns[place] for place in at), sent.values[:, at])
 
     def _score(self, request: Any) -> Any:
+        self._require_ids_that_fit()
         store = self._model.store
         user = stored_user(store, store.user_row(request.user_id))
         movies = wire.rows_of(store, [one.movie_id for one in request.features])
@@ -203,7 +227,12 @@ def completed(
     return FeatureMatrix((*sent.columns, *missing), values)
 
 
-def warm_users(indptr: NDArray[np.int64]) -> list[int]:
-    """Rows of the user with the fewest ratings and of one with the most: two ways to a list."""
-    lengths = np.diff(indptr)
-    return [int(lengths.argmin()), int(lengths.argmax())]
+def warm_users(store: Store) -> list[Any]:
+    """The user with the fewest ratings and one with the most: two ways to a list."""
+    lengths = np.diff(store.by_user.indptr)
+    return store.user_ids.at(np.array([lengths.argmin(), lengths.argmax()]))
+
+
+def _fit(ids: Ids) -> bool:
+    """Whether the ids are numbers that uint32 holds."""
+    return not ids.is_text and int(ids.values[0]) >= 0 and int(ids.values[-1]) < 2**32

@@ -7,10 +7,12 @@ that the data does not hold is NotFound.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from reelrecs import config
+from reelrecs.datasets.ids import Id, column_of
 from reelrecs.datasets.ratings import HIGHEST_STARS
 from reelrecs.errors import ScorerError
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
@@ -60,15 +62,32 @@ def matrix_of(message: scorer_pb2.FeatureMatrix) -> FeatureMatrix:
     return FeatureMatrix(columns, values)
 
 
-def rows_of(store: Store, ids: Sequence[int]) -> Rows:
+def rows_of(store: Store, ids: Sequence[Id]) -> Rows:
     """Movie rows of these ids; raises NotFound for the first that the data does not hold."""
-    wanted = np.array(ids, np.uint32)
-    at = np.searchsorted(store.movie_ids, wanted)
-    at[at == store.movie_count] = 0
-    missing = store.movie_ids[at] != wanted
-    if missing.any():
-        store.movie_row(int(wanted[missing][0]))
-    return at.astype(np.int32)
+    rows = store.movie_ids.rows_of(column_of(ids))
+    missing = np.flatnonzero(rows < 0)
+    if len(missing):
+        store.movie_row(ids[int(missing[0])])
+    return rows
+
+
+def named_movies(message: Any) -> Sequence[Id]:
+    """The movies that a message names, by numbers or by texts; raises ScorerError for both."""
+    if message.movie_ids and message.movie_id_texts:
+        raise ScorerError("movies are given both by number and by text: give one of the lists")
+    named: Sequence[Id] = message.movie_ids or message.movie_id_texts
+    return named
+
+
+def naming_movies(store: Store, rows: Rows) -> dict[str, Any]:
+    """The field of a message that names these movies."""
+    field = "movie_id_texts" if store.movie_ids.is_text else "movie_ids"
+    return {field: store.movie_ids.at(rows)}
+
+
+def naming(what: str, id_: Id) -> dict[str, Any]:
+    """The field of a message that names one `user` or `movie`."""
+    return {f"{what}_id_text" if isinstance(id_, str) else f"{what}_id": id_}
 
 
 def score_request(
@@ -82,8 +101,8 @@ def score_request(
             _user_message(store, query, len(batch))
             for query, batch in zip(queries, batches, strict=True)
         ],
-        movie_ids=store.movie_ids[movies].tolist(),
         features=matrix_message(features),
+        **naming_movies(store, movies),
     )
 
 
@@ -91,7 +110,8 @@ def users_of(store: Store, users: Iterable[scorer_pb2.User]) -> tuple[list[Query
     """Read who is asked for and how many candidates each has."""
     query_users, counts = [], []
     for user in users:
-        row = store.user_row(user.user_id) if user.HasField("user_id") else -1
+        named = user.WhichOneof("user")
+        row = -1 if named is None else store.user_row(getattr(user, named))
         if user.HasField("history"):
             query_users.append(_query_user(store, row, user.history))
         elif row >= 0:
@@ -140,20 +160,19 @@ def candidate_matrix(
 
 def _user_message(store: Store, query: Query, candidates: int) -> scorer_pb2.User:
     """Name a user by id alone where the data holds this very history."""
-    user = scorer_pb2.User(candidates=candidates)
-    if query.user_row >= 0:
-        user.user_id = int(store.user_ids[query.user_row])
+    known = naming("user", store.user_ids[query.user_row]) if query.user_row >= 0 else {}
+    user = scorer_pb2.User(candidates=candidates, **known)
     if is_stored(store, QueryUser(query.user_row, query.movies, query.ratings)):
         return user
     history = scorer_pb2.History(
-        movie_ids=store.movie_ids[query.movies].tolist(), ratings=query.ratings.tolist()
+        ratings=query.ratings.tolist(), **naming_movies(store, query.movies)
     )
     user.history.CopyFrom(history)
     return user
 
 
 def _query_user(store: Store, row: int, history: scorer_pb2.History) -> QueryUser:
-    movies = rows_of(store, history.movie_ids)
+    movies = rows_of(store, named_movies(history))
     ratings = np.array(history.ratings, np.float32)
     if len(movies) != len(ratings) or len(np.unique(movies)) < len(movies):
         raise ScorerError(

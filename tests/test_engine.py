@@ -34,7 +34,7 @@ def test_twenty_recommendations_nobody_has_seen(sample_engine: Engine) -> None:
         ids = [item.movie.movie_id for item in result]
         assert [item.rank for item in result] == list(range(1, 21))
         assert len(set(ids)) == 20
-        assert not set(ids) & set(sample_engine.store.movie_ids[watched].tolist())
+        assert not set(ids) & set(sample_engine.store.movie_ids.at(watched))
         assert all(item.sources for item in result)
 
 
@@ -60,10 +60,10 @@ def test_distinct_evidence_gives_distinct_scores(sample_engine: Engine) -> None:
 def test_people_get_the_movies_of_their_own_taste() -> None:
     """In a world of two tastes (odd and even movies) lists hold the user's own kind."""
     store = store_of(random_triples(3, users=200, movies=100, most=60))
-    busy = store.user_ids[np.diff(store.by_user.indptr) >= 20]
+    busy = store.user_ids.at(np.flatnonzero(np.diff(store.by_user.indptr) >= 20))
     with Engine(store, diversity=0.0) as engine:
         shares = []
-        for user_id in busy.tolist():
+        for user_id in busy:
             items = engine.recommend(user_id, 5)
             shares.append(np.mean([item.movie.movie_id % 2 == user_id % 2 for item in items]))
     assert np.mean(shares) > 0.9
@@ -123,7 +123,7 @@ def test_an_engine_has_the_threads_it_is_opened_with(tmp_path: Path) -> None:
 
 
 def test_many_threads_at_once_get_what_one_gets(sample_engine: Engine) -> None:
-    users = sample_engine.store.user_ids[:24].tolist()
+    users = list(sample_engine.store.user_ids)[:24]
     expected = {user: sample_engine.recommend(user).to_dict() for user in users}
     got: dict[int, object] = {}
 
@@ -142,7 +142,7 @@ def test_many_threads_at_once_get_what_one_gets(sample_engine: Engine) -> None:
 def test_few_candidates_relax_the_rating_filter_and_say_so() -> None:
     store = store_of(random_triples(5, users=200, movies=60, most=30))
     with Engine(store, filters=["minimum_rating"]) as engine:
-        user_id = int(store.user_ids[0])
+        user_id = store.user_ids[0]
         few = engine.recommend(user_id, 40)
         enough = engine.recommend(user_id, 1)
     assert enough.trace.relaxed == ()

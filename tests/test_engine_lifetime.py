@@ -29,7 +29,7 @@ from tests.worlds import random_triples, store_of
 
 STORE = store_of(random_triples(9, users=60), movie_count=65)
 MODEL = ScoringModel.fixed(STORE)
-USER = int(STORE.user_ids[0])
+USER = STORE.user_ids[0]
 
 
 @pytest.fixture

@@ -96,18 +96,18 @@ def ring() -> ScoringModel:
 def test_a_step_of_a_walk_is_explained_by_the_step_before(ring: ScoringModel) -> None:
     with Engine(ring.store, model=ring, diversity=0.0) as engine:
         right = total = 0
-        for user_id in ring.store.user_ids[:60].tolist():
+        for user_id in list(ring.store.user_ids)[:60]:
             last = engine.query(user_id, 1).movies[-1]
             (item,) = engine.recommend(user_id, 1, explain=True)
             assert item.explanation is not None
             watched = [movie.movie_id for movie in item.explanation.because_you_watched]
             assert set(watched) <= {
-                int(ring.store.movie_ids[row]) for row in engine.query(user_id, 1).movies[-4:]
+                ring.store.movie_ids[row] for row in engine.query(user_id, 1).movies[-4:]
             }
-            step = (item.movie.movie_id - int(ring.store.movie_ids[last])) % 60
+            step = (item.movie.movie_id - ring.store.movie_ids[last]) % 60
             if step in (1, 2):
                 total += 1
-                right += watched[:1] == [int(ring.store.movie_ids[last])]
+                right += watched[:1] == [ring.store.movie_ids[last]]
     assert total > 40
     assert right / total > 0.8
 
@@ -115,7 +115,7 @@ def test_a_step_of_a_walk_is_explained_by_the_step_before(ring: ScoringModel) ->
 def test_a_learned_reason_names_no_neighbours_and_no_movie_twice(ring: ScoringModel) -> None:
     store = ring.store
     with Engine(store, model=ring) as engine:
-        for user_id in store.user_ids[:20].tolist():
+        for user_id in list(store.user_ids)[:20]:
             query = engine.query(user_id, 10)
             assert len(query.liked) < config.RELATED_LIKERS / store.user_count
             for item in engine.recommend(user_id, 10, explain=True):
@@ -127,7 +127,7 @@ def test_a_learned_reason_names_no_neighbours_and_no_movie_twice(ring: ScoringMo
                 assert reason.related.similar_users == int(query.neighbours.likes[row])
                 liked = {movie.movie_id for movie in reason.because_you_liked}
                 watched = {movie.movie_id for movie in reason.because_you_watched}
-                assert liked <= set(store.movie_ids[query.liked].tolist())
+                assert liked <= set(store.movie_ids.at(query.liked))
                 assert not liked & watched
                 ease = sum(
                     part
@@ -150,7 +150,7 @@ def reasons_of(engine: Engine, query: Query, terms: FeatureMatrix) -> list[Reaso
 
 def test_only_what_the_score_is_made_of_is_a_reason(ring: ScoringModel) -> None:
     """A scorer of one's own may use none of the columns, whatever the profile offers."""
-    user_id = int(ring.store.user_ids[3])
+    user_id = ring.store.user_ids[3]
     with Engine(ring.store, model=ring) as engine:
         query = engine.query(user_id, 10)
         own = FeatureMatrix(("age",), np.ones((1, 1), np.float32))
@@ -168,7 +168,7 @@ def test_people_of_like_taste_are_found_by_the_rarest_likes_in_bounded_time(
 ) -> None:
     store = ring.store
     with Engine(store, model=ring) as engine:
-        query = engine.query(int(store.user_ids[0]), 5)
+        query = engine.query(store.user_ids[0], 5)
         counts = np.sort(store.movie_like_counts[query.liked])
         monkeypatch.setattr(config, "RELATED_LIKERS", int(counts[:4].sum()))
         rarest = query.liked[np.argsort(store.movie_like_counts[query.liked], kind="stable")[:4]]

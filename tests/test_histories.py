@@ -23,7 +23,7 @@ def history_of_user(store: Store, user_id: int) -> History:
     rated = store.by_user
     mine = slice(int(rated.indptr[row]), int(rated.indptr[row + 1]))
     return History(
-        store.movie_ids[rated.movies[mine]].tolist(),
+        store.movie_ids.at(rated.movies[mine]),
         rated.ratings[mine].tolist(),
         rated.times[mine].tolist(),
     )
@@ -34,7 +34,7 @@ def without_user(store: Store, user_id: int) -> Store:
 
     What movies have in ratings stays, for a list differs where a movie's mean does.
     """
-    keep = np.repeat(store.user_ids != user_id, np.diff(store.by_user.indptr))
+    keep = np.repeat(store.user_ids.values != user_id, np.diff(store.by_user.indptr))
     rest = restrict(store, keep)
     counted = (
         "movie_rating_counts",

@@ -77,7 +77,7 @@ def test_the_compatible_client_gets_the_engines_scores(
     engine: Engine, score_candidates: Any, row: int
 ) -> None:
     """It names movies and sends what columns it has, right or wrong ones for this model."""
-    user_id = int(STORE.user_ids[row])
+    user_id = STORE.user_ids[row]
     expected = scored_by(engine, engine.query(user_id, 10))
     assert expected.scores is not None
     assert expected.features is not None
@@ -100,7 +100,7 @@ def test_the_compatible_client_gets_the_engines_scores(
 def test_what_the_compatible_client_sends_beyond_need_is_of_no_account(
     engine: Engine, score_candidates: Any
 ) -> None:
-    user_id = int(STORE.user_ids[3])
+    user_id = STORE.user_ids[3]
     needed = engine.model.ranker.required_columns
     plain, odd = (
         [recommendations_pb2.CandidateFeatures(movie_id=IDS[movie]) for movie in range(9)]
@@ -119,13 +119,13 @@ def test_what_the_compatible_client_sends_beyond_need_is_of_no_account(
 
 
 PEOPLE: list[dict[str, Any]] = [
-    {"user_id": int(STORE.user_ids[0])},
-    {"user_id": int(STORE.user_ids[LONGEST])},
-    {"history": {"movie_ids": IDS[[3, 1, 8]].tolist(), "ratings": [4.0, 1.5, 5.0]}},
+    {"user_id": STORE.user_ids[0]},
+    {"user_id": STORE.user_ids[LONGEST]},
+    {"history": {"movie_ids": IDS.at([3, 1, 8]), "ratings": [4.0, 1.5, 5.0]}},
     {"history": {}},
     {
-        "user_id": int(STORE.user_ids[5]),
-        "history": {"movie_ids": IDS[[2, 4]].tolist(), "ratings": [4.5, 4.0]},
+        "user_id": STORE.user_ids[5],
+        "history": {"movie_ids": IDS.at([2, 4]), "ratings": [4.5, 4.0]},
     },
 ]
 
@@ -136,7 +136,7 @@ def query_of(engine: Engine, person: dict[str, Any]) -> Query:
     history = History(**person["history"])
     if "user_id" not in person:
         return query_of_person(STORE, history, config.DEFAULT_LIMIT)
-    rows = np.searchsorted(IDS, history.movie_ids)
+    rows = IDS.rows_of(np.array(history.movie_ids, np.int64))
     stars = np.array(history.ratings, np.float32)
     times = np.full(len(rows), STORE.latest_timestamp)
     row = STORE.user_row(person["user_id"])

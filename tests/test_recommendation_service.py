@@ -146,7 +146,7 @@ def test_times_say_what_was_watched_last(sample_engine: Engine, ask: Any) -> Non
     store = sample_engine.store
     row = store.user_row(15)
     mine = slice(*store.by_user.indptr[row : row + 2].tolist())
-    movies = store.movie_ids[store.by_user.movies[mine]].tolist()
+    movies = store.movie_ids.at(store.by_user.movies[mine])
     stars = store.by_user.ratings[mine].tolist()
     answers = []
     for times in (list(range(len(movies))), list(range(len(movies), 0, -1))):

@@ -79,7 +79,7 @@ def test_sequels_and_kin_come_first(sample_engine: Engine) -> None:
 def test_a_movie_nobody_likes_is_like_its_kind(sample_engine: Engine) -> None:
     store = sample_engine.store
     row = int(np.flatnonzero((store.movie_like_counts == 0) & (store.movie_genres > 0))[0])
-    found = sample_engine.similar(int(store.movie_ids[row]), 10)
+    found = sample_engine.similar(store.movie_ids[row], 10)
     assert found.likers == 0
     assert len(found.items) == 10
     assert all(item.common_likers == 0 and item.shared_genres for item in found.items)
@@ -129,8 +129,8 @@ def test_every_format_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("code", "arguments", "said"),
     [
-        (2, [], "either --movie-id N or --title T"),
-        (2, ["--movie-id", "1", "--title", "Heat"], "either --movie-id N or --title T"),
+        (2, [], "either --movie-id ID or --title T"),
+        (2, ["--movie-id", "1", "--title", "Heat"], "either --movie-id ID or --title T"),
         (4, ["--movie-id", "999999"], "no movie 999999"),
         (4, ["--movie-id", "-1"], "no movie -1"),
         (4, ["--title", "qqqzz"], "holds 'qqqzz'"),

@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 
 
 @click.command()
-@click.option("--output", metavar="FILE.parquet", required=True, help="Where to write.")
+@click.option("--output", metavar="FILE", required=True, help="To write: .parquet, .csv or .jsonl.")
 @limit_option
 @click.option("--users", metavar="FILE", help="Only these: one user id a line [default: all].")
 @scorer_option(config.LOCAL_SCORER)
 @click.pass_obj
 def batch(settings: Settings, output: str, limit: int, users: str | None, scorer: str) -> None:
-    """Write the lists of many users to a Parquet file, whole or not at all.
+    """Write the lists of many users to one file, whole or not at all.
 
     Columns user_id, rank, movie_id, score; a user's rows stand together, best first, and are what
     recommend prints.
@@ -36,7 +36,7 @@ def batch(settings: Settings, output: str, limit: int, users: str | None, scorer
 
         user_ids = None if users is None else read_user_ids(engine, Path(users))
         log.info(COMPILING)
-        engine.recommend(int(engine.store.user_ids[0]), limit)
+        engine.recommend(engine.store.user_ids[0], limit)
         length = engine.store.user_count if user_ids is None else len(user_ids)
         listed = 0
 

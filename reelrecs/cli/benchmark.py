@@ -38,7 +38,7 @@ def benchmark(
         from reelrecs.bench.load_test import run_load
 
         log.info(COMPILING)
-        engine.recommend(int(engine.store.user_ids[0]), limit)
+        engine.recommend(engine.store.user_ids[0], limit)
         log.info(f"sending {requests:,} requests")
         load = run_load(engine, requests, concurrent, limit)
     rows: list[list[Any]] = [[name, value] for name, value in load.to_dict().items()]

@@ -13,6 +13,7 @@ from reelrecs.cli.options import Settings, format_option
 from reelrecs.cli.output import note, print_lines, print_rows, progress, progress_line
 
 if TYPE_CHECKING:
+    from reelrecs.datasets.ids import Ids
     from reelrecs.datasets.rejects import Rejects
     from reelrecs.store.store import Store
 
@@ -83,6 +84,8 @@ def info(settings: Settings, format_: str) -> None:
         "ratings": store.rating_count,
         "users": store.user_count,
         "movies": store.movie_count,
+        "user_ids": _kind(store.user_ids),
+        "movie_ids": _kind(store.movie_ids),
         "rated_movies": int((store.movie_rating_counts > 0).sum()),
         "genres": len(store.genres),
         "stars": f"{store.min_rating:g} to {store.max_rating:g}",
@@ -212,6 +215,11 @@ def _build_foreign(ratings: Path, movies: Path | None, path: Path, rejects: Reje
     for text in imported.notes:
         note(text)
     return build_store(path, path.stem, imported.tables)
+
+
+def _kind(ids: Ids) -> str:
+    kind = "text" if ids.is_text else "whole numbers"
+    return f"{kind}, {ids[0]} to {ids[-1]}"
 
 
 def _day(seconds: int) -> str:

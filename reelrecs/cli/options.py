@@ -24,7 +24,7 @@ COMMANDS = {
     "user": ("user", "What the engine knows of a user."),
     "search": ("search", "Find movies by title."),
     "similar": ("similar", "The movies nearest to one, and why."),
-    "batch": ("batch", "Write everybody's lists to a Parquet file."),
+    "batch": ("batch", "Write everybody's lists to one file."),
     "train": ("train", "Make and keep the model of a data set."),
     "models": ("models", "List, show, verify and prune trained models."),
     "serve": ("serve", "Serve recommendations and scores over gRPC."),
@@ -95,6 +95,6 @@ def limit_option(command: F) -> F:
 
 def user_option(command: F) -> F:
     """--user-id."""
-    return click.option("--user-id", type=int, required=True, help="A user of the data set.")(
-        command
-    )
+    return click.option(
+        "--user-id", metavar="ID", required=True, help="A user, as the data says it."
+    )(command)

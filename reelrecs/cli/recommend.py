@@ -31,7 +31,7 @@ COLUMNS = ("rank", "movie_id", "title", "year", "genres", "score", "sources")
 
 
 @click.command()
-@click.option("--user-id", type=int, help="A user of the data set.")
+@click.option("--user-id", metavar="ID", help="A user, as the data says it.")
 @click.option(
     "--ratings", metavar="FILE", help="Anybody: a csv file of movies (ids or titles) and stars."
 )
@@ -56,7 +56,7 @@ COLUMNS = ("rank", "movie_id", "title", "year", "genres", "score", "sources")
 @click.pass_obj
 def recommend(
     settings: Settings,
-    user_id: int | None,
+    user_id: str | None,
     ratings: str | None,
     like: tuple[str, ...],
     new_user: bool,
@@ -84,7 +84,7 @@ def recommend(
         log.info(COMPILING)
         result = _ask(engine, person, limit, explain or format_ == "json")
         settings.say_profile(engine)
-    _say_what_gave(result, limit)
+    _say_what_gave(result)
     if explain and format_ == "table":
         print_lines(explained_lines(result))
         return
@@ -95,7 +95,7 @@ def recommend(
 class _Person(NamedTuple):
     """Who wants movies; with nothing given somebody new."""
 
-    user_id: int | None
+    user_id: str | None
     ratings: str | None
     like: tuple[str, ...]
 
@@ -182,11 +182,11 @@ def _row(item: Recommendation) -> list[Any]:
     ]
 
 
-def _say_what_gave(result: RecommendationList, limit: int) -> None:
+def _say_what_gave(result: RecommendationList) -> None:
     if result.trace.relaxed:
         note(
             f"few movies passed the filters, so these were relaxed: "
             f"{', '.join(result.trace.relaxed)}"
         )
-    if len(result) < limit:
-        note(f"only {len(result)} movies are left to recommend of the {limit} asked for")
+    if result.note:
+        note(result.note)

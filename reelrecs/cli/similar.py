@@ -27,13 +27,13 @@ COLUMNS = (
 
 
 @click.command()
-@click.option("--movie-id", type=int, help="A movie of the data set.")
+@click.option("--movie-id", metavar="ID", help="A movie, as the data says it.")
 @click.option("--title", help="Its title, or part of it.")
 @limit_option
 @format_option
 @click.pass_obj
 def similar(
-    settings: Settings, movie_id: int | None, title: str | None, limit: int, format_: str
+    settings: Settings, movie_id: str | None, title: str | None, limit: int, format_: str
 ) -> None:
     """Print the movies nearest to one, best first, and the case for each.
 
@@ -41,7 +41,7 @@ def similar(
     share of those who like the movie asked for. Where likes are few, genres and year decide.
     """
     if (movie_id is None) == (title is None):
-        raise InvalidRequest("give either --movie-id N or --title T")
+        raise InvalidRequest("give either --movie-id ID or --title T")
     with progress_line(), settings.open_engine() as engine:
         log.info(COMPILING)
         if movie_id is None:
@@ -50,8 +50,9 @@ def similar(
             row, doubt = TitleFinder(engine.store).find(title or "")
             if doubt:
                 log.warning(doubt)
-            movie_id = int(engine.store.movie_ids[row])
-        found = engine.similar(movie_id, limit)
+            found = engine.similar(engine.store.movie_ids[row], limit)
+        else:
+            found = engine.similar(movie_id, limit)
     asked = found.movie
     year = f" ({asked.year})" if asked.year else ""
     note(f"like {asked.title}{year}, movie {asked.movie_id}, which {found.likers:,} users like")

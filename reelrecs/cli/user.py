@@ -14,7 +14,7 @@ from reelrecs.cli.output import print_rows, progress_line
 @user_option
 @format_option
 @click.pass_obj
-def user(settings: Settings, user_id: int, format_: str) -> None:
+def user(settings: Settings, user_id: str, format_: str) -> None:
     """Print what the engine knows of a user: taste, era, neighbours, recent movies."""
     with progress_line(), settings.open_engine() as engine:
         profile = engine.user(user_id)

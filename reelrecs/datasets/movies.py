@@ -45,7 +45,7 @@ class MovieTable:
             raise DataError(f"{file} holds no movies; unpack the data set again")
         rows = self._rows.values()
         return Movies(
-            ids=np.array(list(self._rows), np.uint32),
+            ids=np.array(list(self._rows), np.int64),
             titles=[title for title, _, _, _ in rows],
             years=np.array([year for _, year, _, _ in rows], np.int16),
             genres=[genres for _, _, genres, _ in rows],

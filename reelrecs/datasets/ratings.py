@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.datasets.files import Files
+from reelrecs.datasets.ids import coded, take_ids
 from reelrecs.datasets.rejects import Rejects
 from reelrecs.datasets.tables import Movies, Ratings
 from reelrecs.datasets.text import UTF8_MARK, read_bytes
 from reelrecs.errors import DataError
-from reelrecs.kernels import csr, parse
+from reelrecs.kernels import parse
 
 LOWEST_STARS, HIGHEST_STARS = 0.5, 5.0
 """The scale of every MovieLens layout."""
@@ -82,7 +83,8 @@ def known_and_single(read: RatingsFile, movies: Movies, rejects: Rejects) -> Rat
     are only counted.
     """
     ratings = read.ratings
-    keep = _of_known_movies(ratings, movies.ids)
+    known, _ = coded(movies.ids)
+    keep = known.rows_of(ratings.movies) >= 0
     if not keep.all():
         wrong = np.flatnonzero(~keep)
         offsets = parse.line_offsets(read.body)
@@ -97,7 +99,7 @@ def known_and_single(read: RatingsFile, movies: Movies, rejects: Rejects) -> Rat
 
 def single(ratings: Ratings, rejects: Rejects) -> Ratings:
     """One rating per (user, movie), in file order: the latest, of equal times the later line."""
-    pairs = ratings.users.astype(np.uint64) << np.uint64(32) | ratings.movies
+    pairs = _pairs(ratings)
     ordered = np.sort(pairs)
     if not (ordered[1:] == ordered[:-1]).any():
         return ratings
@@ -110,10 +112,15 @@ def single(ratings: Ratings, rejects: Rejects) -> Ratings:
 def take(ratings: Ratings, index: NDArray[np.int64]) -> Ratings:
     """The ratings at these positions."""
     return Ratings(
-        ratings.users[index], ratings.movies[index], ratings.stars[index], ratings.times[index]
+        take_ids(ratings.users, index),
+        take_ids(ratings.movies, index),
+        ratings.stars[index],
+        ratings.times[index],
     )
 
 
-def _of_known_movies(ratings: Ratings, known: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    distinct, rows = csr.rows_of_ids(ratings.movies)
-    return np.asarray(np.isin(distinct, known)[rows], np.bool_)
+def _pairs(ratings: Ratings) -> NDArray[np.int64]:
+    """A number for each (user, movie), the same for the same two."""
+    _, user_codes = coded(ratings.users)
+    movies, movie_codes = coded(ratings.movies)
+    return user_codes.astype(np.int64) * len(movies) + movie_codes

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.datasets.ids import IdColumn as IdColumn
+
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
     """Ratings in file order; n of each."""
 
-    users: NDArray[np.uint32]
-    movies: NDArray[np.uint32]
+    users: IdColumn
+    movies: IdColumn
     stars: NDArray[np.float32]
     times: NDArray[np.int64]  # seconds since 1970-01-01 UTC
 
@@ -25,7 +27,7 @@ class Ratings:
 class Movies:
     """The movie table; `titles` letter for letter as in the file ("Matrix, The (1999)")."""
 
-    ids: NDArray[np.uint32]
+    ids: IdColumn
     titles: list[str]
     years: NDArray[np.int16]  # 0 = unknown
     genres: list[tuple[str, ...]]
@@ -37,7 +39,7 @@ class Movies:
 class Users:
     """What is known of users beside their ratings: column name to one text per user."""
 
-    ids: NDArray[np.uint32]
+    ids: IdColumn
     columns: dict[str, list[str]]
 
 

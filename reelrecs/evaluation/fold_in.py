@@ -47,7 +47,7 @@ class Strangers(System):
         rated = self._store.by_user
         span = rated.row(user)
         history = History(
-            self._store.movie_ids[rated.movies[span]].tolist(),
+            self._store.movie_ids.at(rated.movies[span]),
             rated.ratings[span].tolist(),
             rated.times[span].tolist(),
         )

@@ -61,7 +61,7 @@ class EngineSystem(System):
 
     def query(self, user: int) -> Query:
         """The query of a user row for a list of the default length."""
-        return self.engine.query(int(self.engine.store.user_ids[user]), config.DEFAULT_LIMIT)
+        return self.engine.query(self.engine.store.user_ids[user], config.DEFAULT_LIMIT)
 
     def close(self) -> None:
         """Stop the engine's scorer."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.datasets.ids import Id
 from reelrecs.errors import InvalidRequest
 from reelrecs.evaluation import metrics
 from reelrecs.evaluation.bootstrap import Interval, bootstrap_all
@@ -47,7 +48,7 @@ class Result:
 
     system: str
     setting: Setting
-    user_ids: NDArray[np.uint32]  # [users]
+    user_ids: list[Id]  # [users]
     per_user: dict[str, NDArray[np.float64]]  # metric to [users]
     intervals: dict[str, Interval]  # of the means over users
     catalogue: dict[str, float]
@@ -88,7 +89,7 @@ def run(
     return Result(
         system.name,
         setting,
-        split.train.user_ids[split.users],
+        split.train.user_ids.at(split.users),
         per_user,
         bootstrap_all(per_user, seed),
         metrics.catalogue_use(split.train, lists),

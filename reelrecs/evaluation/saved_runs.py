@@ -74,7 +74,7 @@ def load(path: Path) -> tuple[Setting, dict[str, PerUser]]:
             raise DataError(f"{path} holds no evaluation: write one with evaluate --per-user")
         setting = Setting(**json.loads(metadata[b"setting"]))
         names = np.asarray(table["system"].to_pylist())
-        ids = table["user_id"].to_numpy()
+        ids = np.asarray(table["user_id"].to_pylist())
         values = {column: table[column].to_numpy() for column in table.column_names[2:]}
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} cannot be read: write it anew with evaluate --per-user") from error

@@ -109,12 +109,9 @@ def _split(name: str, store: Store, seen: NDArray[np.bool_], held: NDArray[np.bo
         raise DataError(f"{store.name} is too small for {name}: nobody has enough ratings")
     train = restrict(store, seen)
     owners = store.by_user.owners()[held]
-    ids = store.user_ids[owners]
-    rows = np.searchsorted(train.user_ids, ids)
-    known = (rows < train.user_count) & (
-        train.user_ids[np.minimum(rows, train.user_count - 1)] == ids
-    )
-    rows, targets = rows[known].astype(np.int32), store.by_user.movies[held][known]
+    rows = train.user_ids.rows_of(store.user_ids.column())[owners]
+    known = rows >= 0
+    rows, targets = rows[known], store.by_user.movies[held][known]
     if len(rows) == 0:
         raise DataError(
             f"nobody in {store.name} rated on both sides of the cut ({name}): use last-out"

@@ -24,7 +24,8 @@ class Pipeline:
 
     `movie_count` is the size of the catalogue, whose rows sources may name. `relax` names the
     filters that may be given up, first to last, when too few candidates pass; a filter that is not
-    named there always holds.
+    named there always holds. `last_resort` is asked where fewer candidates than wanted are left,
+    and gives no more than are missing.
     """
 
     movie_count: int
@@ -34,6 +35,7 @@ class Pipeline:
     scorer: Scorer
     reranker: Reranker
     relax: tuple[str, ...] = ()
+    last_resort: Source | None = None
 
     def run(self, query: Query) -> tuple[Candidates, Trace]:
         """At most query.limit candidates, best first, with scores and terms, and what happened."""
@@ -75,17 +77,26 @@ class Pipeline:
 
     def candidates(self, query: Query, trace: Trace) -> Candidates:
         """What the sources find and the filters let pass."""
-        batches = []
-        for source in self.sources:
-            with trace.stage(source.name), _blamed(f"source {source.name}"):
-                batch = source.find(query)
-                _check_found(batch, self.movie_count)
-            trace.found[source.name] = len(batch)
-            batches.append(batch)
+        batches = [self._found(source, query, trace) for source in self.sources]
         with trace.stage("merge"):
             merged = merge(batches)
         with trace.stage("filter"):
-            return self._filtered(query, merged, trace)
+            kept = self._filtered(query, merged, trace)
+        if len(kept) >= query.limit or self.last_resort is None:
+            return kept
+        rest = self._found(self.last_resort, query, trace)
+        with trace.stage("filter"):
+            rest = rest.take(~np.isin(rest.movies, merged.movies))
+            kept = self._filtered(query, merge([merged, rest]), trace)
+            return _without_surplus(kept, len(rest.channels), query.limit)
+
+    def _found(self, source: Source, query: Query, trace: Trace) -> Candidates:
+        """What a source finds, checked."""
+        with trace.stage(source.name), _blamed(f"source {source.name}"):
+            batch = source.find(query)
+            _check_found(batch, self.movie_count)
+        trace.found[source.name] = len(batch)
+        return batch
 
     def featurized(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
         """The candidates with the columns of all featurizers side by side."""
@@ -162,6 +173,16 @@ def merge(batches: Sequence[Candidates]) -> Candidates:
         retrieval_scores[rows, column : column + len(batch.channels)] = batch.retrieval_scores
         column += len(batch.channels)
     return Candidates(movies, channels, retrieval_scores)
+
+
+def _without_surplus(candidates: Candidates, columns: int, limit: int) -> Candidates:
+    """At most `limit`, of those found by the last columns alone the strongest, ties by row."""
+    strengths = candidates.retrieval_scores[:, candidates.retrieval_scores.shape[1] - columns :]
+    strongest = strengths.max(axis=1, initial=0.0)
+    keep = strongest == 0.0
+    added = np.lexsort((candidates.movies, -strongest))[: len(keep) - int(keep.sum())]
+    keep[added[: max(0, limit - int(keep.sum()))]] = True
+    return candidates.take(keep)
 
 
 def _all(masks: dict[str, Mask], length: int) -> Mask:

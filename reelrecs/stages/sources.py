@@ -88,6 +88,26 @@ class PhoenixSource:
         return Candidates(self._pool[found], self.channels, retrieval_scores)
 
 
+class CatalogueSource:
+    """Everything the user has not rated, by popularity: for lists that the others leave short.
+
+    In small data few movies have the ratings that other sources ask for.
+    """
+
+    name = "catalogue"
+    channels = ("catalogue.popularity",)
+
+    def __init__(self, store: Store) -> None:
+        self._percentiles = store.movie_popularity_percentiles
+
+    def find(self, query: Query) -> Candidates:
+        """All unwatched movies; the retrieval score is the share of movies rated less often."""
+        unseen = np.ones(len(self._percentiles), np.bool_)
+        unseen[query.movies] = False
+        movies = np.flatnonzero(unseen).astype(np.int32)
+        return Candidates(movies, self.channels, self._percentiles[movies, None])
+
+
 class ShortHistorySource:
     """Another source, asked only for people of whom little is known."""
 

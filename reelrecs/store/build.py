@@ -12,8 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from reelrecs import config
+from reelrecs.datasets.ids import LONGEST_SHOWN, Ids, coded, of_one_kind, take_ids
 from reelrecs.datasets.tables import RELEASE_UNKNOWN, Movies, Ratings, Tables, Users
-from reelrecs.errors import DataError
+from reelrecs.errors import DataError, one_line
 from reelrecs.kernels import csr
 from reelrecs.store import arrow_file
 from reelrecs.store.columns import TITLES, Likes, RatingsByMovie, RatingsByUser
@@ -49,13 +50,15 @@ def compile_tables(tables: Tables) -> tuple[dict[str, arrow_file.Array], dict[st
     ratings = tables.ratings
     if len(ratings) == 0:
         raise DataError("the data set holds no ratings; give a file with at least one")
-    user_ids, users = csr.rows_of_ids(ratings.users)
+    user_ids, users = coded(ratings.users)
     movies = tables.movies or _untitled(ratings)
-    movie_ids, movie_rows = _movie_rows(movies, ratings)
+    movie_ids, movie_rows, by_id = _movie_rows(movies, ratings)
     genre_names, genre_masks = _genre_masks(movies)
-    by_id = np.argsort(movies.ids, kind="stable")
 
-    named: dict[str, arrow_file.Array] = {"user_ids": user_ids, "movie_ids": movie_ids}
+    named: dict[str, arrow_file.Array] = {
+        "user_ids": user_ids.values,
+        "movie_ids": movie_ids.values,
+    }
     named |= index_ratings(users, movie_rows, ratings.stars, ratings.times, len(movie_ids))
     named |= {
         TITLES: pa.array([movies.titles[at] for at in by_id], pa.large_string()),
@@ -182,28 +185,36 @@ def summary(named: dict[str, Any], genres: Sequence[str]) -> dict[str, str]:
 
 
 def _untitled(ratings: Ratings) -> Movies:
-    ids, _ = csr.rows_of_ids(ratings.movies)
+    ids, _ = coded(ratings.movies)
     return Movies(
-        ids=ids,
-        titles=[f"Movie {movie_id}" for movie_id in ids],
+        ids=ids.column(),
+        titles=[str(movie_id) for movie_id in ids],
         years=np.zeros(len(ids), np.int16),
         genres=[()] * len(ids),
         released=np.full(len(ids), RELEASE_UNKNOWN, np.int32),
     )
 
 
-def _movie_rows(movies: Movies, ratings: Ratings) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    """All known movie ids, ascending, and the row among them of each rating's movie."""
-    known = np.sort(movies.ids)
-    rated, rows = csr.rows_of_ids(ratings.movies)
-    at = np.searchsorted(known, rated)
-    missing = (at == len(known)) | (known[np.minimum(at, len(known) - 1)] != rated)
+def _movie_rows(
+    movies: Movies, ratings: Ratings
+) -> tuple[Ids, NDArray[np.int32], NDArray[np.int64]]:
+    """All known movie ids, the row among them of each rating's movie, and each row's table line.
+
+    The ids are text where those of ratings or of the table are.
+    """
+    of_ratings, of_table = of_one_kind(ratings.movies, movies.ids)
+    known, lines = coded(of_table)
+    if len(known) < len(lines):
+        raise DataError("the movie table names a movie twice; give each a line of its own")
+    rows = known.rows_of(of_ratings)
+    missing = rows < 0
     if missing.any():
+        absent, _ = coded(take_ids(of_ratings, np.flatnonzero(missing)))
         raise DataError(
-            f"{int(missing.sum())} rated movies are not in the movie table, "
-            f"the first is {rated[missing][0]}; complete the table"
+            f"{len(absent)} rated movies are not in the movie table, "
+            f"the first is {one_line(str(absent[0]), LONGEST_SHOWN)}; complete the table"
         )
-    return known, at.astype(np.int32)[rows]
+    return known, rows, np.argsort(lines)
 
 
 def _genre_masks(movies: Movies) -> tuple[list[str], NDArray[np.uint64]]:
@@ -231,12 +242,14 @@ def percentiles(count: NDArray[np.int32]) -> NDArray[np.float32]:
     return ((below + up_to) / (2 * max(len(count), 1))).astype(np.float32)
 
 
-def _user_columns(known: Users, user_ids: NDArray[np.uint32]) -> dict[str, arrow_file.Array]:
-    at = {int(user): place for place, user in enumerate(known.ids)}
-    places = [at.get(int(user)) for user in user_ids]
+def _user_columns(known: Users, user_ids: Ids) -> dict[str, arrow_file.Array]:
+    """What is known of each user, "" where nothing is; of two lines of a user the later counts."""
+    rows = user_ids.rows_of(known.ids)
+    lines = np.full(len(user_ids), -1)
+    lines[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
     return {
         f"user_{name}": pa.array(
-            ["" if place is None else values[place] for place in places], pa.large_string()
+            ["" if line < 0 else values[line] for line in lines.tolist()], pa.large_string()
         )
         for name, values in known.columns.items()
     }

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 COLUMNS: dict[str, tuple[type[np.generic], str]] = {
-    "user_ids": (np.uint32, "users"),
     "user_indptr": (np.int64, "user ends"),
     "user_movies": (np.int32, "ratings"),
     "user_ratings": (np.float32, "ratings"),
@@ -21,7 +20,6 @@ COLUMNS: dict[str, tuple[type[np.generic], str]] = {
     "user_norm": (np.float64, "users"),
     "user_likes_indptr": (np.int64, "user ends"),
     "user_likes": (np.int32, "likes"),
-    "movie_ids": (np.uint32, "movies"),
     "movie_indptr": (np.int64, "movie ends"),
     "movie_users": (np.int32, "ratings"),
     "movie_ratings": (np.float32, "ratings"),
@@ -37,7 +35,10 @@ COLUMNS: dict[str, tuple[type[np.generic], str]] = {
     "movie_genres": (np.uint64, "movies"),
 }
 """Arrays of numbers that every store holds: type, and what there is one of for each. Ends of rows
-are one more than rows. Beside them stand titles and whatever other texts a data set has."""
+are one more than rows. Beside them stand ids, titles and whatever other texts a data set has."""
+
+IDS = ("user_ids", "movie_ids")
+"""Numbers of 64 bits or texts, whichever the data has."""
 
 TITLES = "movie_titles"
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from reelrecs.kernels import pool
-from reelrecs.store.columns import COLUMNS, TITLES
+from reelrecs.store.columns import COLUMNS, IDS, TITLES
 
 if TYPE_CHECKING:
     from reelrecs.store.store import Store
@@ -36,8 +36,8 @@ def check(store: Store) -> None:
     named = store.arrays
     _check_shapes(named)
     by_user, by_movie, likes = store.by_user, store.by_movie, store.likes
-    _check_ids(named["user_ids"], "user_ids")
-    _check_ids(named["movie_ids"], "movie_ids")
+    _require(store.user_ids.ascend(), "user_ids do not ascend")
+    _require(store.movie_ids.ascend(), "movie_ids do not ascend")
     _check_ends(by_user.indptr, len(by_user.movies), "user_indptr")
     _check_ends(by_movie.indptr, len(by_movie.users), "movie_indptr")
     _check_ends(likes.user_indptr, len(likes.movies), "user_likes_indptr")
@@ -87,14 +87,21 @@ def check(store: Store) -> None:
 
 
 def _check_shapes(named: dict[str, Any]) -> None:
-    missing = [name for name in (*COLUMNS, TITLES) if name not in named]
+    missing = [name for name in (*COLUMNS, *IDS, TITLES) if name not in named]
     _require(not missing, f"there is no {' and no '.join(missing[:3])}")
     users, movies = len(named["user_ids"]), len(named["movie_ids"])
     sizes = {
         "users": users, "user ends": users + 1, "movies": movies, "movie ends": movies + 1,
         "ratings": len(named["user_movies"]), "likes": len(named["user_likes"]),
     }  # fmt: skip
+    for name in IDS:
+        number = isinstance(named[name], np.ndarray)
+        kind = named[name].dtype if number else named[name].type
+        _require(kind == (np.int64 if number else pa.large_string()), f"{name} are {kind}")
+        _require(not number or named[name].ndim == 1, f"{name} are no row of numbers")
     for name, values in named.items():
+        if name in IDS:
+            continue
         if name in COLUMNS:
             kind, per = COLUMNS[name]
             _require(
@@ -106,10 +113,6 @@ def _check_shapes(named: dict[str, Any]) -> None:
             _require(isinstance(values, pa.Array), f"{name} is not known")
             _require(len(values) == sizes[per], f"{name} is not as long as there are {per}")
     _require(sizes["ratings"] > 0, "there are no ratings")
-
-
-def _check_ids(ids: NDArray[np.uint32], name: str) -> None:
-    _require((ids[1:] > ids[:-1]).all(), f"{name} do not ascend")
 
 
 def _check_ends(indptr: NDArray[np.int64], entries: int, name: str) -> None:

@@ -18,7 +18,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from reelrecs import config
-from reelrecs.errors import DataError, NotFound
+from reelrecs.datasets.ids import LONGEST_SHOWN, Id, Ids
+from reelrecs.errors import DataError, NotFound, one_line
 from reelrecs.store import arrow_file, invariants
 from reelrecs.store.columns import Likes, RatingsByMovie, RatingsByUser
 from reelrecs.store.digests import content_digest
@@ -75,9 +76,11 @@ class Store:
         self.rating_order: NDArray[np.uint32] = named["rating_order"]
         """[ratings] entries of `by_user` in order of time, all users together; see `order_of_time`
         in `reelrecs.store.build` for ties."""
-        self.user_ids: NDArray[np.uint32] = named["user_ids"]
+        self.user_ids = Ids(named["user_ids"])
+        """What a user is called in the data, by row: numbers or text."""
         self.user_norm: NDArray[np.float64] = named["user_norm"]
-        self.movie_ids: NDArray[np.uint32] = named["movie_ids"]
+        self.movie_ids = Ids(named["movie_ids"])
+        """The same of movies; one may be numbers and the other text."""
         self.movie_years: NDArray[np.int16] = named["movie_years"]
         self.movie_released: NDArray[np.int32] = named["movie_released"]
         self.movie_genres: NDArray[np.uint64] = named["movie_genres"]
@@ -151,22 +154,25 @@ class Store:
         """How many ratings there are."""
         return len(self.by_user.movies)
 
-    def user_row(self, user_id: int) -> int:
-        """The row of a user; raises NotFound."""
-        row = _row_of(self.user_ids, user_id)
+    def user_row(self, user_id: Id) -> int:
+        """The row of a user; raises NotFound, and InvalidRequest for what no id here looks like.
+
+        A number that is given for text stands for its digits, and digits for their number.
+        """
+        row = self.user_ids.row(self.user_ids.checked(user_id))
         if row < 0:
             raise NotFound(
-                f"no user {user_id} in {self.name}: its {self.user_count:,} users have ids from "
-                f"{self.user_ids[0]} to {self.user_ids[-1]}"
+                f"no user {_shown(user_id)} in {self.name}: its {self.user_count:,} users have ids "
+                f"from {_shown(self.user_ids[0])} to {_shown(self.user_ids[-1])}"
             )
         return row
 
-    def movie_row(self, movie_id: int) -> int:
-        """The row of a movie; raises NotFound."""
-        row = _row_of(self.movie_ids, movie_id)
+    def movie_row(self, movie_id: Id) -> int:
+        """The row of a movie; raises NotFound and InvalidRequest, as `user_row` does."""
+        row = self.movie_ids.row(self.movie_ids.checked(movie_id))
         if row < 0:
             raise NotFound(
-                f"no movie {movie_id} in {self.name}: look its id up with search --title"
+                f"no movie {_shown(movie_id)} in {self.name}: look its id up with search --title"
             )
         return row
 
@@ -196,8 +202,5 @@ def _as_readonly(values: Any) -> Any:
     return values
 
 
-def _row_of(ids: NDArray[np.uint32], wanted: int) -> int:
-    if not 0 <= wanted < 2**32:
-        return -1
-    at = int(np.searchsorted(ids, np.uint32(wanted)))
-    return at if at < len(ids) and ids[at] == wanted else -1
+def _shown(id_: Id) -> str:
+    return one_line(str(id_), LONGEST_SHOWN)

@@ -21,7 +21,7 @@ def restrict(store: Store, keep: NDArray[np.bool_]) -> Store:
         values = named[name]
         if isinstance(values, pa.Array):
             named[name] = values.take(pa.array(kept))
-    named["user_ids"] = store.user_ids[kept]
+    named["user_ids"] = store.user_ids.of_rows(kept).values
     named |= index_ratings(
         users.astype(np.int32),
         store.by_user.movies[keep],

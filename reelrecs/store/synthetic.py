@@ -201,8 +201,8 @@ def _catalogue(source: Store, blocks: int, columns: int) -> dict[str, Any]:
         for title in source.all_titles
     ]
     return {
-        "user_ids": np.arange(1, blocks * source.user_count + 1, dtype=np.uint32),
-        "movie_ids": np.arange(1, movies + 1, dtype=np.uint32),
+        "user_ids": np.arange(1, blocks * source.user_count + 1, dtype=np.int64),
+        "movie_ids": np.arange(1, movies + 1, dtype=np.int64),
         TITLES: pa.array(titles, pa.large_string()),
         "movie_years": np.tile(source.movie_years, columns),
         "movie_released": np.tile(source.movie_released, columns),

@@ -218,11 +218,11 @@ with Engine(store, model=model) as engine:
     services = [*scorer_services(engine.model, engine.features_for), recommendation_service(engine)]
     with start(services, "127.0.0.1:0") as server:
         before = compiled()
-        ids = store.movie_ids.tolist()
+        ids = list(store.movie_ids)
         lists = RecommendationServicer(engine)
         scorer = ScorerServicer(engine.model, engine.features_for)
         old = MLScorerServicer(engine.model, engine.features_for)
-        for user_id in store.user_ids.tolist():
+        for user_id in list(store.user_ids):
             for explain in (False, True):
                 asked = recommendation_pb2.RecommendRequest(user_id=user_id, explain=explain)
                 lists._recommend(asked)

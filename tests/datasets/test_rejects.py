@@ -161,8 +161,8 @@ def test_of_duplicates_the_later_counts(tmp_path: Path) -> None:
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(0, 3)), max_size=30))
 def test_single_equals_a_plain_loop(entries: list[tuple[int, int, int]]) -> None:
     ratings = Ratings(
-        np.array([user for user, _, _ in entries], np.uint32),
-        np.array([movie for _, movie, _ in entries], np.uint32),
+        np.array([user for user, _, _ in entries], np.int64),
+        np.array([movie for _, movie, _ in entries], np.int64),
         np.arange(len(entries), dtype=np.float32),
         np.array([time for _, _, time in entries], np.int64),
     )

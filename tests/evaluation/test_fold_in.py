@@ -41,27 +41,27 @@ def test_strangers_get_the_list_of_their_history_from_an_engine_without_them(wor
         scores = system.scores(split.users)
         assert system.name == "it, unknown"
         others = fitted[0]
-        strangers = split.train.user_ids[split.users]
+        strangers = split.train.user_ids.at(split.users)
         assert set(others.user_ids) == set(split.train.user_ids) - set(strangers)
         with Engine(others, diversity=0.0) as engine:
             for row, user in enumerate(split.users):
                 rated = split.train.by_user
                 span = slice(rated.indptr[user], rated.indptr[user + 1])
                 history = History(
-                    split.train.movie_ids[rated.movies[span]].tolist(),
+                    split.train.movie_ids.at(rated.movies[span]),
                     rated.ratings[span].tolist(),
                     rated.times[span].tolist(),
                 )
                 shown = [item.movie.movie_id for item in engine.recommend_for(history, 10)]
                 best = np.argsort(-scores[row], kind="stable")[: len(shown)]
-                assert others.movie_ids[best].tolist() == shown
+                assert others.movie_ids.at(best) == shown
 
 
 def test_evaluate_measures_the_same_people_stored_and_unknown(world: Store) -> None:
     stored, unknown = evaluate(world, ["fixed"], "fold-in", 5)
     assert (stored.system, unknown.system) == ("fixed", "fixed, unknown")
     assert stored.setting == unknown.setting
-    assert stored.user_ids.tolist() == unknown.user_ids.tolist()
+    assert list(stored.user_ids) == list(unknown.user_ids)
     (usual,) = evaluate(world, ["fixed"], "last-out", 5)
     places = np.searchsorted(usual.user_ids, stored.user_ids)
     assert usual.per_user["HR@5"][places].tolist() == stored.per_user["HR@5"].tolist()

@@ -40,10 +40,10 @@ def test_the_evaluated_list_is_the_list_as_shown(world: Store) -> None:
         users = np.arange(world.user_count, dtype=np.int32)
         scores = system.scores(users)
         for user in users:
-            shown = engine.recommend(int(world.user_ids[user]), 20)
+            shown = engine.recommend(world.user_ids[user], 20)
             ids = [item.movie.movie_id for item in shown]
             order = np.argsort(-scores[user], kind="stable")[: len(ids)]
-            assert world.movie_ids[order].tolist() == ids
+            assert world.movie_ids.at(order) == ids
             candidates = engine.pipeline.candidates(system.query(int(user)), Trace())
             ranked = scores[user][np.isfinite(scores[user])]
             assert len(ranked) == len(candidates)

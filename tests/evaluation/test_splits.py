@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelrecs.datasets.ids import Id
 from reelrecs.errors import DataError, InvalidRequest
 from reelrecs.evaluation import splits
 from reelrecs.store.store import Store
 from tests.worlds import Triple, random_triples, store_of, triples
 
 
-def history(store: Store, row: int) -> list[int]:
+def history(store: Store, row: int) -> list[Id]:
     start, stop = store.by_user.indptr[row], store.by_user.indptr[row + 1]
-    return store.movie_ids[store.by_user.movies[start:stop]].tolist()
+    return store.movie_ids.at(store.by_user.movies[start:stop])
 
 
 @given(triples(), st.integers(0, 2))
@@ -30,11 +31,11 @@ def test_last_out_holds_out_the_right_rating(made: Sequence[Triple], cut: int) -
             splits.last_out(store, cut)
         return
     split = splits.last_out(store, cut)
-    assert split.train.user_ids[split.users].tolist() == sorted(expected)
+    assert split.train.user_ids.at(split.users) == sorted(expected)
     for place, user in enumerate(split.users):
-        whole = expected[int(split.train.user_ids[user])]
+        whole = expected[split.train.user_ids[user]]
         targets = split.targets[split.indptr[place] : split.indptr[place + 1]]
-        assert store.movie_ids[targets].tolist() == [whole[-1 - cut]]
+        assert store.movie_ids.at(targets) == [whole[-1 - cut]]
         assert history(split.train, user) == whole[: len(whole) - 1 - cut]
 
 
@@ -49,7 +50,7 @@ def test_a_temporal_split_never_trains_on_the_future(made: Sequence[Triple]) -> 
     assert max(split.train.by_user.times) < min(held)
     for place, user in enumerate(split.users):
         targets = split.targets[split.indptr[place] : split.indptr[place + 1]]
-        assert not set(store.movie_ids[targets]) & set(history(split.train, user))
+        assert not set(store.movie_ids.at(targets)) & set(history(split.train, user))
 
 
 def test_a_temporal_split_of_people_who_never_return_is_refused() -> None:
@@ -71,7 +72,7 @@ def test_random_out_takes_one_rating_and_the_seed_decides(
     np.testing.assert_array_equal(split.targets, again.targets)
     for place, user in enumerate(split.users):
         (target,) = split.targets[split.indptr[place] : split.indptr[place + 1]]
-        row = store.user_row(int(split.train.user_ids[user]))
+        row = store.user_row(split.train.user_ids[user])
         left = [movie for movie in history(store, row) if movie != store.movie_ids[target]]
         assert history(split.train, user) == left
 

@@ -12,7 +12,7 @@ IDS = st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 20), max_size=60)
 
 @given(IDS)
 def test_rows_of_ids_equals_unique(ids: list[int]) -> None:
-    array = np.array(ids, np.uint32)
+    array = np.array(ids, np.int64)
     distinct, rows = csr.rows_of_ids(array)
     expected, inverse = np.unique(array, return_inverse=True)
     np.testing.assert_array_equal(distinct, expected)

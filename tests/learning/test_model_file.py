@@ -92,7 +92,7 @@ def test_a_learned_model_brings_its_settings_along(store: Store, tmp_path: Path)
     assert profile.sequence is not None
     assert profile.sequence.settings == settings
     with Engine(store, model=model) as ours, Engine(store, model=loaded) as theirs:
-        for user_id in store.user_ids[:9].tolist():
+        for user_id in list(store.user_ids)[:9]:
             expected = ours.recommend(user_id).to_dict()
             assert theirs.recommend(user_id).to_dict() == expected
     with Engine(store, model=learned_model_of(store)) as other:

@@ -60,7 +60,7 @@ def test_a_model_comes_back_from_its_file(
     loaded = load_model_file(tmp_path / "m.arrow", store)
     assert loaded.ranker.profile == "learned"
     with Engine(store, model=model) as ours, Engine(store, model=loaded) as theirs:
-        for user_id in store.user_ids[:5].tolist():
+        for user_id in list(store.user_ids)[:5]:
             assert ours.recommend(user_id).to_dict() == theirs.recommend(user_id).to_dict()
 
 
@@ -90,8 +90,8 @@ def test_it_learns_the_next_step_of_a_walk() -> None:
     with Engine(split.train, model=train(split.train)) as engine:
         hits = 0
         for place, user in enumerate(split.users):
-            ids = engine.recommend(int(split.train.user_ids[user]), 3)
-            wanted = int(split.train.movie_ids[split.targets[place]])
+            ids = engine.recommend(split.train.user_ids[user], 3)
+            wanted = split.train.movie_ids[split.targets[place]]
             hits += wanted in [item.movie.movie_id for item in ids]
     assert hits / len(split.users) > 0.6, "chance is one in fifteen"
 

@@ -87,7 +87,7 @@ def test_scores_and_terms_are_the_same_bits(
     engine: Engine, scorers: dict[str, ManyScorer], seeds: list[int]
 ) -> None:
     queries = [
-        engine.query(int(STORE.user_ids[seed % STORE.user_count]), 10)
+        engine.query(STORE.user_ids[seed % STORE.user_count], 10)
         if seed % 3 == 0
         else person(STORE, seed)
         for seed in seeds
@@ -105,11 +105,11 @@ def test_lists_are_the_same_whoever_scores(
     model: ScoringModel, scorers: dict[str, ManyScorer]
 ) -> None:
     """The whole engine: stored users, a stranger and a newcomer, explained."""
-    history = History(STORE.movie_ids[[4, 9, 30]].tolist(), [5.0, 2.0, 4.5])
+    history = History(STORE.movie_ids.at([4, 9, 30]), [5.0, 2.0, 4.5])
     answers = []
     for scorer in ("local", "embedded", scorers["remote"]):
         with Engine(STORE, scorer, model=model) as engine:
-            users = STORE.user_ids[::7].tolist()
+            users = list(STORE.user_ids)[::7]
             lists = [engine.recommend(user_id, 15, explain=True) for user_id in users]
             lists += [engine.recommend_for(one, 15, explain=True) for one in (history, History())]
             answers.append([one.to_dict() for one in lists])

@@ -50,7 +50,7 @@ def test_a_matrix_that_contradicts_itself_is_refused(rows, columns, data, said):
 
 
 def test_ids_become_rows_and_the_first_unknown_is_named(store):
-    ids = store.movie_ids[[5, 0, 64]].tolist()
+    ids = store.movie_ids.at([5, 0, 64])
     assert wire.rows_of(store, ids).tolist() == [5, 0, 64]
     assert wire.rows_of(store, []).tolist() == []
     for unknown in (0, 66, 2**32 - 1):
@@ -68,7 +68,7 @@ def test_a_stored_user_travels_by_id_alone_and_comes_back_whole(store):
     request = wire.score_request(store, queries, [batch(store, [1, 2]), batch(store, [9])])
     assert [user.HasField("history") for user in request.users] == [False, False]
     assert request.dataset_digest == store.digest
-    assert request.movie_ids == store.movie_ids[[1, 2, 9]].tolist()
+    assert request.movie_ids == store.movie_ids.at([1, 2, 9])
     assert wire.matrix_of(request.features).values.tolist() == [[0.0], [1.0], [0.0]]
     people, counts = wire.users_of(store, request.users)
     users = UserBatch.of(people)

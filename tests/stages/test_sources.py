@@ -69,7 +69,7 @@ def test_thunder_hears_only_peers_and_prefers_the_closest():
         ]
     )
     found = ThunderSource(store).find(build_query(store, store.user_row(1), 20))
-    assert store.movie_ids[found.movies].tolist() == [5, 6]
+    assert store.movie_ids.at(found.movies) == [5, 6]
     assert found.retrieval_scores[:, 0].tolist() == [1, 1]
 
 

@@ -43,7 +43,7 @@ def test_both_orders_hold_exactly_the_ratings(made: Sequence[Triple]) -> None:
     owners = np.repeat(np.arange(store.user_count), np.diff(by_user.indptr))
     expected = sorted((user, at, movie, stars) for at, (user, movie, stars) in enumerate(made))
     assert [(user, movie, stars) for user, _, movie, stars in expected] == [
-        (int(store.user_ids[owner]), int(store.movie_ids[movie]), float(stars))
+        (store.user_ids[owner], store.movie_ids[movie], float(stars))
         for owner, movie, stars in zip(owners, by_user.movies, by_user.ratings, strict=True)
     ]
     raters = np.repeat(np.arange(store.movie_count), np.diff(by_movie.indptr))

@@ -22,7 +22,7 @@ from reelrecs.errors import DataError
 config.MAPPED_FROM = int(sys.argv[2])
 store = Path(sys.argv[1])
 engine = Engine.open(store, models_dir=store.parent / "no-models", profile="fixed")
-movies, users = engine.store.movie_ids.tolist(), engine.store.user_ids.tolist()
+movies, users = list(engine.store.movie_ids), list(engine.store.user_ids)
 
 def lists():
     alike = [engine.similar(movie).to_dict() for movie in movies]

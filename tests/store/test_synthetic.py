@@ -80,12 +80,18 @@ def test_it_is_the_store_that_the_same_ratings_as_text_would_give(
     genres = [tuple(store.genres_of(movie)) for movie in range(count)]
     tables = Tables(
         Ratings(
-            np.array(users, np.uint32) + np.uint32(1),
-            np.array(movies, np.uint32) + np.uint32(1),
+            np.array(users, np.int64) + 1,
+            np.array(movies, np.int64) + 1,
             np.array(stars, np.float32),
             np.array(times, np.int64),
         ),
-        Movies(store.movie_ids, store.all_titles, store.movie_years, genres, store.movie_released),
+        Movies(
+            store.movie_ids.column(),
+            store.all_titles,
+            store.movie_years,
+            genres,
+            store.movie_released,
+        ),
     )
     named, metadata = compile_tables(tables)
     assert set(store.arrays) == set(named)

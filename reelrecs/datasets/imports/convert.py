@@ -45,7 +45,7 @@ class BadRows:
         self.rows = where if self.rows is None else self.rows | where
 
 
-def ids_of(column: Any, name: str, bad: BadRows) -> tuple[NDArray[np.uint32], list[str] | None]:
+def ids_of(column: Any, name: str, bad: BadRows) -> tuple[NDArray[np.int64], list[str] | None]:
     """Ids as numbers, and their names where they are text."""
     column = plain(column)
     kind = column.type
@@ -54,17 +54,17 @@ def ids_of(column: Any, name: str, bad: BadRows) -> tuple[NDArray[np.uint32], li
         encoded = pc.fill_null(column.cast(pa.large_string()), "").dictionary_encode()
         distinct = encoded.dictionary.to_pylist()
         order = sorted(range(len(distinct)), key=distinct.__getitem__)
-        code_of = np.empty(len(distinct), np.uint32)
-        code_of[order] = np.arange(1, len(distinct) + 1, dtype=np.uint32)
+        code_of = np.empty(len(distinct), np.int64)
+        code_of[order] = np.arange(1, len(distinct) + 1, dtype=np.int64)
         return code_of[encoded.indices.to_numpy()], [distinct[at] for at in order]
     if kind == pa.uint32() and column.null_count == 0:
-        return column.to_numpy(), None
+        return column.to_numpy().astype(np.int64), None
     values, wrong = _numbers(column, name, bad)
     bad.add(~wrong & (values != np.floor(values)), name, "not a whole number", column)
     bad.add(~wrong & (values < 0), name, "negative number", column)
     bad.add(~wrong & (values > MAX_ID), name, "number too large", column)
     usable = ~wrong & (values >= 0) & (values <= MAX_ID)
-    return np.where(usable, values, 0).astype(np.uint32), None
+    return np.where(usable, values, 0).astype(np.int64), None
 
 
 def stars_of(column: Any, name: str, bad: BadRows, notes: list[str]) -> NDArray[np.float32]:

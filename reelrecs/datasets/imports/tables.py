@@ -63,7 +63,7 @@ def import_frames(ratings: Any, movies: Any = None, rejects: Rejects | None = No
     users = None
     if user_names is not None:
         notes.append(f"user ids are text: numbered 1 to {len(user_names)} in sorted order")
-        users = Users(np.arange(1, len(user_names) + 1, dtype=np.uint32), {"name": user_names})
+        users = Users(np.arange(1, len(user_names) + 1, dtype=np.int64), {"name": user_names})
     if item_names is not None:
         notes.append(f"item ids are text: numbered 1 to {len(item_names)} in sorted order")
     return Imported(Tables(single(kept, rejects), movie_table, users), chosen, notes)
@@ -99,7 +99,7 @@ def _movies(table: pa.Table, names: list[str] | None, bad: BadRows, notes: list[
         keep = np.ones(len(ids), np.bool_) if own.rows is None else ~own.rows
     else:
         number = {name: at for at, name in enumerate(names, 1)}
-        ids = np.array([number.get(str(text), 0) for text in column.to_pylist()], np.uint32)
+        ids = np.array([number.get(str(text), 0) for text in column.to_pylist()], np.int64)
         keep = ids > 0
     _, first = np.unique(ids, return_index=True)
     once = np.zeros(len(ids), np.bool_)
@@ -122,7 +122,7 @@ def _movies(table: pa.Table, names: list[str] | None, bad: BadRows, notes: list[
 def _named_movies(names: list[str]) -> Movies:
     count = len(names)
     return Movies(
-        np.arange(1, count + 1, dtype=np.uint32),
+        np.arange(1, count + 1, dtype=np.int64),
         names,
         np.array([release_year(name) for name in names], np.int16),
         [()] * count,

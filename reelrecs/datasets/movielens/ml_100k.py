@@ -92,7 +92,7 @@ def _read_users(files: Files, rejects: Rejects) -> Users:
             rows.append(line.fields)
     names = ("age", "gender", "occupation", "zip")
     columns = {name: [row[at] for row in rows] for at, name in enumerate(names, 1)}
-    return Users(np.array(ids, np.uint32), columns)
+    return Users(np.array(ids, np.int64), columns)
 
 
 LAYOUT = Layout(

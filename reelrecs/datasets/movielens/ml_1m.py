@@ -83,7 +83,7 @@ def _read_users(files: Files, rejects: Rejects) -> Users:
         row = (gender, AGES[age], occupation, OCCUPATIONS[int(occupation)], place)
         for values, value in zip(columns.values(), row, strict=True):
             values.append(value)
-    return Users(np.array(ids, np.uint32), columns)
+    return Users(np.array(ids, np.int64), columns)
 
 
 def _user(line: Line) -> tuple[int, str]:
