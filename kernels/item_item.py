@@ -26,12 +26,13 @@ class SparseRows(NamedTuple):
 class Sequences(NamedTuple):
     """Who watched what in which order, by user and by movie, without a copy of the store's arrays.
 
-    Only the first lengths[u] movies of user u count.
+    Of user u only the movies at places firsts[u] .. ends[u] - 1 count.
     """
 
     indptr: NDArray[np.int64]  # [users + 1]
     movies: NDArray[np.int32]  # [ratings], each user's oldest first
-    lengths: NDArray[np.int64]  # [users]
+    firsts: NDArray[np.int64]  # [users]
+    ends: NDArray[np.int64]  # [users]
     movie_indptr: NDArray[np.int64]  # [movies + 1]
     users: NDArray[np.int32]  # [ratings] by movie
     positions: NDArray[np.int32]  # [ratings] by movie: place in that user's order
@@ -90,16 +91,16 @@ def co_occurrence_rows(  # type: ignore[no-untyped-def]
     and after; `columns` and `values` need room for 2 (len(powers) - 1) entries an occurrence of
     each row's movie, or one for every movie if that is less.
     """
-    indptr, movies, lengths = sequences.indptr, sequences.movies, sequences.lengths
+    indptr, movies = sequences.indptr, sequences.movies
     size = 0
     for row in range(first, last):
         start = size
         for place in range(sequences.movie_indptr[row], sequences.movie_indptr[row + 1]):
             user = sequences.users[place]
-            begin = indptr[user]
-            end = begin + lengths[user]
-            here = begin + sequences.positions[place]
-            if here >= end:
+            begin = indptr[user] + sequences.firsts[user]
+            end = indptr[user] + sequences.ends[user]
+            here = indptr[user] + sequences.positions[place]
+            if here < begin or here >= end:
                 continue
             lowest = max(here - len(powers) + 1, begin)
             for there in range(lowest, min(here + len(powers), end)):

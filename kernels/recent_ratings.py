@@ -23,23 +23,26 @@ def count_windows(
 
     windows [w] ascending: how many ratings back each reaches. counts [w, movies]: ratings in a
     window; alike [movies]: similarity of the raters in the last `alike_window` ratings. The ratings
-    of the user `own_row` do not count, but take their places.
+    of the user `own_row` are passed over.
     """
-    last = len(movies)
+    back = 0
     window = 0
-    for back in range(min(last, windows[len(windows) - 1])):
-        while back >= windows[window]:
-            window += 1
-        at = last - 1 - back
+    for place in range(len(movies)):
+        at = len(movies) - 1 - place
         user, movie = users[at], np.uint32(movies[at])
         if user == own_row:
             continue
+        if back >= windows[window]:
+            window += 1
+            if window == len(windows):
+                break
         counts[window, movie] += np.float32(1.0)
         if back < alike_window:
             alike[movie] += similarity[np.uint32(user)]
+        back += 1
     for wider in range(1, len(windows)):
-        for movie in range(counts.shape[1]):
-            counts[wider, movie] += counts[wider - 1, movie]
+        for row in range(counts.shape[1]):
+            counts[wider, row] += counts[wider - 1, row]
 
 
 @kernel

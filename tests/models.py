@@ -4,6 +4,7 @@ import numpy as np
 
 from reelrecs.kernels.boosted_trees import Trees
 from reelrecs.learning.base_models import fit_base_models
+from reelrecs.learning.training_groups import Teachers
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.ranker import Ranker
 from reelrecs.stages.feature_settings import FeatureSettings
@@ -34,6 +35,6 @@ def learned_ranker(seed: int = 0) -> Ranker:
 
 def learned_model_of(store: Store, settings: FeatureSettings | None = None) -> ScoringModel:
     """Base models fitted on the store, under such a ranker."""
-    base_models = fit_base_models(store, np.zeros(0, np.int64))
+    base_models = fit_base_models(store, Teachers.nobody())
     settings = settings or FeatureSettings()
     return ScoringModel.learned(store, learned_ranker(), base_models, settings.to_dict())

@@ -33,18 +33,21 @@ def fit_base_models(store: Store, teachers: Teachers) -> dict[str, NDArray[Any]]
     depend on how many it has; the models are trained side by side instead.
     """
     by_user, by_movie, movie_count = store.by_user, store.by_movie, store.movie_count
-    lengths = np.diff(by_user.indptr)
-    lengths[teachers.last] -= config.TARGETS_PER_USER
-    lengths[teachers.whole] = 0
-    indptr = np.concatenate([[0], np.cumsum(lengths)])
-    movies = by_user.movies[by_user.places() < lengths[by_user.owners()]]
+    ends = np.diff(by_user.indptr)
+    firsts = np.zeros_like(ends)
+    firsts[teachers.first] = np.minimum(config.FIRST_MOVIES, ends[teachers.first])
+    ends[teachers.last] -= config.TARGETS_PER_USER
+    owners, places = by_user.owners(), by_user.places()
+    movies = by_user.movies[(firsts[owners] <= places) & (places < ends[owners])]
+    indptr = np.concatenate([[0], np.cumsum(ends - firsts)])
     matrix_movies, matrix_row = choose_matrix_movies(store.movie_rating_counts)
     matrix_rows = matrix_row[movies]
     sequences = Sequences(
         *as_readonly_contiguous(
             by_user.indptr,
             by_user.movies,
-            lengths,
+            firsts,
+            ends,
             by_movie.indptr,
             by_movie.users,
             by_movie.positions,

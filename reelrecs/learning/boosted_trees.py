@@ -22,8 +22,8 @@ QUANTILE_ROWS = 50_000
 class TreeSettings(NamedTuple):
     """How to grow; chosen on ml-1m's validation cut, where twice as many give the same."""
 
-    trees: int = 100
-    depth: int = 3
+    trees: int = 200
+    depth: int = 4
     rate: float = 0.15
     ridge: float = 20.0  # added to the curvature of a leaf
     drawn: float = 0.4  # share of the groups a tree sees, and of the columns a level may ask about

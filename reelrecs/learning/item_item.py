@@ -115,7 +115,8 @@ def fit_co_occurrence(sequences: kernels.Sequences, most: int) -> SparseRows:
 def _counted(sequences: kernels.Sequences) -> NDArray[np.int64]:
     """[movies] how many users have each movie among those that count."""
     movie_count = len(sequences.movie_indptr) - 1
-    counts = sequences.positions < sequences.lengths[sequences.users]
+    places, users = sequences.positions, sequences.users
+    counts = (sequences.firsts[users] <= places) & (places < sequences.ends[users])
     owners = np.repeat(np.arange(movie_count), np.diff(sequences.movie_indptr))
     return np.bincount(owners[counts], minlength=movie_count)
 

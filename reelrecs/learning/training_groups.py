@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from reelrecs import config
 from reelrecs.errors import DataError
 from reelrecs.kernels import pool
 from reelrecs.learning.conditional_logit import RankingGroups
-from reelrecs.pipeline.candidates import Floats, Rows
+from reelrecs.pipeline.candidates import Floats, Mask
 from reelrecs.scorer.ranker import relative_to_best
 from reelrecs.stages.recent_source import RecentSource
 from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
@@ -21,12 +21,19 @@ from reelrecs.stages.sequence_source import SequenceSource
 from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store
 
+Positions: TypeAlias = NDArray[np.int64]
+
 
 class Teachers(NamedTuple):
-    """Users whose ratings, or whose last ones, are kept from the base models."""
+    """Users whose last movies, or whose first ones, are kept from the base models."""
 
-    last: NDArray[np.int64]  # their last movies are kept
-    whole: NDArray[np.int64]  # all they rated is kept
+    last: Positions
+    first: Positions
+
+    @classmethod
+    def nobody(cls) -> Teachers:
+        """Nobody teaches: base models see everything."""
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 class Question(NamedTuple):
@@ -96,42 +103,43 @@ def choose_teachers(store: Store, rng: np.random.Generator) -> Teachers:
     """Users who teach the ranker, drawn at random, ascending; nobody is of both kinds."""
     lengths = np.diff(store.by_user.indptr)
     everybody = np.flatnonzero(lengths >= 2)
-    wanted = min(config.WHOLE_USERS, round(len(everybody) * config.WHOLE_SHARE))
-    whole = np.sort(rng.choice(everybody, wanted, replace=False))
-    able = np.setdiff1d(np.flatnonzero(lengths >= 2 * config.TARGETS_PER_USER), whole)
+    wanted = min(config.FIRST_USERS, round(len(everybody) * config.FIRST_SHARE))
+    first = np.sort(rng.choice(everybody, wanted, replace=False))
+    able = np.setdiff1d(np.flatnonzero(lengths >= 2 * config.TARGETS_PER_USER), first)
     share = max(config.FEWEST_HELD_OUT_USERS, round(len(able) * config.HELD_OUT_SHARE))
     wanted = min(config.HELD_OUT_USERS, share, len(able))
-    return Teachers(np.sort(rng.choice(able, wanted, replace=False)), whole)
+    return Teachers(np.sort(rng.choice(able, wanted, replace=False)), first)
 
 
 def choose_questions(store: Store, teachers: Teachers, rng: np.random.Generator) -> list[Question]:
     """What the teachers are asked: at all lengths of a history, and at several moments.
 
-    Last movies are asked for as of the rating itself, and as of the data's end, when much has
-    happened since the user was last seen: that is how people ask. Those who are wholly kept from
-    the base models are asked as newcomers, at random lengths, and as of some cuts in time.
+    Every question is asked just before the rating it asks for. Those who teach by their first
+    movies are asked as newcomers, and, as of some cuts in time, for what they rated at any time
+    after: long after they were last seen.
     """
     by_user = store.by_user
     lengths = np.diff(by_user.indptr)
-    questions = []
+
+    def next_at(user: int, places: Iterable[int]) -> list[Question]:
+        times = by_user.times[by_user.row(user)]
+        return [Question(user, place, place, int(times[place]) - 1) for place in places]
+
+    questions: list[Question] = []
     for user in teachers.last.tolist():
-        start, length = int(by_user.indptr[user]), int(lengths[user])
-        for back in range(1, config.TARGETS_PER_USER + 1):
-            place = length - back
-            just_before = int(by_user.times[start + place]) - 1
-            as_of = just_before if back % 2 else store.latest_timestamp
-            questions.append(Question(user, place, place, as_of))
-    for user in teachers.whole.tolist():
-        start, length = int(by_user.indptr[user]), int(lengths[user])
-        later = rng.integers(0, length, config.RANDOM_LENGTHS)
-        for place in sorted({*range(min(config.NEWCOMER_LENGTHS, length)), *later.tolist()}):
-            as_of = int(by_user.times[start + place]) - 1
-            questions.append(Question(user, place, place, as_of))
+        length = int(lengths[user])
+        questions += next_at(user, range(length - config.TARGETS_PER_USER, length))
+    for user in teachers.first.tolist():
+        end = min(int(lengths[user]), config.FIRST_MOVIES)
+        some = rng.integers(0, end, config.RANDOM_PLACES)
+        questions += next_at(
+            user, sorted({*range(min(config.NEWCOMER_PLACES, end)), *some.tolist()})
+        )
     moments = by_user.times[store.rating_order]
     for share in config.CUTS:
         as_of = int(moments[int(share * (len(moments) - 1))])
-        for user in teachers.whole.tolist():
-            own = by_user.times[by_user.row(user)]
+        for user in teachers.first.tolist():
+            own = by_user.times[by_user.row(user)][: config.FIRST_MOVIES]
             known = int(np.searchsorted(own, as_of, "right"))
             if 0 < known < len(own):
                 target = int(rng.integers(known, len(own)))
@@ -139,7 +147,7 @@ def choose_questions(store: Store, teachers: Teachers, rng: np.random.Generator)
     return questions
 
 
-def _hardest(described: Floats, is_negative: NDArray[np.bool_]) -> tuple[Rows, Rows]:
+def _hardest(described: Floats, is_negative: Mask) -> tuple[Positions, Positions]:
     """Negatives that are best by one of some columns in turn, and all others."""
     chosen: dict[int, None] = {}
     most = config.HARD_NEGATIVES

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +25,29 @@ from reelrecs.store.store import Store
 
 WINDOWS: Rows = np.array(config.RECENT_WINDOWS, np.int32)
 
+TAIL = config.RECENT_WINDOWS[-1] + 4_096
+"""Last ratings looked at: those of the widest window, and as many of one's own as anybody has."""
+
 LENGTH_ENDS: Rows = np.array(config.HISTORY_LENGTHS, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
 class RecentScores:
-    """Scores of all movies at one moment, for one history."""
+    """Scores of all movies at one moment, for one history; blind to the user's later ratings."""
 
     end: int  # how many ratings of everybody are known by then
     gap: int  # how many of them are later than the last of the history
     windows: Floats  # [WINDOWS, movies] ratings in each
     alike: Floats  # [movies] similarity of those who rated it lately
     at_length: Floats  # [movies] smoothed count of people who rated it at this point of a history
+
+
+class Later(NamedTuple):
+    """Ratings of a user that a query's history does not hold."""
+
+    movies: Rows
+    times: NDArray[np.int64]
+    places: NDArray[np.int64]  # in the order of time among all the user's ratings
 
 
 class RecentRatings:
@@ -67,7 +79,9 @@ class RecentRatings:
             alike,
             config.ALIKE_WINDOW,
         )
-        return RecentScores(end, end - last, windows, alike, self._at_length(query))
+        later = self._later(query)
+        gap = end - last - int((later.times <= query.as_of).sum())
+        return RecentScores(end, gap, windows, alike, self._at_length(query, later))
 
     def known_at(self, moment: int) -> int:
         """How many ratings of everybody were given until then."""
@@ -85,39 +99,40 @@ class RecentRatings:
         return low
 
     def totals(self, query: Query, movies: Rows, end: int) -> Rows:
-        """[movies]: ratings of each until then, the user's own beyond the history left out."""
-        store = self.store
-        if end == store.rating_count:
-            counts = store.movie_rating_counts[movies].astype(np.int32)
+        """[movies]: ratings of each until then, those beyond the user's history left out."""
+        if end == self.store.rating_count:
+            counts = self.store.movie_rating_counts[movies].astype(np.int32)
         else:
             counts = np.empty(len(movies), np.int32)
             kernels.count_before(*self._positions, movies, end, counts)
-        if query.user_row >= 0:
-            own = store.by_user.row(query.user_row)
-            known = store.by_user.movies[own][store.by_user.times[own] <= query.as_of]
-            counts -= np.isin(movies, np.setdiff1d(known, query.movies))
+        later = self._later(query)
+        counts -= np.isin(movies, later.movies[later.times <= query.as_of])
         return counts
 
-    def _at_length(self, query: Query) -> Floats:
-        length = len(query.movies)
-        at = int(np.searchsorted(LENGTH_ENDS[:-1], length, "right"))
+    def _at_length(self, query: Query, later: Later) -> Floats:
+        store = self.store
+        at = _length_code(len(query.movies))
         counts = self._counts_by_length[at].astype(np.float32)
-        if query.user_row >= 0:
-            own = self.store.by_user.row(query.user_row)
-            places = np.searchsorted(LENGTH_ENDS[:-1], np.arange(own.stop - own.start), "right")
-            counts[self.store.by_user.movies[own][places == at]] -= 1.0
-        prior = self.store.movie_rating_counts * np.float32(
-            config.HISTORY_LENGTH_PRIOR / self.store.rating_count
-        )
-        scores: Floats = counts + prior
+        counts[later.movies[_length_code(later.places) == at]] -= 1.0
+        known = store.movie_rating_counts.astype(np.float32)
+        known[later.movies] -= 1.0
+        known *= np.float32(config.HISTORY_LENGTH_PRIOR / (store.rating_count - len(later.movies)))
+        scores: Floats = counts + known
         return scores
+
+    def _later(self, query: Query) -> Later:
+        """What the store holds of the user beyond the history."""
+        own = self.store.by_user.row(query.user_row) if query.user_row >= 0 else slice(0, 0)
+        movies = self.store.by_user.movies[own]
+        places = np.flatnonzero(~np.isin(movies, query.movies))
+        return Later(movies[places], self.store.by_user.times[own][places], places)
 
     def _tail(self, end: int) -> tuple[Rows, Rows]:
         """Movies and users of the last ratings before `end`, oldest first; the last are kept."""
         with self._lock:
             if self._last[0] == end:
                 return self._last[1:]
-        entries = self.store.rating_order[max(0, end - int(WINDOWS[-1])) : end]
+        entries = self.store.rating_order[max(0, end - TAIL) : end]
         found = as_readonly_contiguous(self.store.by_user.movies[entries], self._owners[entries])
         with self._lock:
             self._last = (end, *found)
@@ -139,3 +154,8 @@ class RecentRatings:
         by_user = self.store.by_user
         kernels.count_by_length(by_user.indptr, by_user.movies, LENGTH_ENDS, counts)
         return counts
+
+
+def _length_code(lengths: NDArray[np.int64] | int) -> NDArray[np.int64]:
+    """Which of the lengths that are told apart these are."""
+    return np.searchsorted(LENGTH_ENDS[:-1], lengths, "right")

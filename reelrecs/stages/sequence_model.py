@@ -42,7 +42,7 @@ class SequenceScores:
     chain: Floats  # [movies]
     summed: Floats  # [MATRICES, movies]
     seen: Mask  # [movies] in the history
-    as_of_rank: int  # how many users were last active before the moment of asking
+    as_of_rank: int  # how many users were last active before this one's last rating
     similarity: Floats  # [users] of their histories to this one
 
 
@@ -130,8 +130,8 @@ class SequenceModel:
             query.user_row,
             self.settings.votes,
         )
-        active = int(query.times[-1]) if len(query.times) else query.as_of
-        rank = int(np.searchsorted(self._last_times, active))
+        last_seen = min([query.as_of, *query.times[-1:].tolist()])
+        rank = int(np.searchsorted(self._last_times, last_seen))
         seen = np.zeros(store.movie_count, np.bool_)
         seen[history] = True
         votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)

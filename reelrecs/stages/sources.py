@@ -9,7 +9,6 @@ from reelrecs import config
 from reelrecs.kernels import discovery
 from reelrecs.kernels.genres import genre_matrix
 from reelrecs.pipeline.candidates import Candidates, Floats
-from reelrecs.pipeline.protocols import Source
 from reelrecs.pipeline.query import Query
 from reelrecs.store.store import Store
 
@@ -106,20 +105,6 @@ class CatalogueSource:
         unseen[query.movies] = False
         movies = np.flatnonzero(unseen).astype(np.int32)
         return Candidates(movies, self.channels, self._percentiles[movies, None])
-
-
-class ShortHistorySource:
-    """Another source, asked only for people of whom little is known."""
-
-    def __init__(self, source: Source, below: int) -> None:
-        self.name = source.name
-        self._source, self._below = source, below
-
-    def find(self, query: Query) -> Candidates:
-        """What the source finds for a history of fewer than `below` ratings, else nothing."""
-        if len(query.movies) < self._below:
-            return self._source.find(query)
-        return Candidates.empty(())
 
 
 def _standing(genres: NDArray[np.uint64], count: NDArray[np.int32], genre_count: int) -> Floats:

@@ -35,8 +35,8 @@ def query_of_history(
     """The query of anybody with this history, in any order; -1 is a user the store does not hold.
 
     It is asked as of the data's end unless another moment is given. An empty history is valid: the
-    data's mean, no neighbours, no top genres, era unknown. Raises InvalidRequest for arrays of unequal length, a movie row
-    outside the store, a movie rated twice or stars that are no number.
+    data's mean, no neighbours, no top genres, era unknown. Raises InvalidRequest for arrays of
+    unequal length, a movie row outside the store, a movie rated twice or stars that are no number.
     """
     if not len(movies) == len(ratings) == len(times):
         raise InvalidRequest("a history needs one rating and one time for each movie")

@@ -46,7 +46,9 @@ def test_ordered_pairs_count_gaps(sequences: list[list[int]], reach: int) -> Non
     np.testing.assert_allclose(pairs, expected, rtol=1e-5)
 
 
-def sequences_of(sequences: list[list[int]], lengths: list[int]) -> item_item.Sequences:
+def sequences_of(
+    sequences: list[list[int]], firsts: list[int], ends: list[int]
+) -> item_item.Sequences:
     """Both ways round, as a store has them."""
     indptr, movies = as_csr(sequences)
     users = np.repeat(np.arange(len(sequences)), np.diff(indptr)).astype(np.int32)
@@ -56,7 +58,8 @@ def sequences_of(sequences: list[list[int]], lengths: list[int]) -> item_item.Se
     return item_item.Sequences(
         indptr,
         movies,
-        np.array(lengths, np.int64),
+        np.array(firsts, np.int64),
+        np.array(ends, np.int64),
         movie_indptr,
         users[by_movie],
         positions[by_movie],
@@ -73,17 +76,19 @@ def test_co_occurrence_rows_count_gaps_both_ways(
     sequences: list[list[int]], reach: int, hidden: int, one: int, other: int
 ) -> None:
     lengths = [max(0, len(sequence) - hidden) for sequence in sequences]
+    firsts = [min(hidden // 2, length) for length in lengths]
     first, last = min(one, other), max(one, other)
     powers = 0.5 ** np.arange(reach + 1)
     totals = np.zeros(COUNT)
     columns, values = np.empty(COUNT * COUNT, np.int32), np.empty(COUNT * COUNT)
     ends = np.empty(last - first, np.int64)
     size = item_item.co_occurrence_rows(
-        sequences_of(sequences, lengths), first, last, powers, 0.25, totals, columns, values, ends
-    )
+        sequences_of(sequences, firsts, lengths),
+        first, last, powers, 0.25, totals, columns, values, ends,
+    )  # fmt: skip
     expected = np.zeros((COUNT, COUNT))
-    for sequence, length in zip(sequences, lengths, strict=True):
-        seen = sequence[:length]
+    for sequence, start, length in zip(sequences, firsts, lengths, strict=True):
+        seen = sequence[start:length]
         for at, earlier in enumerate(seen):
             for gap, later in enumerate(seen[at + 1 : at + 1 + reach], start=1):
                 expected[earlier, later] += 0.5**gap

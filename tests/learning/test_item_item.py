@@ -62,22 +62,24 @@ def test_step_is_the_ridge_regression_of_the_next_movie() -> None:
     )
 
 
-def stored_sequences(held_out: int = 0) -> Sequences:
-    """The store's own, without each user's last movies."""
-    lengths = np.maximum(np.diff(INDPTR) - held_out, 0)
+def stored_sequences(held_out: int = 0, first: int = 0) -> Sequences:
+    """The store's own, without each user's first and last movies."""
+    ends = np.maximum(np.diff(INDPTR) - held_out, 0)
+    firsts = np.minimum(first, ends)
     by_user, by_movie = STORE.by_user, STORE.by_movie
     return Sequences(
         *as_readonly_contiguous(
-            INDPTR, by_user.movies, lengths, by_movie.indptr, by_movie.users, by_movie.positions
+            INDPTR, by_user.movies, firsts, ends, by_movie.indptr, by_movie.users,
+            by_movie.positions,
         )
-    )
+    )  # fmt: skip
 
 
-def expected_co_occurrence(held_out: int) -> np.ndarray:
+def expected_co_occurrence(held_out: int = 0, first: int = 0) -> np.ndarray:
     ordered = np.zeros((STORE.movie_count, STORE.movie_count))
     popularity = np.zeros(STORE.movie_count)
     for start, stop in itertools.pairwise(INDPTR):
-        movies = STORE.by_user.movies[start : max(start, stop - held_out)]
+        movies = STORE.by_user.movies[start : max(start, stop - held_out)][first:]
         popularity[movies] += 1
         for at, first in enumerate(movies):
             for gap, second in enumerate(movies[at + 1 : at + 1 + config.CO_OCCURRENCE_REACH]):
@@ -86,10 +88,10 @@ def expected_co_occurrence(held_out: int) -> np.ndarray:
     return (ordered + backwards * ordered.T) / (popularity + shrinkage)[:, None]
 
 
-@pytest.mark.parametrize("held_out", [0, 2, 100])
-def test_co_occurrence_is_over_popularity_and_in_part_backwards(held_out: int) -> None:
-    found = dense_of(item_item.fit_co_occurrence(stored_sequences(held_out), 10**6))
-    expected = expected_co_occurrence(held_out)
+@pytest.mark.parametrize(("held_out", "first"), [(0, 0), (2, 0), (0, 3), (2, 1), (100, 2)])
+def test_co_occurrence_is_over_popularity_and_in_part_backwards(held_out: int, first: int) -> None:
+    found = dense_of(item_item.fit_co_occurrence(stored_sequences(held_out, first), 10**6))
+    expected = expected_co_occurrence(held_out, first)
     half_a_code = expected.max(axis=1, keepdims=True) / 127 / 2
     assert (np.abs(found - expected) <= half_a_code * 1.001).all()
 
@@ -105,5 +107,5 @@ def test_the_strongest_co_occurrences_are_the_same_in_blocks_of_any_size(
         whole, item_item.fit_co_occurrence(stored_sequences(), most), strict=True
     ):
         np.testing.assert_array_equal(part, same)
-    weakest_kept = np.sort(expected_co_occurrence(0).reshape(-1))[::-1][:most].min(initial=np.inf)
-    assert (dense_of(whole)[expected_co_occurrence(0) < weakest_kept - 1e-6] == 0).all()
+    weakest_kept = np.sort(expected_co_occurrence().reshape(-1))[::-1][:most].min(initial=np.inf)
+    assert (dense_of(whole)[expected_co_occurrence() < weakest_kept - 1e-6] == 0).all()

@@ -12,6 +12,7 @@ from reelrecs.errors import ModelError
 from reelrecs.kernels.sequence_features import genre_and_year_fit
 from reelrecs.kernels.sequence_knn import CHANNELS, SequenceSettings
 from reelrecs.learning.base_models import fit_base_models
+from reelrecs.learning.training_groups import Teachers
 from reelrecs.stages.base_models import validate
 from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel
@@ -23,11 +24,9 @@ from tests.learning.test_markov_chain import scores_of
 from tests.learning.test_sparse_rows import dense_of
 from tests.worlds import Triple, random_triples, store_of, triples
 
-NOBODY = np.zeros(0, np.int64)
-
 
 def model_of(store: Store) -> SequenceModel:
-    return SequenceModel(store, fit_base_models(store, NOBODY))
+    return SequenceModel(store, fit_base_models(store, Teachers.nobody()))
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +128,7 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     query = build_query(store, 3, 5)
     everything = np.arange(store.movie_count, dtype=np.int32)
     votes = world.scores(query).votes
+    recently = world.recent_scores(query)
 
     def summed(name: str, decay: float, most: int) -> np.ndarray:
         total = np.zeros(store.movie_count)
@@ -167,6 +167,14 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
         "popularity.by_history_length": np.log(store.movie_rating_counts + 1)
         * np.log(len(query.movies))
         * 2,
+        **{
+            f"recent.{window}": np.log1p(recently.windows[at])
+            for at, window in enumerate(config.RECENT_WINDOWS)
+        },
+        "recent.alike": np.log(recently.alike + 0.01),
+        "recent.at_length": np.log(recently.at_length + 0.5),
+        "context.length": np.full(store.movie_count, np.log1p(len(query.movies))),
+        "context.gap": np.full(store.movie_count, np.log1p(recently.gap)),
     }
     found = SequenceFeatures(world).featurize(query, everything)
     assert tuple(expected) == COLUMNS

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from reelrecs.learning.base_models import fit_base_models
+from reelrecs.learning.training_groups import Teachers
 from reelrecs.pipeline.candidates import FeatureMatrix
 from reelrecs.pipeline.query import Query
 from reelrecs.stages.sequence_attribution import contributed, history_shares, watched_shares
@@ -18,7 +19,7 @@ MOVIES = np.array([40, 3, 17, 29, 11], np.int32)
 @pytest.fixture(scope="module")
 def model() -> SequenceModel:
     store = store_of(random_triples(12, users=80, movies=50), 55)
-    return SequenceModel(store, fit_base_models(store, np.zeros(0, np.int64)))
+    return SequenceModel(store, fit_base_models(store, Teachers.nobody()))
 
 
 @pytest.fixture(scope="module")

@@ -157,13 +157,10 @@ def test_a_history_that_makes_no_sense_is_refused():
             query_of_history(STORE, *broken, 20)
 
 
-def test_a_query_is_asked_as_of_its_last_rating_unless_another_moment_is_given():
+def test_a_query_is_asked_as_of_the_datas_end_unless_another_moment_is_given():
     history = history_of(STORE, 3)
-    assert build_query(STORE, 3, 5).as_of == history[2][-1]
-    assert query_of_history(STORE, *history, 5).as_of == history[2][-1]
+    assert build_query(STORE, 3, 5).as_of == STORE.latest_timestamp
+    assert query_of_history(STORE, *history, 5).as_of == STORE.latest_timestamp
     assert query_of_history(STORE, *history, 5, 3, as_of=17).as_of == 17
-    movies, ratings, times = history
-    earlier = query_of_history(STORE, movies[:1], ratings[:1], times[:1], 5, 3)
-    assert earlier.as_of == history[2][0]
     nothing = np.zeros(0, np.int64)
     assert query_of_history(STORE, NOTHING, nothing, nothing, 5).as_of == STORE.latest_timestamp
