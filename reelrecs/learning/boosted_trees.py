@@ -23,7 +23,7 @@ class TreeSettings(NamedTuple):
     """How to grow; chosen on ml-1m's validation cut, where twice as many give the same."""
 
     trees: int = 200
-    depth: int = 4
+    depth: int = 3
     rate: float = 0.15
     ridge: float = 20.0  # added to the curvature of a leaf
     drawn: float = 0.4  # share of the groups a tree sees, and of the columns a level may ask about

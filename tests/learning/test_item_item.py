@@ -75,11 +75,11 @@ def stored_sequences(held_out: int = 0, first: int = 0) -> Sequences:
     )  # fmt: skip
 
 
-def expected_co_occurrence(held_out: int = 0, first: int = 0) -> np.ndarray:
+def expected_co_occurrence(held_out: int = 0, skipped: int = 0) -> np.ndarray:
     ordered = np.zeros((STORE.movie_count, STORE.movie_count))
     popularity = np.zeros(STORE.movie_count)
     for start, stop in itertools.pairwise(INDPTR):
-        movies = STORE.by_user.movies[start : max(start, stop - held_out)][first:]
+        movies = STORE.by_user.movies[start : max(start, stop - held_out)][skipped:]
         popularity[movies] += 1
         for at, first in enumerate(movies):
             for gap, second in enumerate(movies[at + 1 : at + 1 + config.CO_OCCURRENCE_REACH]):
