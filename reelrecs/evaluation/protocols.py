@@ -208,7 +208,7 @@ def require_single(protocol: str | None) -> None:
 
 
 def default_protocol(store: Store) -> str:
-    """ "temporal" where times are real enough for it, "last-out" otherwise, which is then logged.
+    """The protocol "temporal" where times are real enough for it, else "last-out", and a log line.
 
     Real enough: they differ, and FEWEST_ASKED users or more rated on both sides of the cut.
     """
