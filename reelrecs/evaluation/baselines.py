@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import scipy.linalg
 import scipy.sparse
+from numpy.typing import NDArray
 
 from reelrecs.evaluation.implicit_baselines import ImplicitAls, ImplicitBm25, ImplicitBpr
 from reelrecs.evaluation.popularity import (
@@ -89,10 +90,11 @@ class Ease(System):
 
 def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """The inverse of a symmetric positive definite matrix, in its place: half of LU's work."""
-    lower, _ = scipy.linalg.lapack.dpotrf(matrix, lower=1, overwrite_a=1)
+    lower, _ = scipy.linalg.lapack.dpotrf(matrix.T, lower=1, overwrite_a=1)
     inverse, _ = scipy.linalg.lapack.dpotri(lower, lower=1, overwrite_c=1)
-    full = np.tril(inverse)
-    return np.asarray(full + np.tril(full, -1).T)
+    for column in range(len(inverse)):
+        inverse[column, column:] = inverse[column:, column]
+    return np.asarray(inverse)
 
 
 class ItemKnn(System):

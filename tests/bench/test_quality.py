@@ -8,7 +8,7 @@ import pytest
 
 from reelrecs.bench.quality import RUNS, command_line
 from reelrecs.cli.evaluate import evaluate
-from reelrecs.evaluation.splits import PROTOCOLS
+from reelrecs.evaluation.protocols import PROTOCOLS
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 

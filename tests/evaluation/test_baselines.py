@@ -6,13 +6,13 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from reelrecs.evaluation import baselines
 from reelrecs.evaluation.sparse import interactions, keep_largest
+from tests.evaluation.asking import everybody
 from tests.worlds import random_triples, store_of
 
 
 @pytest.mark.parametrize(("users", "movies"), [(40, 60), (60, 25)])
 def test_ease_is_the_minimum_of_its_objective(users: int, movies: int) -> None:
     store = store_of(random_triples(4, users, movies, most=20))
-    everybody = np.arange(store.user_count, dtype=np.int32)
     x = interactions(store).toarray()
     weights = np.linalg.inv(x.T @ x + 5.0 * np.eye(x.shape[1]))
     weights /= -np.diag(weights)
@@ -20,7 +20,7 @@ def test_ease_is_the_minimum_of_its_objective(users: int, movies: int) -> None:
     gradient = x.T @ (x @ weights - x) + 5.0 * weights
     np.fill_diagonal(gradient, 0.0)
     np.testing.assert_allclose(gradient, 0, atol=1e-8)
-    got = baselines.Ease(store, 5.0).scores(everybody)
+    got = baselines.Ease(store, 5.0).scores(everybody(store))
     assert np.isneginf(got[:, store.movie_rating_counts == 0]).all()
     rated = store.movie_rating_counts > 0
     np.testing.assert_allclose(got[:, rated], (x @ weights)[:, rated], atol=1e-10)
@@ -28,7 +28,7 @@ def test_ease_is_the_minimum_of_its_objective(users: int, movies: int) -> None:
 
 def test_ease_of_the_most_rated_movies_leaves_the_others_out() -> None:
     store = store_of(random_triples(4))
-    got = baselines.Ease(store, 5.0, movies=10).scores(np.arange(3, dtype=np.int32))
+    got = baselines.Ease(store, 5.0, movies=10).scores(everybody(store))
     ranked = np.flatnonzero(np.isfinite(got[0]))
     assert len(ranked) == 10
     left_out = np.delete(store.movie_rating_counts, ranked)
@@ -38,15 +38,16 @@ def test_ease_of_the_most_rated_movies_leaves_the_others_out() -> None:
 def test_neighbour_baselines_equal_scikit_learn() -> None:
     store = store_of(random_triples(5))
     x = interactions(store).toarray()
-    everybody = np.arange(store.user_count, dtype=np.int32)
     by_item = cosine_similarity(x.T)
     np.fill_diagonal(by_item, 0)
-    np.testing.assert_allclose(baselines.ItemKnn(store, 10**6).scores(everybody), x @ by_item)
+    all_items = baselines.ItemKnn(store, 10**6)
+    np.testing.assert_allclose(all_items.scores(everybody(store)), x @ by_item)
     by_user = cosine_similarity(x)
     np.fill_diagonal(by_user, 0)
-    np.testing.assert_allclose(baselines.UserKnn(store, 10**6).scores(everybody), by_user @ x)
+    all_users = baselines.UserKnn(store, 10**6)
+    np.testing.assert_allclose(all_users.scores(everybody(store)), by_user @ x)
     nearest = np.sort(by_user, axis=1)[:, -3:].sum(axis=1)
     three = baselines.UserKnn(store, 3)
     ones = keep_largest(by_user, 3)
     np.testing.assert_allclose(np.asarray(ones.sum(axis=1)).ravel(), nearest)
-    np.testing.assert_allclose(three.scores(everybody), ones @ x)
+    np.testing.assert_allclose(three.scores(everybody(store)), ones @ x)
