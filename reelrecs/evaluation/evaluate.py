@@ -41,8 +41,8 @@ def evaluate(
     each system (None: the pipelines) twice: with its users stored, and with the same users unknown
     to store and model. Raises InvalidRequest, and DataError for data too small to be cut.
     """
-    protocol = default_protocol(store) if protocol is None else protocol
     factories = _factories(systems, protocol)
+    protocol = default_protocol(store) if protocol is None else protocol
     log.info(f"cutting {store.name}")
     splits = cuts(protocol, store, seed, request_time)
     for split in splits:
@@ -76,7 +76,7 @@ def _results(
     return [replace(result, system=name) for result in results]
 
 
-def _factories(systems: Systems, protocol: str) -> Mapping[str, Factory]:
+def _factories(systems: Systems, protocol: str | None) -> Mapping[str, Factory]:
     if isinstance(systems, Mapping):
         return systems
     if systems is None and protocol == "fold-in":

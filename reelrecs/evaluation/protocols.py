@@ -218,8 +218,8 @@ def default_protocol(store: Store) -> str:
         asked = 0
     if asked >= FEWEST_ASKED:
         return "temporal"
-    log.info(
-        f"{asked} users of {store.name} rated on both sides of a cut in time: the protocol is "
+    log.warning(
+        f"only {asked} users of {store.name} rated on both sides of a cut in time: the protocol is "
         "last-out"
     )
     return "last-out"

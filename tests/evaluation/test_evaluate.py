@@ -6,6 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import (
+    average_precision_score,
+    coverage_error,
+    ndcg_score,
+    recall_score,
+)
 
 from reelrecs.errors import InvalidRequest
 from reelrecs.evaluation import evaluate, metrics, runner, splits
@@ -201,3 +207,44 @@ def test_pairing_finds_small_but_steady_differences() -> None:
     assert 0 < better.low < 0.01 < better.high
     tie = paired_difference(rng.permutation(theirs), theirs)
     assert tie.low < 0 < tie.high
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_ndcg_and_average_precision_equal_scikit_learn(k: int) -> None:
+    rng = np.random.default_rng(k)
+    for _ in range(20):
+        scores = rng.permutation(30).astype(float)[None, :]
+        targets = rng.choice(30, rng.integers(1, 8), replace=False).astype(np.int32)
+        relevant = np.zeros((1, 30))
+        relevant[0, targets] = 1.0
+        ranks = metrics.ranks_of(scores, np.zeros(len(targets), np.int64), targets)
+        indptr = np.array([0, len(targets)])
+        got = metrics.accuracy(indptr, ranks, k)
+        assert got[f"NDCG@{k}"][0] == pytest.approx(ndcg_score(relevant, scores, k=k))
+        everything = metrics.accuracy(indptr, ranks, 30)["MAP@30"][0]
+        assert everything == pytest.approx(average_precision_score(relevant[0], scores[0]))
+        best = scores[0] >= np.sort(scores[0])[-k]
+        assert got[f"Recall@{k}"][0] == pytest.approx(recall_score(relevant[0], best))
+        (hit,) = got[f"HR@{k}"]
+        assert hit == (relevant[0] * best).any()
+        assert got["MRR"][0] == pytest.approx(label_ranking_first(relevant, scores))
+
+
+def label_ranking_first(relevant: np.ndarray, scores: np.ndarray) -> float:
+    """Reciprocal rank of the first relevant one, by scikit-learn: coverage is the last's rank."""
+    first = np.where(scores == scores[relevant > 0].max(), 1, 0)
+    return float(1 / coverage_error(first, scores))
+
+
+@pytest.mark.parametrize("targets", [3, 60])
+def test_many_targets_of_one_row_are_ranked_as_few_are(targets: int) -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 20, (2, 100)).astype(float)
+    movies = rng.choice(100, targets, replace=False).astype(np.int32)
+    ranks = metrics.ranks_of(scores, np.ones(targets, np.int64), movies)
+    assert ranks.tolist() == [int((scores[1] >= scores[1][movie]).sum()) for movie in movies]
+
+
+def test_who_asks_often_counts_as_one() -> None:
+    values = {"HR": np.array([1.0, 0.0, 0.0, 1.0])}
+    assert metrics.by_user(values, np.array([0, 0, 0, 1]))["HR"].tolist() == [1 / 3, 1.0]
