@@ -31,7 +31,9 @@ SETTLED_AT = 10
 SECONDS_A_DAY = 86_400
 
 LENGTHS = (0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500)
-"""Where buckets of lengths of history begin: exact where a movie more changes what is rated."""
+"""Where buckets of lengths of history begin: exact where a movie more changes what is rated. On
+ml-1m's cold ladder (seeds 7, 8), exact lengths up to 11 or 25 gain nothing: .134, .129 against
+.127, .144 at 5 and 10 by seed 7, .114, .104 against .114, .109 by seed 8."""
 
 LENGTH_PRIOR = 200.0
 """Ratings that the popularity at all lengths weighs beside those of a bucket, so that a bucket

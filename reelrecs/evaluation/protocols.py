@@ -124,29 +124,27 @@ def new_movies(store: Store) -> list[Split]:
     train = train_on(name, store, seen, held)
     owners, movies = store.by_user.owners(), store.by_user.movies
     is_new = np.bincount(movies[old], minlength=store.movie_count) == 0
-    known = np.bincount(owners[seen], minlength=store.user_count) > 0
+    before = np.bincount(owners[seen], minlength=store.user_count)
     moment = store.by_user.times[held].min()
-    held &= is_new[movies] & known[owners]
+    held &= is_new[movies] & (before > 0)[owners]
     if not held.any():
         raise DataError(
             f"nobody in {store.name} who had rated before goes on to movies that are new "
             f"({name}): use temporal"
         )
-    counts = train.movie_rating_counts[movies]
+    counts = train.store.movie_rating_counts[movies]
     parts = []
     for low, high in ((0, None), *NEW_MOVIE_RATINGS):
         some = held & (counts >= low) & (counts <= (counts.max() if high is None else high))
         if some.any():
             split = split_of(name, store, train, some, together=True)
-            # An earlier movie of no concern here may stand between the cut and the first target.
-            before = np.bincount(owners[seen], minlength=store.user_count)[split.rows]
             named = _ratings_named(low, high)
             parts.append(
                 replace(
                     split,
                     name=f"{name}, {named}",
                     part=named,
-                    lengths=before,
+                    lengths=before[split.rows],  # other movies may stand before the first target
                     as_of=np.full(len(split), moment),
                 )
             )

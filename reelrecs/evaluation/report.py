@@ -92,7 +92,7 @@ def _ladder(parts: Mapping[str, Sequence[Result]], bases: Mapping[str, Result]) 
     """For HR and NDCG a row each cut and a column each system; then all differences."""
     first = next(iter(parts.values()))
     setting, systems = first[0].setting, [result.label for result in first]
-    shared = setting.split.removesuffix(setting.part).rstrip(", after")
+    shared = setting.split.removesuffix(setting.part).removesuffix("after ").removesuffix(", ")
     tables = []
     for metric in (f"HR@{setting.k}", f"NDCG@{setting.k}"):
         moment = told(setting).partition("; ")[2]
@@ -101,7 +101,7 @@ def _ladder(parts: Mapping[str, Sequence[Result]], bases: Mapping[str, Result]) 
             [part, of_part[0].setting.users, *(plus_minus(r.intervals[metric]) for r in of_part)]
             for part, of_part in parts.items()
         ]
-        tables.append(Table(heading, ("after", "users", *systems), rows))
+        tables.append(Table(heading, ("cut", "users", *systems), rows))
         paired = [
             [part, *(verdict(one[metric]) for one in _differences(of_part, bases[part]).values())]
             for part, of_part in parts.items()
@@ -110,7 +110,7 @@ def _ladder(parts: Mapping[str, Sequence[Result]], bases: Mapping[str, Result]) 
         others = [result.label for result in first if result.system != base]
         if others:
             heading = f"Difference in {metric} from {base}, paired by user, with 95 % interval"
-            tables.append(Table(heading, ("after", *others), paired))
+            tables.append(Table(heading, ("cut", *others), paired))
     return tables
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,10 +99,10 @@ def random_out(store: Store, seed: int) -> Split:
     name = f"random-out, seed {seed}"
     train = train_on(name, store, ~held, held)
     split = split_of(name, store, train, held)
-    whole = np.diff(train.by_user.indptr)[split.users]
+    whole = np.diff(split.train.by_user.indptr)[split.users]
     return replace(
         split,
-        source=train.by_user,
+        source=split.train.by_user,
         rows=split.users.astype(np.int64),
         lengths=whole,
         as_of=None,
@@ -139,8 +140,7 @@ def temporal(store: Store, first: float, last: float = 1.0, name: str = "tempora
     seen, held = held_after(store, first, last)
     named = f"{name}, ratings {first:.0%} to {last:.0%} in time"
     train = train_on(named, store, seen, held)
-    known = np.bincount(store.by_user.owners()[seen], minlength=store.user_count) > 0
-    asked = held & known[store.by_user.owners()]
+    asked = held & (train.rows >= 0)[store.by_user.owners()]
     if not asked.any():
         raise DataError(
             f"nobody in {store.name} rated on both sides of the cut ({named}): use last-out"
@@ -150,17 +150,26 @@ def temporal(store: Store, first: float, last: float = 1.0, name: str = "tempora
     return replace(split, as_of=np.full(len(split), moment))
 
 
-def train_on(name: str, store: Store, seen: NDArray[np.bool_], held: NDArray[np.bool_]) -> Store:
+class Training(NamedTuple):
+    """What systems are fitted on."""
+
+    store: Store
+    rows: NDArray[np.int32]  # [users of the full store] their rows in it, -1 where it lacks them
+
+
+def train_on(name: str, store: Store, seen: NDArray[np.bool_], held: NDArray[np.bool_]) -> Training:
     """The training store; raises DataError where a side of the cut is empty."""
     if not seen.any() or not held.any():
         raise DataError(f"{store.name} is too small for {name}: nobody has enough ratings")
-    return restrict(store, seen)
+    known = np.bincount(store.by_user.owners()[seen], minlength=store.user_count) > 0
+    rows = np.where(known, np.cumsum(known) - 1, -1).astype(np.int32)
+    return Training(restrict(store, seen), rows)
 
 
 def split_of(
     name: str,
     store: Store,
-    train: Store,
+    train: Training,
     held: NDArray[np.bool_],
     together: bool = False,
 ) -> Split:
@@ -177,21 +186,14 @@ def split_of(
     askers, owners = np.unique(rows[first], return_inverse=True)
     return Split(
         name,
-        train,
+        train.store,
         store.by_user,
         rows[first],
         places[first],
-        rows_in(store, train)[rows[first]],
+        train.rows[rows[first]],
         store.by_user.times[at[first]],
         store.user_ids[askers],
         owners.astype(np.int64),
         np.concatenate([first, [len(at)]]),
         store.by_user.movies[at],
     )
-
-
-def rows_in(store: Store, train: Store) -> NDArray[np.int32]:
-    """[users of store] their rows in a restricted store, -1 for those who are not in it."""
-    rows = np.full(store.user_count, -1, np.int32)
-    rows[np.isin(store.user_ids, train.user_ids)] = np.arange(train.user_count, dtype=np.int32)
-    return rows
