@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeAlias
 
 from reelrecs.errors import InvalidRequest
 from reelrecs.evaluation.bootstrap import Interval, paired_differences
 from reelrecs.evaluation.runner import Result, Setting
 from reelrecs.evaluation.tables import Report, Table, difference, plus_minus, verdict
+
+Differences: TypeAlias = Mapping[str, Mapping[str, Interval]]
+"""System to metric to its paired difference from the base."""
 
 
 def evaluation_report(results: Sequence[Result], against: str | None = None) -> Report:
@@ -21,10 +24,16 @@ def evaluation_report(results: Sequence[Result], against: str | None = None) -> 
     parts: dict[str, list[Result]] = {}
     for result in results:
         parts.setdefault(result.setting.part, []).append(result)
-    bases = {part: _base(of_part, against) for part, of_part in parts.items()}
+    base = _base(next(iter(parts.values())), against).system
+    differences = {
+        part: _differences(of_part, _base(of_part, base)) for part, of_part in parts.items()
+    }
     one = len(parts) == 1
-    tables = _single_cut(results, bases[results[0].setting.part]) if one else _ladder(parts, bases)
-    documents = [_document(of_part, bases[part]) for part, of_part in parts.items()]
+    if one:
+        tables = _single_cut(results, base, differences[results[0].setting.part])
+    else:
+        tables = _ladder(parts, base, differences)
+    documents = [_document(of_part, base, differences[part]) for part, of_part in parts.items()]
     document = documents[0] if one else {"cuts": documents}
     return Report(tables, _long(results), document)
 
@@ -51,9 +60,9 @@ def _base(results: Sequence[Result], against: str | None) -> Result:
     return named[against] if against is not None else results[0]
 
 
-def _single_cut(results: Sequence[Result], base: Result) -> list[Table]:
+def _single_cut(results: Sequence[Result], base: str, differences: Differences) -> list[Table]:
     """Accuracy, lists and differences, a row for each system."""
-    setting, differences = results[0].setting, _differences(results, base)
+    setting = results[0].setting
     k = setting.k
     accurate = [f"HR@{k}", f"NDCG@{k}", f"Recall@{k}", "MRR", f"MAP@{k}"]
     rest = [name for name in results[0].per_user if name not in accurate]
@@ -78,7 +87,7 @@ def _single_cut(results: Sequence[Result], base: Result) -> list[Table]:
         ],
     )
     paired = Table(
-        f"Difference from {base.system}, paired by user, with 95 % interval",
+        f"Difference from {base}, paired by user, with 95 % interval",
         ("system", *accurate[:2]),
         [
             [name, *(verdict(metrics[metric]) for metric in accurate[:2])]
@@ -88,7 +97,9 @@ def _single_cut(results: Sequence[Result], base: Result) -> list[Table]:
     return [accuracy, lists, *([paired] if differences else [])]
 
 
-def _ladder(parts: Mapping[str, Sequence[Result]], bases: Mapping[str, Result]) -> list[Table]:
+def _ladder(
+    parts: Mapping[str, Sequence[Result]], base: str, differences: Mapping[str, Differences]
+) -> list[Table]:
     """For HR and NDCG a row each cut and a column each system; then all differences."""
     first = next(iter(parts.values()))
     setting, systems = first[0].setting, [result.label for result in first]
@@ -103,10 +114,9 @@ def _ladder(parts: Mapping[str, Sequence[Result]], bases: Mapping[str, Result]) 
         ]
         tables.append(Table(heading, ("cut", "users", *systems), rows))
         paired = [
-            [part, *(verdict(one[metric]) for one in _differences(of_part, bases[part]).values())]
+            [part, *(verdict(one[metric]) for one in differences[part].values())]
             for part, of_part in parts.items()
         ]
-        base = next(iter(bases.values())).system
         others = [result.label for result in first if result.system != base]
         if others:
             heading = f"Difference in {metric} from {base}, paired by user, with 95 % interval"
@@ -114,7 +124,7 @@ def _ladder(parts: Mapping[str, Sequence[Result]], bases: Mapping[str, Result]) 
     return tables
 
 
-def _differences(results: Sequence[Result], base: Result) -> dict[str, dict[str, Interval]]:
+def _differences(results: Sequence[Result], base: Result) -> Differences:
     """System to metric to its difference from the base."""
     return {
         result.system: paired_differences(result.per_user, base.per_user, base.setting.seed)
@@ -123,15 +133,15 @@ def _differences(results: Sequence[Result], base: Result) -> dict[str, dict[str,
     }
 
 
-def _document(results: Sequence[Result], base: Result) -> dict[str, Any]:
+def _document(results: Sequence[Result], base: str, differences: Differences) -> dict[str, Any]:
     """One cut for JSON."""
     return {
         **asdict(results[0].setting),
-        "against": base.system,
+        "against": base,
         "systems": [result.to_dict() for result in results],
         "differences": [
             {"system": name, "metric": metric, **difference(one)}
-            for name, metrics in _differences(results, base).items()
+            for name, metrics in differences.items()
             for metric, one in metrics.items()
         ],
     }
