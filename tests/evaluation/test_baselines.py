@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.metrics.pairwise import cosine_similarity
 
-from reelrecs.evaluation import baselines
-from reelrecs.evaluation.sparse import interactions, keep_largest
-from tests.evaluation.asking import everybody
+from reelrecs.evaluation import baselines, implicit_baselines
+from reelrecs.evaluation.sparse import interactions, keep_largest, largest_of_rows
+from tests.evaluation.asking import everybody, stranger
 from tests.worlds import random_triples, store_of
 
 
@@ -51,3 +52,51 @@ def test_neighbour_baselines_equal_scikit_learn() -> None:
     ones = keep_largest(by_user, 3)
     np.testing.assert_allclose(np.asarray(ones.sum(axis=1)).ravel(), nearest)
     np.testing.assert_allclose(three.scores(everybody(store)), ones @ x)
+
+
+@pytest.mark.parametrize(("users", "movies"), [(40, 60), (60, 25)])
+def test_a_stranger_with_a_history_of_the_store_is_scored_by_it(users: int, movies: int) -> None:
+    store = store_of(random_triples(6, users, movies, most=20))
+    rated = store.by_user
+    for system in (baselines.Ease(store, 5.0), baselines.ItemKnn(store)):
+        known = system.scores(everybody(store))
+        for user in (0, 7, store.user_count - 1):
+            (got,) = system.scores(stranger(rated.movies[rated.row(user)].tolist()))
+            np.testing.assert_allclose(got, known[user], atol=1e-9)
+
+
+def test_a_stranger_may_have_a_neighbour_with_the_very_same_history() -> None:
+    store = store_of(random_triples(6))
+    rated = store.by_user
+    x = interactions(store).toarray()
+    system = baselines.UserKnn(store, 10**6)
+    (own,) = system.scores(stranger(rated.movies[rated.row(3)].tolist()))
+    by_user = cosine_similarity(x)
+    np.testing.assert_allclose(own, by_user[3] @ x)
+    np.testing.assert_allclose(system.scores(everybody(store))[3], own - x[3])
+    assert (system.scores(stranger()) == 0).all()
+
+
+@pytest.mark.parametrize("k", [1, 4, 100])
+def test_sparse_rows_keep_what_dense_rows_keep(k: int) -> None:
+    rng = np.random.default_rng(k)
+    dense = rng.integers(0, 5, (30, 40)).astype(float)
+    own = np.arange(30)
+    expected = dense.copy()
+    expected[own, 5 + own] = 0.0
+    got = largest_of_rows(scipy.sparse.csr_matrix(dense), k, own=5)
+    np.testing.assert_array_equal(got.toarray(), keep_largest(expected, k).toarray())
+
+
+@pytest.mark.skipif(not implicit_baselines.installed(), reason="implicit is not installed")
+def test_implicit_scores_strangers_by_their_histories() -> None:
+    store = store_of(random_triples(8, users=80, movies=120, most=60))
+    even = [row for row, movie in enumerate(store.movie_ids) if movie % 2 == 0]
+    odd = [row for row, movie in enumerate(store.movie_ids) if movie % 2]
+    for name in ("als", "bpr", "bm25"):
+        system = baselines.BASELINES[name](store)
+        (likes_even,) = system.scores(stranger(even[:20]))
+        (likes_odd,) = system.scores(stranger(odd[:20]))
+        nobody = system.scores(stranger())
+        assert np.isfinite(nobody).all(), name
+        assert not np.allclose(likes_even, likes_odd), name

@@ -25,7 +25,7 @@ from reelrecs.pipeline.trace import Trace
 from reelrecs.stages.filters import GenrePreferenceFilter
 from reelrecs.store.store import Store
 from tests.conftest import Logged
-from tests.evaluation.asking import everybody
+from tests.evaluation.asking import everybody, stranger
 from tests.worlds import random_triples, store_of
 
 OPTIONAL = config.RELAX_ORDER
@@ -48,6 +48,21 @@ def test_the_evaluated_list_is_the_list_as_shown(world: Store) -> None:
             candidates = engine.pipeline.candidates(query, Trace())
             ranked = scores[user][np.isfinite(scores[user])]
             assert len(ranked) == len(candidates)
+
+
+def test_an_engine_is_asked_at_the_moment_that_is_told_and_at_its_own_otherwise(
+    world: Store,
+) -> None:
+    with Engine(world) as engine:
+        system = registry.EngineSystem("it", engine)
+        told, new = system.queries(stranger([3, 5], as_of=77)), system.queries(stranger((), 78))
+        assert [(one.as_of, one.user_row) for one in (*told, *new)] == [(77, -1), (78, -1)]
+        assert (told[0].movies.tolist(), len(new[0].movies)) == ([3, 5], 0)
+        for row, query in enumerate(system.queries(everybody(world))):
+            own = engine.query(int(world.user_ids[row]), 10)
+            assert (query.as_of, query.user_row) == (own.as_of, own.user_row)
+            assert query.movies.tolist() == own.movies.tolist()
+        assert np.isfinite(system.scores(stranger())).any()
 
 
 def test_an_engine_that_finds_nothing_ranks_nothing() -> None:
