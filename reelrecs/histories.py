@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs import config
+from reelrecs.datasets.feedback import HIGHEST_STARS
 from reelrecs.datasets.ids import Id
 from reelrecs.datasets.imports.personal_file import Rated, RatedMovies, read_rated
-from reelrecs.datasets.ratings import HIGHEST_STARS
 from reelrecs.datasets.titles import TitleIndex, folded, release_year, search_key
 from reelrecs.errors import InvalidRequest, NotFound
 from reelrecs.pipeline.query import Query

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.datasets.feedback import HIGHEST_STARS, LOWEST_STARS
 from reelrecs.datasets.files import Files
 from reelrecs.datasets.ids import coded, take_ids
 from reelrecs.datasets.rejects import Rejects
@@ -14,9 +15,6 @@ from reelrecs.datasets.tables import Movies, Ratings
 from reelrecs.datasets.text import UTF8_MARK, read_bytes
 from reelrecs.errors import DataError
 from reelrecs.kernels import parse
-
-LOWEST_STARS, HIGHEST_STARS = 0.5, 5.0
-"""The scale of every MovieLens layout."""
 
 UNKNOWN_MOVIE = "movie not in the movie table"
 DUPLICATE = "duplicate (user, movie), the later kept"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reelrecs.datasets.files import Folder
-from reelrecs.datasets.imports.columns import recognise
+from reelrecs.datasets.imports.columns import PERSONAL, recognise
 from reelrecs.datasets.text import Line, split, whole_lines
 from reelrecs.errors import DataError
 
@@ -84,9 +84,7 @@ def read_rated(path: Path) -> RatedMovies:
 def _columns(first: Sequence[str], name: str) -> tuple[dict[str, int], bool]:
     """Role to place, and whether the first line is a header: a line without any number is."""
     if not any(_number(field) is not None for field in first):
-        roles = ("item", "title", "year", "time", "user")
-        chosen = recognise(first, ("rating",), roles, name)
-        return {role: list(first).index(column) for role, column in chosen.items()}, True
+        return recognise(first, PERSONAL, name, {}), True
     if len(first) not in HEADLESS:
         raise DataError(
             f"{name} has {len(first)} columns and no header; name them in a first line, such as "
