@@ -68,8 +68,10 @@ def test_build_from_ones_own_csv_and_recommend_from_it(
     out, err = done(capsys, "data", "build", "--ratings", str(write_csv(here)))
     assert out == "mine.arrow\n"
     assert "user = user_id, item = item_id, rating = rating, time = timestamp" in err
-    assert "user ids are text: numbered 1 to 12" in err
-    out, _ = done(capsys, "--data-dir", "mine.arrow", "recommend", "--user-id", "1", "--limit", "3")
+    assert "user ids (user_id) are text" in err
+    assert "  u01, i01, 3.0, 1001" in err
+    out, _ = done(capsys, "--data-dir", "mine.arrow", "recommend", "--user-id", "u01",
+                  "--limit", "3")  # fmt: skip
     assert "i1" in out
     store = open_store(locate(Path("mine.arrow")))
     assert store.arrays["user_name"].to_pylist()[:2] == ["u01", "u02"]

@@ -27,6 +27,9 @@ SEPARATOR_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pi
 SAMPLE_BYTES, SAMPLE_LINES = 1 << 20, 200
 """What is looked at to find out how a file is written."""
 
+LOOSE_QUOTES = 3
+"""Lines of a sample with a quote that surrounds nothing from which quotes are letters."""
+
 UNIT = "\x1f"
 """Stands for a separator of more than one byte inside, where no text holds it."""
 
@@ -188,7 +191,8 @@ def _separator(lines: list[str], said: str | None) -> str:
 def _quoted(lines: list[str], separator: str) -> bool:
     """Whether quotes surround fields: where fields begin with one, they also end with one.
 
-    In commas and semicolons quotes are usual, so there most must agree, elsewhere all.
+    In commas and semicolons quotes are usual: there it takes several lines to say that they are
+    letters. Elsewhere all must agree.
     """
     mark = r"[ \t]+" if separator == BLANKS else re.escape(separator)
     begun = re.compile(rf'(?:^|{mark})"')
@@ -200,7 +204,7 @@ def _quoted(lines: list[str], separator: str) -> bool:
             good += closed > 0
             bad += opened > 0 and closed == 0
     if separator in (",", ";"):
-        return good >= bad
+        return bad < LOOSE_QUOTES or good >= bad
     return good > 0 and bad == 0
 
 
