@@ -74,7 +74,7 @@ def test_build_from_ones_own_csv_and_recommend_from_it(
                   "--limit", "3")  # fmt: skip
     assert "i1" in out
     store = open_store(locate(Path("mine.arrow")))
-    assert store.arrays["user_name"].to_pylist()[:2] == ["u01", "u02"]
+    assert list(store.user_ids)[:2] == ["u01", "u02"]
     assert "already" in failed(capsys, 2, "--data-dir", "mine.arrow", "data", "build")
 
 

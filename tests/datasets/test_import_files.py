@@ -96,7 +96,7 @@ def test_scales_and_milliseconds_are_brought_to_ours_and_told() -> None:
     table = PLAIN | {"rating": [7, 10, 1], "timestamp": [10**12, 10**12 + 1000, 10**12 + 2000]}
     imported = import_frames(table)
     assert rows(imported)[0] == (1, 10, 3.5, 10**9)
-    assert imported.tables.scale == (1, 10)
+    assert list(imported.tables.scale) == [1, 10]
     assert "rating: stars, 1 to 10" in imported.notes
     assert "timestamp: milliseconds, from 2001-09-09 to 2001-09-09" in imported.notes
     without = import_frames({name: PLAIN[name] for name in ("user_id", "item_id", "rating")})
