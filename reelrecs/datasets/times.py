@@ -46,6 +46,17 @@ def seconds_of(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return numbers if per_second == 1 else numbers // per_second
 
 
+def days_of_digits(numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Days since 1970 where all numbers are dates such as 20130228, else None."""
+    if len(numbers) == 0 or numbers.min() < 19000101 or numbers.max() > 21001231:
+        return None
+    years, months, days = numbers // 10_000, numbers // 100 % 100, numbers % 100
+    if months.min() < 1 or months.max() > 12 or days.min() < 1 or days.max() > 31:
+        return None
+    firsts = ((years - 1970) * 12 + months - 1).astype("datetime64[M]").astype("datetime64[D]")
+    return firsts.astype(np.int64) + days - 1
+
+
 @lru_cache(maxsize=1 << 16)
 def seconds_of_date(text: str) -> int | None:
     """Seconds of a date as text; None where it is none."""

@@ -10,7 +10,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from reelrecs.datasets.imports.id_column import NO_ID
-from reelrecs.datasets.times import LAST_SECOND, seconds_of_date, unit_of, whole_number
+from reelrecs.datasets.times import (
+    LAST_SECOND,
+    days_of_digits,
+    seconds_of_date,
+    unit_of,
+    whole_number,
+)
 
 MISSING, NO_TIME = "missing field", "not a time"
 
@@ -50,6 +56,9 @@ class TimeBuilder:
         """All as seconds, the unit they were in, and where they are beyond any date."""
         chunks, self._chunks = self._chunks, []
         times = np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
+        days = None if self._dates else days_of_digits(times)
+        if days is not None:
+            return days * 86_400, "dates", np.zeros(len(days), np.bool_)
         unit, per_second = ("dates", 1) if self._dates else unit_of(times)
         if per_second > 1:
             times //= per_second
@@ -72,14 +81,9 @@ class TimeBuilder:
         empty = np.array([text.casefold() in NO_ID for text in texts], np.bool_)
         if self._dates is None:
             first = next((text for text in texts if text.casefold() not in NO_ID), "0")
-            self._dates = whole_number(first) is None or _compact_date(first)
+            self._dates = whole_number(first) is None
         read = seconds_of_date if self._dates else whole_number
         found = [read(text) for text in texts]
         wrong = np.array([value is None for value in found], np.bool_) & ~empty
         self._chunks.append(np.array([value or 0 for value in found], np.int64))
         return {MISSING: empty, NO_TIME: wrong}
-
-
-def _compact_date(text: str) -> bool:
-    """Whether eight digits are a day such as 20130228."""
-    return len(text) == 8 and text[:2] in ("19", "20") and seconds_of_date(text) is not None

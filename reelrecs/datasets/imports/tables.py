@@ -32,14 +32,20 @@ class Imported:
     samples: list[str] = field(default_factory=list)  # the columns taken and three rows of each
 
 
-def import_frames(ratings: Any, movies: Any = None, rejects: Rejects | None = None) -> Imported:
+def import_frames(
+    ratings: Any,
+    movies: Any = None,
+    rejects: Rejects | None = None,
+    choices: Choices | None = None,
+) -> Imported:
     """Tables from a table of ratings in memory and, if given, one of movies.
 
     Raises DataError where a column is absent or a value is none of its kind; with `rejects` under
     "skip" such rows are left out and counted. Without a time column file order is the order.
     """
     movie_rows = None if movies is None else rows_of_table(movies, "the movies")
-    return import_rows(rows_of_table(ratings, "the ratings"), movie_rows, rejects or Rejects())
+    table = rows_of_table(ratings, "the ratings")
+    return import_rows(table, movie_rows, rejects or Rejects(), choices)
 
 
 def import_rows(

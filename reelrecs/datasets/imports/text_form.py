@@ -15,8 +15,8 @@ from reelrecs.datasets.times import seconds_of_date
 from reelrecs.errors import DataError, InvalidRequest
 
 SEPARATORS = ("::", "\t", ";", "|", ",")
-"""Looked for in this order: the first that cuts every line of a sample into the same number of
-fields, two at least. Commas stand in many a title. Runs of blanks come last."""
+"""The one that cuts the first line and most of a sample into the same number of fields, two at
+least; of equals the first here. Commas stand in many a title. Runs of blanks come last."""
 
 BLANKS = " "
 """The separator that is any run of blanks."""
@@ -177,14 +177,14 @@ def _lines_if_mixed(block: bytes) -> Iterator[bytes]:
 def _separator(lines: list[str], said: str | None) -> str:
     if said is not None:
         return decode_name(said)
-    best, most = ",", 0.0
+    best, most = ",", (False, 0)
     for separator in (*SEPARATORS, BLANKS):
-        counts = Counter(
-            len(fields_of(line, separator, _quoted(lines, separator))) for line in lines
-        )
-        width, times = max(counts.items(), key=lambda item: (item[0] > 1, item[1], item[0]))
-        if width > 1 and times / len(lines) > most + 0.01:
-            best, most = separator, times / len(lines)
+        quotes = _quoted(lines, separator)
+        widths = [len(fields_of(line, separator, quotes)) for line in lines]
+        width, times = max(Counter(widths).items(), key=lambda item: (item[0] > 1, item[1]))
+        fit = (widths[0] == width, times)
+        if width > 1 and fit > most:
+            best, most = separator, fit
     return best
 
 
