@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from reelrecs.datasets.imports.growing import Growing
 from reelrecs.datasets.tables import IdColumn
 
 NO_ID = frozenset({"", "na", "nan", "null", "none", "n/a", "<na>", "\\n"})
@@ -29,40 +30,63 @@ class IdBuilder:
     """Builds a column of ids; bad ones are reported batch by batch and stay as any id."""
 
     def __init__(self) -> None:
-        self._done: list[Any] = []
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all."""
         self._fresh: list[Any] = []
+        self._words: Any = None
+        self._codes = Growing(np.int32)
 
     def add(self, values: Any) -> NDArray[np.bool_]:
         """Take a batch; where its values are no ids [n]."""
         encoded, missing = _encoded(values)
         self._fresh.append(encoded)
         if len(self._fresh) == MERGE_CHUNKS:
-            self._done.append(_merged(self._fresh))
-            self._fresh = []
+            self._merge()
         return missing
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._done, self._fresh = [], []
 
     def finish(self) -> CodedIds:
         """All batches as one column."""
-        chunks = [*self._done, *self._fresh]
-        self._done, self._fresh = [], []
-        if not chunks:
-            return CodedIds(np.zeros(0, np.int32), pa.array([], pa.int64()))
-        whole = _merged(chunks)
-        words = whole.dictionary
-        codes = whole.indices.to_numpy(zero_copy_only=False)
+        self._merge()
+        words, codes = self._words, self._codes.finish()
+        self.clear()
+        if words is None:
+            return CodedIds(codes, pa.array([], pa.int64()))
         if not pa.types.is_int64(words.type):
             numbers = _as_numbers(words)
             if numbers is None:
                 return CodedIds(codes, words)
             again = numbers.dictionary_encode()
-            return CodedIds(again.indices.to_numpy()[codes], again.dictionary)
+            if len(again.dictionary) < len(words):  # 1 and 1.0
+                codes = again.indices.to_numpy()[codes]
+            return CodedIds(codes, again.dictionary)
         if pc.any(pc.less(words, 0)).as_py():
             words = words.cast(pa.large_string())
         return CodedIds(codes, words)
+
+    def _merge(self) -> None:
+        """Bring the distinct ids of the last batches together with those before."""
+        if not self._fresh:
+            return
+        fresh = _merged(self._fresh)
+        self._fresh = []
+        words, codes = fresh.dictionary, fresh.indices.to_numpy(zero_copy_only=False)
+        if self._words is None:
+            self._words = words
+        else:
+            if words.type != self._words.type:
+                words = words.cast(pa.large_string())
+                self._words = self._words.cast(pa.large_string())
+            place = pc.index_in(words, value_set=self._words)
+            new = place.is_null()
+            count = len(self._words)
+            self._words = pa.concat_arrays([self._words, words.filter(new)])
+            places = pc.fill_null(place, 0).to_numpy().astype(np.int32)
+            where = np.flatnonzero(new.to_numpy(zero_copy_only=False))
+            places[where] = np.arange(count, count + len(where), dtype=np.int32)
+            codes = places[codes]
+        self._codes.extend(codes)
 
 
 class CodedIds:
@@ -76,7 +100,7 @@ class CodedIds:
         """Whether they are text rather than numbers."""
         return not pa.types.is_int64(self.values.type)
 
-    def column(self, rows: NDArray[np.int64] | slice = slice(None)) -> IdColumn:
+    def column(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> IdColumn:
         """The ids of these rows."""
         codes = self.codes[rows]
         if self.is_text:

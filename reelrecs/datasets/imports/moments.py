@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from reelrecs.datasets.imports.growing import Growing
 from reelrecs.datasets.imports.id_column import NO_ID
 from reelrecs.datasets.times import (
     LAST_SECOND,
@@ -25,7 +26,7 @@ class TimeBuilder:
     """Builds the column of times, either all of numbers or all of dates, as the first is."""
 
     def __init__(self) -> None:
-        self._chunks: list[NDArray[np.int64]] = []
+        self._times = Growing(np.int64)
         self._dates: bool | None = None
 
     def add(self, values: Any) -> dict[str, NDArray[np.bool_]]:
@@ -40,7 +41,7 @@ class TimeBuilder:
             exact = values.cast(pa.timestamp("s")) if pa.types.is_date(kind) else values
             ticks = pc.fill_null(exact.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
             per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[exact.type.unit]
-            self._chunks.append(np.asarray(ticks // per_second, np.int64))
+            self._times.extend(np.asarray(ticks // per_second, np.int64))
             return {MISSING: null}
         if pa.types.is_integer(kind) and kind != pa.uint64():
             return self._numbers(values.cast(pa.int64()), null)
@@ -54,19 +55,18 @@ class TimeBuilder:
 
     def finish(self) -> tuple[NDArray[np.int64], str, NDArray[np.bool_]]:
         """All as seconds, the unit they were in, and where they are beyond any date."""
-        chunks, self._chunks = self._chunks, []
-        times = np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
+        times = self._times.finish()
         days = None if self._dates else days_of_digits(times)
         if days is not None:
             return days * 86_400, "dates", np.zeros(len(days), np.bool_)
         unit, per_second = ("dates", 1) if self._dates else unit_of(times)
         if per_second > 1:
             times //= per_second
-        return times, unit, np.abs(times) > LAST_SECOND
+        return times, unit, (times > LAST_SECOND) | (times < -LAST_SECOND)
 
     def _numbers(self, values: Any, null: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
         self._dates = bool(self._dates)
-        self._chunks.append(np.array(pc.fill_null(values, 0).to_numpy(zero_copy_only=False)))
+        self._times.extend(np.array(pc.fill_null(values, 0).to_numpy(zero_copy_only=False)))
         return {MISSING: null} | ({NO_TIME: ~null} if self._dates else {})
 
     def _texts(self, values: Any, null: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
@@ -85,5 +85,5 @@ class TimeBuilder:
         read = seconds_of_date if self._dates else whole_number
         found = [read(text) for text in texts]
         wrong = np.array([value is None for value in found], np.bool_) & ~empty
-        self._chunks.append(np.array([value or 0 for value in found], np.int64))
+        self._times.extend(np.array([value or 0 for value in found], np.int64))
         return {MISSING: empty, NO_TIME: wrong}

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from reelrecs.datasets.imports.growing import Growing
+
 YES = frozenset({"true", "t", "yes", "y", "like", "liked", "up", "thumbs up", "thumbs_up", "+"})
 NO = frozenset({"false", "f", "no", "n", "dislike", "disliked", "down", "thumbs down",
                 "thumbs_down", "-"})  # fmt: skip
@@ -26,7 +28,7 @@ class NumberBuilder:
     """Builds the column of ratings; NaN where there is none."""
 
     def __init__(self) -> None:
-        self._chunks: list[NDArray[np.float32]] = []
+        self._values = Growing(np.float32)
         self.counts: Counter[float] = Counter()
         """Rows by their number, of the first `MOST_DISTINCT` numbers."""
         self.has_words = False
@@ -42,7 +44,7 @@ class NumberBuilder:
         null = np.asarray(indices.is_null().to_numpy(zero_copy_only=False), np.bool_)
         codes = pc.fill_null(indices, 0).to_numpy(zero_copy_only=False)
         if len(words) == 0:
-            self._chunks.append(np.full(len(codes), np.nan, np.float32))
+            self._values.extend(np.full(len(codes), np.nan, np.float32))
             return {MISSING: null}
         parsed = [self._number(word) for word in words.to_pylist()]
         numbers = np.array([number for number, _ in parsed])
@@ -54,15 +56,14 @@ class NumberBuilder:
                 self.counts[number] += count
         chunk = numbers.astype(np.float32)[codes]
         chunk[null] = np.nan
-        self._chunks.append(chunk)
+        self._values.extend(chunk)
         empty = np.array([cause == MISSING for _, cause in parsed])[codes] | null
         wrong = np.array([cause == NO_NUMBER for _, cause in parsed])[codes] & ~null
         return {MISSING: empty, NO_NUMBER: wrong}
 
     def finish(self) -> NDArray[np.float32]:
         """All batches as one column."""
-        chunks, self._chunks = self._chunks, []
-        return np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+        return self._values.finish()
 
     def _number(self, word: Any) -> tuple[float, str]:
         """The number and "", or NaN and what is wrong."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
+import shutil
 import sys
 import tempfile
+import weakref
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 
@@ -33,11 +36,10 @@ class Opened:
     def __init__(self, path: Path) -> None:
         self.name = path.name
         self.path = path
-        self._kept: Any = None  # what must live as long as this, such as a copy of stdin
         if str(path) == STDIN:
             self.name = "standard input"
-            self._kept = _stdin()
-            self.path = Path(self._kept.name)
+            self.path = _stdin()
+            weakref.finalize(self, self.path.unlink, missing_ok=True)
         archive = _archive(self.path)
         if archive is not None:
             self.path = archive
@@ -105,15 +107,14 @@ def _archive(path: Path) -> Path | None:
                  and zipfile.is_zipfile(above)), None)  # fmt: skip
 
 
-def _stdin() -> Any:
+def _stdin() -> Path:
     """Standard input in a file of our own, so that it can be read twice."""
     if sys.stdin is None:
         raise DataError("standard input is closed; give a file")
-    copy = tempfile.NamedTemporaryFile(prefix="reelrecs-")  # noqa: SIM115
-    while block := sys.stdin.buffer.read(BLOCK):
-        copy.write(block)
-    copy.flush()
-    return copy
+    handle, name = tempfile.mkstemp(prefix="reelrecs-")
+    with os.fdopen(handle, "wb") as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy, BLOCK)
+    return Path(name)
 
 
 def _zip_member(archive: Path, asked: Path) -> Callable[[], BinaryIO]:

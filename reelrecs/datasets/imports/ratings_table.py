@@ -22,8 +22,8 @@ from reelrecs.datasets.imports.meaning import Meaning, meaning_of
 from reelrecs.datasets.imports.moments import NO_TIME, TimeBuilder
 from reelrecs.datasets.imports.numbers import NumberBuilder
 from reelrecs.datasets.imports.rows import BadValue, Rows, Shape
+from reelrecs.datasets.imports.single_rows import single_rows
 from reelrecs.datasets.imports.text_rows import NotQuick, TextRows
-from reelrecs.datasets.ratings import DUPLICATE
 from reelrecs.datasets.rejects import Rejects
 from reelrecs.datasets.times import day_of
 from reelrecs.errors import DataError
@@ -39,9 +39,9 @@ class RatingsTable:
 
     users: CodedIds
     items: CodedIds  # of all rows of the file and of the movie table
-    kept: NDArray[np.int64]  # rows of these that are ratings, ascending
-    stars: NDArray[np.float32]  # [kept]
-    times: NDArray[np.int64]  # [kept]
+    kept: NDArray[np.bool_]  # which of the file's rows are ratings
+    stars: NDArray[np.float32]  # [those kept]
+    times: NDArray[np.int64]  # [those kept]
     columns: dict[str, str]  # role to the name of the column
     meaning: Meaning
     has_times: bool
@@ -137,20 +137,20 @@ def ratings_of(gathered: Gathered, items: CodedIds) -> RatingsTable:
         nothing = (values == 0) & ~bad
         rejects.leave_out(NOTHING_PLAYED, int(nothing.sum()))
         bad |= nothing
+        values[bad] = 0
     users = gathered.users.finish()
-    kept = np.flatnonzero(~bad) if bad.any() else np.arange(count)
-    if len(kept) == 0:
+    if bad.all():
         raise DataError(f"{rows.name} holds no ratings: no usable row; give a file with at least "
                         "one")  # fmt: skip
-    owners, movies = users.codes[kept], items.codes[kept]
-    values, times = values[kept], times[kept]
-    kept, values, times = _single(owners, movies, kept, values, times, meaning, rejects)
-    owners = users.codes[kept]
+    owners, movies = users.codes, items.codes[:count]
+    kept = single_rows(owners, movies, values, times, bad, meaning, rejects)
+    if not kept.all():
+        owners, values, times = owners[kept], values[kept], times[kept]
     stars = _stars(values, owners, meaning)
-    notes[:0] = meaning.notes
     return RatingsTable(
-        users, items, kept, stars, times, gathered.columns, meaning, has_times, notes
-    )
+        users, items, kept, stars, times, gathered.columns, meaning, has_times,
+        [*meaning.notes, *notes],
+    )  # fmt: skip
 
 
 def _meaning(gathered: Gathered) -> tuple[Meaning, NDArray[np.float32]]:
@@ -198,37 +198,6 @@ def _note_outside(
     column = gathered.columns.get("rating", "")
     for row in np.flatnonzero(outside).tolist():
         gathered.bad.setdefault(row, BadValue(column, cause, f"{values[row]:g}"))
-
-
-def _single(
-    owners: NDArray[np.int32],
-    movies: NDArray[np.int32],
-    kept: NDArray[np.int64],
-    values: NDArray[np.float32],
-    times: NDArray[np.int64],
-    meaning: Meaning,
-    rejects: Rejects,
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-    """One row for each (user, item): the latest, of equal times the later; counts are added up."""
-    pairs = owners.astype(np.int64) << 32
-    pairs |= movies
-    ordered = np.sort(pairs)
-    doubled = bool((ordered[1:] == ordered[:-1]).any())
-    del ordered
-    if not doubled:
-        return kept, values, times
-    order = np.lexsort((times, pairs))
-    last = np.append(pairs[order][1:] != pairs[order][:-1], True)
-    extra = int(len(last) - last.sum())
-    if meaning.feedback is Feedback.COUNTS:
-        starts = np.flatnonzero(np.append(True, last[:-1]))
-        values = values.copy()
-        values[order[last]] = np.add.reduceat(values[order].astype(np.float64), starts)
-        rejects.leave_out("repeated (user, item), the counts added up", extra)
-    else:
-        rejects.leave_out(DUPLICATE, extra)
-    chosen = np.sort(order[last])
-    return kept[chosen], values[chosen], times[chosen]
 
 
 def _stars(

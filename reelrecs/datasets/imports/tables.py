@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reelrecs.datasets.imports.arrow_rows import rows_of_table
 from reelrecs.datasets.imports.choices import Choices
@@ -64,9 +65,10 @@ def import_rows(
     table = ratings_of(gathered, ids)
     notes = list(table.notes)
     known = None if read is None else movies_of(read, ids, gathered.count, rejects)
-    titled = _titled(table, ids, known, gathered.count, notes, ratings.name)
+    rows = np.flatnonzero(table.kept)
+    titled = _titled(rows, ids, known, gathered.count, notes, ratings.name)
     tables = Tables(
-        Ratings(table.users.column(table.kept), ids.column(table.kept), table.stars, table.times),
+        Ratings(table.users.column(rows), ids.column(rows), table.stars, table.times),
         titled,
         feedback=table.meaning.feedback,
         scale=table.meaning.scale,
@@ -80,7 +82,7 @@ def import_rows(
 
 
 def _titled(
-    table: RatingsTable,
+    kept: NDArray[np.int64],
     ids: CodedIds,
     known: Movies | None,
     first: int,
@@ -89,7 +91,7 @@ def _titled(
 ) -> Movies:
     """The movie table with a row for every movie that is rated."""
     lacking = np.zeros(len(ids.values), np.bool_)
-    rated = ids.codes[table.kept]
+    rated = ids.codes[kept]
     lacking[rated] = True
     count = int(lacking.sum())
     if known is not None:
@@ -109,7 +111,7 @@ def _titled(
     if missing == 0 and known is not None:
         return known
     codes, firsts = np.unique(rated, return_index=True)
-    rows = table.kept[firsts[lacking[codes]]]
+    rows = kept[firsts[lacking[codes]]]
     return with_untitled(known, ids, rows)
 
 
