@@ -62,6 +62,19 @@ def value_on_scale(stars: float, scale: tuple[float, float]) -> float:
     return lowest + (stars - LOWEST_STARS) * (highest - lowest) / (HIGHEST_STARS - LOWEST_STARS)
 
 
+def stars_of(
+    values: NDArray[np.float32], feedback: Feedback, scale: tuple[float, float]
+) -> NDArray[np.float32]:
+    """One person's numbers of a kind of feedback as stars."""
+    if feedback is Feedback.LIKES:
+        return stars_of_likes(values)
+    if feedback is Feedback.COUNTS:
+        return stars_of_counts(values, np.zeros(len(values), np.int32))
+    if feedback is Feedback.NONE:
+        return np.full(len(values), UNRATED_STARS, np.float32)
+    return stars_of_scale(values, scale)
+
+
 def stars_of_likes(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Stars of thumbs: above 0 is liked."""
     return np.where(values > 0, LIKED_STARS, DISLIKED_STARS).astype(np.float32)

@@ -50,6 +50,7 @@ class Strangers(System):
             self._store.movie_ids.at(rated.movies[span]),
             rated.ratings[span].tolist(),
             rated.times[span].tolist(),
+            in_stars=True,
         )
         return query_of_person(self._system.engine.store, history, config.DEFAULT_LIMIT)
 

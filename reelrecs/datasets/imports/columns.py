@@ -17,7 +17,7 @@ GUESSES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("userid", "uid", "reviewerid", "customerid", "memberid", "profileid", "accountid",
          "userindex", "useridx", "raterid"),
         ("user", "reviewer", "customer", "member", "account", "rater", "profile"),
-        ("username", "reviewername", "profilename", "nickname", "author"),
+        ("username", "reviewername", "profilename", "nickname"),
     ),
     "item": (
         ("parentasin",),
@@ -47,7 +47,12 @@ GUESSES: dict[str, tuple[tuple[str, ...], ...]] = {
     "time": (
         ("timestamp", "ratingtimestamp", "unixreviewtime", "unixtime", "ts"),
         ("time", "datetime", "ratedat", "createdat", "reviewtime", "when", "eventtime"),
-        ("date", "daterated", "reviewdate", "watcheddate", "dateread", "dateadded"),
+        ("daterated", "ratingdate"),
+        ("watcheddate",),
+        ("date",),
+        ("reviewdate",),
+        ("dateadded",),
+        ("dateread",),
     ),
     "title": (
         ("title", "movietitle", "booktitle", "itemtitle", "primarytitle", "filmtitle"),
@@ -60,12 +65,15 @@ GUESSES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("tags", "tag", "subjects", "shelves"),
     ),
     "year": (
-        ("year", "releaseyear", "yearofrelease", "startyear", "originalpublicationyear",
-         "yearofpublication", "yearpublished", "publicationyear"),
+        ("year", "releaseyear", "yearofrelease", "startyear"),
+        ("originalpublicationyear",),
+        ("yearofpublication", "yearpublished", "publicationyear"),
         ("releasedate", "released", "publicationdate", "publishdate"),
     ),
     "imdb": (("imdbid", "imdb", "tconst", "const"),),
     "tmdb": (("tmdbid", "tmdb"),),
+    "isbn": (("isbn",),),
+    "isbn13": (("isbn13",),),
 }  # fmt: skip
 """For each role the names it goes by, in groups, the most telling first. Two columns of one group
 are a question. "…id" is any other name that ends in id."""
@@ -103,7 +111,11 @@ class Table(NamedTuple):
 
 
 RATINGS = Table("ratings", ("user", "item"), ("rating", "time"))
-PERSONAL = Table("personal", ("rating",), ("item", "title", "year", "time", "user"))
+PERSONAL = Table(
+    "personal",
+    ("rating",),
+    ("imdb", "tmdb", "isbn", "isbn13", "title", "item", "year", "time", "user"),
+)
 MOVIES = Table("movies", ("item", "title"), ("genres", "year", "imdb", "tmdb"))
 
 
@@ -181,6 +193,8 @@ def _guessed(
 ) -> int | None:
     free = [place for place in range(len(names)) if place not in chosen.values()]
     groups = GUESSES[role]
+    if table is PERSONAL and role == "title":  # what is vague may as well be an id there
+        groups = groups[:2]
     if (table.kind, role) == ("movies", "item"):  # a rating may have an id too, a movie has its own
         groups = tuple(sorted(groups, key=lambda group: group not in (*groups[:3], ("id",))))
     for group in groups:

@@ -130,7 +130,7 @@ def _end(counts: Mapping[float, int], rows: int, allowed: int) -> float:
     inside = {value: count for value, count in counts.items() if value <= end}
     top = max(inside, default=end)
     if end == SCALE_ENDS[0]:
-        if 0 < top <= 1 and any(value != int(value) for value in inside):
+        if 0 < top <= 1 and any(2 * value != int(2 * value) for value in inside):
             return 1.0
         whole = all(value == int(value) for value in inside)
         if whole and 1 < top < end and rows >= MANY_ROWS:
