@@ -11,6 +11,7 @@ import click
 from reelrecs.cli.data_build import build
 from reelrecs.cli.options import Settings, format_option
 from reelrecs.cli.output import note, print_lines, print_rows, progress, progress_line
+from reelrecs.cli.overwriting import force_option, is_store, require_ours
 
 if TYPE_CHECKING:
     from reelrecs.datasets.ids import Ids
@@ -110,10 +111,11 @@ def info(settings: Settings, format_: str) -> None:
 @click.option("--ratings", type=int, required=True, help="About how many to make.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--output", metavar="FILE", help="Store to write [default: ./NAME-xRATINGS.arrow].")
+@force_option
 @format_option
 @click.pass_obj
 def synthesize(
-    settings: Settings, ratings: int, seed: int, output: str | None, format_: str
+    settings: Settings, ratings: int, seed: int, output: str | None, format_: str, force: bool
 ) -> None:
     """Make a data set of any size in the likeness of --data-dir, for load tests.
 
@@ -128,6 +130,7 @@ def synthesize(
     with progress_line():
         source = open_store(locate(None if settings.data_dir is None else Path(settings.data_dir)))
         path = Path(output or f"{safe_name(source.name)}-x{ratings}.arrow")
+        require_ours(path, "--output", is_store, force)
         store = make(source, ratings, path, seed)
         compared = compare_degrees(source, store)
     rows = []

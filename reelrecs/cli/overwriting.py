@@ -54,6 +54,24 @@ def is_lists(path: Path) -> bool:
     return b"dataset_digest" in said
 
 
+def is_saved_run(path: Path) -> bool:
+    """Whether it is a Parquet file of an evaluation's figures by user."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        said = pq.read_schema(path).metadata or {}
+    except (pa.ArrowException, OSError):
+        return False
+    return bool(said.get(b"format", b"").startswith(b"reelrecs."))
+
+
+def is_plot(path: Path) -> bool:
+    """Whether it is a picture of an evaluation."""
+    with path.open("rb") as file:
+        return b"ReelRecs" in file.read(1 << 12)
+
+
 def is_rejected_lines(path: Path) -> bool:
     """Whether it is a file of rejected lines: file, line, byte, cause, text."""
     with path.open("rb") as file:
