@@ -44,6 +44,42 @@ def order_by_time(
     _sort_rows_by_time(indptr, times, order)
 
 
+def offsets(rows: NDArray[np.int32], row_count: int) -> NDArray[np.int64]:
+    """CSR offsets [row_count + 1] of entries in any order."""
+    indptr = np.zeros(row_count + 1, np.int64)
+    _count(rows, indptr[1:])
+    return np.cumsum(indptr)
+
+
+def transpose(
+    indptr: NDArray[np.int64],
+    movies: NDArray[np.int32],
+    ratings: NDArray[np.float32],
+    visit: NDArray[np.int64],
+    movie_indptr: NDArray[np.int64],
+    out: tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]],
+) -> None:
+    """Write users, ratings and positions by movie, users in the order of `visit`; one pass."""
+    _transpose(indptr, movies, ratings, visit, movie_indptr[:-1].copy(), *out)
+
+
+def likes(
+    indptr: NDArray[np.int64],
+    movies: NDArray[np.int32],
+    ratings: NDArray[np.float32],
+    movie_count: int,
+    liked_from: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
+    """The likes alone as CSR: ends and movies by user, ends and users, ascending, by movie."""
+    by_user = np.zeros(len(indptr), np.int64)
+    by_movie = np.zeros(movie_count + 1, np.int64)
+    _count_likes(indptr, movies, ratings, liked_from, by_user[1:], by_movie[1:])
+    by_user, by_movie = np.cumsum(by_user), np.cumsum(by_movie)
+    liked, likers = np.empty(by_user[-1], np.int32), np.empty(by_user[-1], np.int32)
+    _fill_likes(indptr, movies, ratings, liked_from, by_movie[:-1].copy(), liked, likers)
+    return by_user, liked, by_movie, likers
+
+
 @kernel
 def _mark(
     ids: NDArray[np.int64],
@@ -51,6 +87,15 @@ def _mark(
 ) -> None:
     for id_ in ids:
         row_of_id[id_] = 1
+
+
+@kernel
+def _count(
+    rows: Rows,
+    counts: Offsets,
+) -> None:
+    for row in rows:
+        counts[row] += 1
 
 
 @kernel
@@ -110,3 +155,60 @@ def movie_statistics(
         count[row] = n
         mean[row] = total / n if n > 0 else 0.0
         liked[row] = likes
+
+
+@kernel
+def _transpose(
+    indptr: Offsets,
+    movies: Rows,
+    ratings: Floats,
+    visit: Offsets,
+    free: Offsets,
+    out_users: Rows,
+    out_ratings: Floats,
+    out_positions: Rows,
+) -> None:
+    for user in visit:
+        for at in range(indptr[user], indptr[user + 1]):
+            place = free[movies[at]]
+            free[movies[at]] = place + 1
+            out_users[place] = user
+            out_ratings[place] = ratings[at]
+            out_positions[place] = at - indptr[user]
+
+
+@kernel
+def _count_likes(
+    indptr: Offsets,
+    movies: Rows,
+    ratings: Floats,
+    liked_from: float,
+    by_user: Offsets,
+    by_movie: Offsets,
+) -> None:
+    for user in range(len(indptr) - 1):
+        for at in range(indptr[user], indptr[user + 1]):
+            if ratings[at] >= liked_from:
+                by_user[user] += 1
+                by_movie[movies[at]] += 1
+
+
+@kernel
+def _fill_likes(
+    indptr: Offsets,
+    movies: Rows,
+    ratings: Floats,
+    liked_from: float,
+    free: Offsets,
+    out_movies: Rows,
+    out_users: Rows,
+) -> None:
+    place = 0
+    for user in range(len(indptr) - 1):
+        for at in range(indptr[user], indptr[user + 1]):
+            if ratings[at] >= liked_from:
+                movie = movies[at]
+                out_movies[place] = movie
+                place += 1
+                out_users[free[movie]] = user
+                free[movie] += 1

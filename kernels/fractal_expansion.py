@@ -62,35 +62,6 @@ def fill_rows(
     pool.over_ranges(fill, len(indptr) - 1, TASKS_PER_THREAD)
 
 
-def transpose(
-    indptr: NDArray[np.int64],
-    movies: NDArray[np.int32],
-    ratings: NDArray[np.float32],
-    visit: NDArray[np.int64],
-    movie_indptr: NDArray[np.int64],
-    out: tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]],
-) -> None:
-    """Write users, ratings and positions by movie, users in the order of `visit`; one pass."""
-    _transpose(indptr, movies, ratings, visit, movie_indptr[:-1].copy(), *out)
-
-
-def likes(
-    indptr: NDArray[np.int64],
-    movies: NDArray[np.int32],
-    ratings: NDArray[np.float32],
-    movie_count: int,
-    liked_from: float,
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
-    """The likes alone as CSR: ends and movies by user, ends and users, ascending, by movie."""
-    by_user = np.zeros(len(indptr), np.int64)
-    by_movie = np.zeros(movie_count + 1, np.int64)
-    _count_likes(indptr, movies, ratings, liked_from, by_user[1:], by_movie[1:])
-    by_user, by_movie = np.cumsum(by_user), np.cumsum(by_movie)
-    liked, likers = np.empty(by_user[-1], np.int32), np.empty(by_user[-1], np.int32)
-    _fill_likes(indptr, movies, ratings, liked_from, by_movie[:-1].copy(), liked, likers)
-    return by_user, liked, by_movie, likers
-
-
 def _limits(probability: NDArray[np.float64]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Hashes below which an entry stays, and per block row the block that is never left empty."""
     limits = np.minimum(probability * 2.0**53, 2.0**53).astype(np.uint64)
@@ -163,60 +134,3 @@ def _fill(
                     out_stars[place] = stars[entry]
                     out_times[place] = times[entry]
                     place += 1
-
-
-@kernel
-def _transpose(
-    indptr: Offsets,
-    movies: Rows,
-    ratings: Floats,
-    visit: Offsets,
-    free: Offsets,
-    out_users: Rows,
-    out_ratings: Floats,
-    out_positions: Rows,
-) -> None:
-    for user in visit:
-        for at in range(indptr[user], indptr[user + 1]):
-            place = free[movies[at]]
-            free[movies[at]] = place + 1
-            out_users[place] = user
-            out_ratings[place] = ratings[at]
-            out_positions[place] = at - indptr[user]
-
-
-@kernel
-def _count_likes(
-    indptr: Offsets,
-    movies: Rows,
-    ratings: Floats,
-    liked_from: float,
-    by_user: Offsets,
-    by_movie: Offsets,
-) -> None:
-    for user in range(len(indptr) - 1):
-        for at in range(indptr[user], indptr[user + 1]):
-            if ratings[at] >= liked_from:
-                by_user[user] += 1
-                by_movie[movies[at]] += 1
-
-
-@kernel
-def _fill_likes(
-    indptr: Offsets,
-    movies: Rows,
-    ratings: Floats,
-    liked_from: float,
-    free: Offsets,
-    out_movies: Rows,
-    out_users: Rows,
-) -> None:
-    place = 0
-    for user in range(len(indptr) - 1):
-        for at in range(indptr[user], indptr[user + 1]):
-            if ratings[at] >= liked_from:
-                movie = movies[at]
-                out_movies[place] = movie
-                place += 1
-                out_users[free[movie]] = user
-                free[movie] += 1

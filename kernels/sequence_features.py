@@ -136,17 +136,17 @@ def featurize(  # type: ignore[no-untyped-def]
         plain[row, Plain.EASE.value] = summed[1, movie]
 
 
-class StreakModel(NamedTuple):
-    """What somebody on a streak is taken to do."""
+class RecentProfile(NamedTuple):
+    """What the last movies are taken to say of the next, if they were chosen for a genre."""
 
-    on_streak: float = 0.9  # probability that their next movie has the genre of the streak
-    off_streak: float = 0.1  # probability that a movie has it all the same
+    with_genre: float = 0.9  # probability that a movie chosen for a genre has it
+    without_genre: float = 0.1  # probability that it has not
     most_log_odds: float = 12.0  # more is no surer
     least_variance: float = 4.0  # of the years of the last movies, in years squared
     farthest: float = 16.0  # squared distance in standard deviations; beyond, all is as far
 
 
-STREAK = StreakModel()
+PROFILE = RecentProfile()
 """Compiled into the kernel, so part of the schema that a model is checked against."""
 
 
@@ -156,9 +156,9 @@ def genre_and_year_fit(  # type: ignore[no-untyped-def]
 ):
     """How well each candidate fits the genres and the years of the last movies (newest first).
 
-    genre: how much likelier the candidate's genres are for somebody on a streak of some genre than
-    for anybody; era: squared distance in years from the decayed mean over the variance,
-    at most 16, 0 for an unknown year.
+    genre: how much likelier the candidate's genres are for somebody who chooses by a genre, which
+    one the last movies tell, than for anybody; era: squared distance in years from the decayed
+    mean over the variance, at most 16, 0 for an unknown year.
     """
     count = len(genre_share)
     exp_logits = np.zeros(count)
@@ -166,13 +166,14 @@ def genre_and_year_fit(  # type: ignore[no-untyped-def]
     for movie in last_movies:
         for code in range(count):
             if masks[movie] >> np.uint64(code) & np.uint64(1):
-                exp_logits[code] += weight * np.log(STREAK.on_streak / genre_share[code])
+                exp_logits[code] += weight * np.log(PROFILE.with_genre / genre_share[code])
             else:
-                exp_logits[code] += weight * np.log(STREAK.off_streak / (1.0 - genre_share[code]))
+                without = PROFILE.without_genre / (1.0 - genre_share[code])
+                exp_logits[code] += weight * np.log(without)
         weight *= genre_decay
     anything = 1.0
     for code in range(count):
-        exp_logits[code] = np.exp(min(exp_logits[code], STREAK.most_log_odds))
+        exp_logits[code] = np.exp(min(exp_logits[code], PROFILE.most_log_odds))
         anything += exp_logits[code]
     total = 0.0
     mean = 0.0
@@ -187,7 +188,7 @@ def genre_and_year_fit(  # type: ignore[no-untyped-def]
         weight *= year_decay
     if total > 0:
         mean /= total
-        square = max(square / total - mean * mean, 0.0) + STREAK.least_variance
+        square = max(square / total - mean * mean, 0.0) + PROFILE.least_variance
     for row in range(len(candidates)):
         movie = candidates[row]
         fit = 1.0
@@ -197,4 +198,4 @@ def genre_and_year_fit(  # type: ignore[no-untyped-def]
         genre[row] = fit / anything
         era[row] = 0.0
         if total > 0 and years[movie] > 0:
-            era[row] = min((years[movie] - mean) ** 2 / square, STREAK.farthest)
+            era[row] = min((years[movie] - mean) ** 2 / square, PROFILE.farthest)

@@ -1,15 +1,17 @@
-"""Everybody's lists in one Parquet file: many users a call, in memory that does not grow."""
+"""Everybody's lists in one file: many users a call, in memory that does not grow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 
 from reelrecs import config
 from reelrecs.atomic_write import write_whole
@@ -50,8 +52,9 @@ def write_lists(
 ) -> Written:
     """Write each user's list, best first, in the order given (None: everybody by id).
 
-    A user's rows are what `Engine.recommend` gives, in columns user_id, rank, movie_id, score. The
-    file appears whole or not at all. `progress` hears how many more users are done. Raises
+    A user's rows are what `Engine.recommend` gives, in columns user_id, rank, movie_id, score. A
+    name that ends in .csv or .jsonl asks for csv or JSON lines, any other for Parquet. The file
+    appears whole or not at all. `progress` hears how many more users are done. Raises
     InvalidRequest, NotFound and StorageError before anything is computed, and ScorerError.
     """
     check_limit(limit)
@@ -71,18 +74,18 @@ def write_lists(
         told = {"dataset": store.name, "dataset_digest": store.digest}
         group: list[pa.Table] = []
         with (
-            pq.ParquetWriter(file, schema_of(store).with_metadata(told)) as writer,
+            _table_writer(file, path.suffix, schema_of(store).with_metadata(told)) as write,
             closing(_blocks(engine, users, limit)) as blocks,
         ):
             for block in blocks:
                 group.append(block.table)
                 lengths.extend(block.lengths)
                 if len(group) == config.BATCH_GROUP:
-                    writer.write_table(pa.concat_tables(group))
+                    write(pa.concat_tables(group))
                     group.clear()
                 progress(len(block.lengths))
             if group:
-                writer.write_table(pa.concat_tables(group))
+                write(pa.concat_tables(group))
 
     write_whole(path, write_to)
     return Written(len(users), sum(lengths), sum(length < limit for length in lengths))
@@ -113,6 +116,23 @@ def read_user_ids(engine: Engine, path: Path) -> list[Id]:
     if not users:
         raise DataError(f"{path} holds no user ids; give one a line, or leave --users out")
     return list(users)
+
+
+@contextmanager
+def _table_writer(
+    file: BinaryIO, suffix: str, schema: pa.Schema
+) -> Iterator[Callable[[pa.Table], object]]:
+    """What writes tables in the format that a file's name asks for."""
+    if suffix == ".csv":
+        with csv.CSVWriter(file, schema) as lines:
+            yield lines.write_table
+    elif suffix == ".jsonl":
+        yield lambda table: file.writelines(
+            f"{json.dumps(row, ensure_ascii=False)}\n".encode() for row in table.to_pylist()
+        )
+    else:
+        with pq.ParquetWriter(file, schema) as writer:
+            yield writer.write_table
 
 
 class _Block(NamedTuple):

@@ -156,9 +156,10 @@ class MLScorerServicer(recommendations_pb2_grpc.MLScorerServicer):
         store = self._model.store
         if not self._answers:
             return
+        first = np.arange(min(WARM_CANDIDATES, store.movie_count))
         candidates = [
-            recommendations_pb2.CandidateFeatures(movie_id=movie_id)
-            for movie_id in store.movie_ids.at(np.arange(min(WARM_CANDIDATES, store.movie_count)))
+            recommendations_pb2.CandidateFeatures(movie_id=int(movie_id))
+            for movie_id in store.movie_ids.at(first)
         ]
         for user_id in warm_users(store):
             self._score(recommendations_pb2.ScoreRequest(user_id=user_id, features=candidates))

@@ -191,8 +191,9 @@ def test_user_files_hold_one_id_a_line(sample_engine: Engine, tmp_path: Path) ->
     ("text", "error", "said"),
     [
         ("1\n\n9999\n", NotFound, r"users\.txt, line 3: no user 9999 in ml-latest-small"),
-        ("1\nmany\n", DataError, r"users\.txt, line 2: b'many' is no user id \(not a number\)"),
-        ("-5\n", DataError, "line 1: .*negative"),
+        ("1\nmany\n", DataError, r"users\.txt, line 2: id 'many': .* numbers such as 1;"),
+        ("1\n007\n", DataError, "line 2: id '007'"),
+        ("-5\n", NotFound, "line 1: no user -5"),
         ("", DataError, "holds no user ids"),
         ("\n\n", DataError, "holds no user ids"),
     ],

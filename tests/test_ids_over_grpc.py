@@ -61,6 +61,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
             start([*services, recommendation_service(engine)], "127.0.0.1:0") as server,
             grpc.insecure_channel(server.address) as channel,
         ):
+            for service in (*services, recommendation_service(engine)):
+                service.warm_up()
             yield World(engine, channel, name)
 
 

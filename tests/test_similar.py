@@ -129,8 +129,8 @@ def test_every_format_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("code", "arguments", "said"),
     [
-        (2, [], "either --movie-id N or --title T"),
-        (2, ["--movie-id", "1", "--title", "Heat"], "either --movie-id N or --title T"),
+        (2, [], "either --movie-id ID or --title T"),
+        (2, ["--movie-id", "1", "--title", "Heat"], "either --movie-id ID or --title T"),
         (4, ["--movie-id", "999999"], "no movie 999999"),
         (4, ["--movie-id", "-1"], "no movie -1"),
         (4, ["--title", "qqqzz"], "holds 'qqqzz'"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from hypothesis import strategies as st
 
+from reelrecs.datasets.ids import Id, IdColumn, column_of
 from reelrecs.datasets.tables import RELEASE_UNKNOWN, Movies, Ratings, Tables
 from reelrecs.store.build import build_store
 from reelrecs.store.store import Store
@@ -38,6 +40,20 @@ def tables_of(triples: Sequence[Triple], movie_count: int = 0) -> Tables:
             [(GENRES[movie % 5], GENRES[movie // 5 % 5]) for movie in movie_ids],
             np.full(len(movie_ids), RELEASE_UNKNOWN, np.int32),
         ),
+    )
+
+
+def renamed(tables: Tables, users: Callable[[int], Id], movies: Callable[[int], Id]) -> Tables:
+    """The same data under other ids: `users` and `movies` say what each number becomes."""
+
+    def column(ids: IdColumn, name: Callable[[int], Id]) -> IdColumn:
+        return column_of([name(int(one)) for one in ids])
+
+    rated, known = tables.ratings, tables.movies
+    assert known is not None
+    return Tables(
+        replace(rated, users=column(rated.users, users), movies=column(rated.movies, movies)),
+        replace(known, ids=column(known.ids, movies)),
     )
 
 

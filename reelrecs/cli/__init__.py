@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -83,6 +84,7 @@ def cli(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code; every expected failure is one line on stderr."""
+    sys.unraisablehook = _unraisable
     sys.exit(run(arguments))
 
 
@@ -114,6 +116,19 @@ def _command(words: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _failed("interrupted", INTERRUPTED)
     return result if isinstance(result, int) else 0
+
+
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """End at once where the wish to end cannot be raised, as in a callback of the compiler.
+
+    Python would print it and go on compiling. What is then left undone is what is left by a kill,
+    and later runs clear it away.
+    """
+    if isinstance(lost.exc_value, SystemExit):
+        os._exit(lost.exc_value.code if isinstance(lost.exc_value.code, int) else 1)
+    if isinstance(lost.exc_value, KeyboardInterrupt):
+        os._exit(_failed("interrupted", INTERRUPTED))
+    sys.__unraisablehook__(lost)
 
 
 def _failed(message: str, code: int) -> int:

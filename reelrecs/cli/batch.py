@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @click.command()
-@click.option("--output", metavar="FILE.parquet", required=True, help="Where to write.")
+@click.option("--output", metavar="FILE", required=True, help="To write: .parquet, .csv or .jsonl.")
 @limit_option
 @click.option("--users", metavar="FILE", help="Only these: one user id a line [default: all].")
 @scorer_option(config.LOCAL_SCORER)
@@ -33,7 +33,7 @@ def batch(
     scorer: str,
     force: bool,
 ) -> None:
-    """Write the lists of many users to a Parquet file, whole or not at all.
+    """Write the lists of many users to one file, whole or not at all.
 
     Columns user_id, rank, movie_id, score; a user's rows stand together, best first, and are what
     recommend prints.

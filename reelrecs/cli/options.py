@@ -24,7 +24,7 @@ COMMANDS = {
     "user": ("user", "What the engine knows of a user."),
     "search": ("search", "Find movies by title."),
     "similar": ("similar", "The movies nearest to one, and why."),
-    "batch": ("batch", "Write everybody's lists to a Parquet file."),
+    "batch": ("batch", "Write everybody's lists to one file."),
     "train": ("train", "Make and keep the model of a data set."),
     "models": ("models", "List, show, verify and prune trained models."),
     "serve": ("serve", "Serve recommendations and scores over gRPC."),

@@ -220,8 +220,8 @@ def coded(column: IdColumn) -> tuple[Ids, NDArray[np.int32]]:
 
 
 def column_of(ids: Sequence[Id]) -> IdColumn:
-    """A column of these ids: numbers where all are, else text."""
-    if all(isinstance(one, (int, np.integer)) for one in ids):
+    """A column of these ids: numbers where all are, and of 64 bits, else text."""
+    if all(isinstance(one, (int, np.integer)) and -(2**63) <= one < 2**63 for one in ids):
         return np.array(ids, np.int64)
     return pa.array([str(one) for one in ids], pa.large_string()).dictionary_encode()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from reelrecs import config
 from reelrecs.config import FIXED, LEARNED
-from reelrecs.kernels.sequence_features import FLOORS, STREAK
+from reelrecs.kernels.sequence_features import FLOORS, PROFILE
 from reelrecs.stages import catalogue_features, sequence_features
 
 
@@ -25,7 +25,7 @@ def schema_of(profile: str) -> dict[str, Any]:
         LEARNED: {
             "columns": [[column, unit] for column, unit in sequence_features.UNITS.items()],
             "floors": FLOORS._asdict(),
-            "streak": STREAK._asdict(),
+            "recent_profile": PROFILE._asdict(),
         },
     }
     return schemas[profile]

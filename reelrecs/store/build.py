@@ -33,7 +33,7 @@ MAX_GENRES = 64
 """Genres that features and filters know, as bits of one 64-bit word per movie; where there are
 more, all are kept as text beside, for people."""
 
-SLICE = 1 << 24
+SLICE = 1 << 20
 """Ratings whose float64 copies are in memory at a time when norms are taken."""
 
 
@@ -49,9 +49,14 @@ def build_store(path: Path, name: str, tables: Tables, source: str = "") -> Stor
     `source` is the fingerprint of what the tables were read from; opening compares it. Raises
     DataError for a data set without ratings and StorageError where `path` cannot be written.
     """
+    _write_store(path, name, tables, source)
+    return Store.open(path)
+
+
+def _write_store(path: Path, name: str, tables: Tables, source: str) -> None:
+    """Write it and keep nothing, so that the store is not in memory twice when it is opened."""
     named, metadata = compile_tables(tables)
     arrow_file.write(path, named, metadata | {"name": name, "source": source})
-    return Store.open(path)
 
 
 def compile_tables(tables: Tables) -> tuple[dict[str, arrow_file.Array], dict[str, str]]:
@@ -59,16 +64,15 @@ def compile_tables(tables: Tables) -> tuple[dict[str, arrow_file.Array], dict[st
     ratings = tables.ratings
     if len(ratings) == 0:
         raise DataError("the data set holds no ratings; give a file with at least one")
-    user_ids, users = coded(ratings.users)
     movies = tables.movies or _untitled(ratings)
-    movie_ids, movie_rows, by_id = _movie_rows(movies, ratings)
+    user_ids, movie_ids, by_id, by_user = _sorted_by_id(ratings, movies)
     genre_names, genre_masks = _genre_masks(movies)
 
     named: dict[str, arrow_file.Array] = {
         "user_ids": user_ids.values,
         "movie_ids": movie_ids.values,
     }
-    named |= index_ratings(users, movie_rows, ratings.stars, ratings.times, len(movie_ids))
+    named |= index_by_user(by_user, len(movie_ids))
     named |= {
         TITLES: pa.array([movies.titles[at] for at in by_id], pa.large_string()),
         "movie_years": movies.years[by_id],
@@ -108,25 +112,35 @@ def index_ratings(
     movie_count: int,
 ) -> dict[str, arrow_file.Array]:
     """Ratings (rows, in file order) by user and by movie, with the statistics of both."""
-    user_count = int(users.max()) + 1
-    user_indptr, order = csr.compress(users, user_count)
-    csr.order_by_time(user_indptr, times, order)
-    users, movies, stars = users[order], movies[order], stars[order]
-    by_user = RatingsByUser(user_indptr, movies, stars, times[order])
-    positions = by_user.places().astype(np.int32)
-    activity_ranks = last_activity_ranks(by_user)
-    _, by_activity = csr.compress(activity_ranks[users], user_count)
-    movie_indptr, by_movie = csr.compress(movies[by_activity], movie_count)
-    by_movie = by_activity[by_movie]
-    likes = np.flatnonzero(stars >= config.LIKED_FROM)
-    user_likes_indptr, _ = csr.compress(users[likes], user_count)
-    movie_likes_indptr, likes_by_movie = csr.compress(movies[likes], movie_count)
-    return rating_columns(
-        by_user,
-        RatingsByMovie(movie_indptr, users[by_movie], stars[by_movie], positions[by_movie]),
-        Likes(user_likes_indptr, movies[likes], movie_likes_indptr, users[likes][likes_by_movie]),
-        activity_ranks,
+    return index_by_user(sorted_by_user(users, movies, stars, times), movie_count)
+
+
+def sorted_by_user(
+    users: NDArray[np.int32],
+    movies: NDArray[np.int32],
+    stars: NDArray[np.float32],
+    times: NDArray[np.int64],
+) -> RatingsByUser:
+    """Ratings (rows, in file order) by user, each user's oldest first, ties in file order."""
+    indptr, order = csr.compress(users, int(users.max()) + 1)
+    csr.order_by_time(indptr, times, order)
+    return RatingsByUser(indptr, movies[order], stars[order], times[order])
+
+
+def index_by_user(by_user: RatingsByUser, movie_count: int) -> dict[str, arrow_file.Array]:
+    """The same by movie, and the statistics of both; no more memory is used than that takes."""
+    indptr, movies, stars, _ = by_user
+    ranks = last_activity_ranks(by_user)
+    movie_indptr = csr.offsets(movies, movie_count)
+    by_movie = RatingsByMovie(
+        movie_indptr,
+        np.empty(len(movies), np.int32),
+        np.empty(len(movies), np.float32),
+        np.empty(len(movies), np.int32),
     )
+    csr.transpose(indptr, movies, stars, np.argsort(ranks), movie_indptr, by_movie[1:])
+    likes = csr.likes(indptr, movies, stars, movie_count, config.LIKED_FROM)
+    return rating_columns(by_user, by_movie, Likes(*likes), ranks)
 
 
 def rating_columns(
@@ -206,6 +220,15 @@ def _untitled(ratings: Ratings) -> Movies:
         genres=[()] * len(ids),
         released=np.full(len(ids), RELEASE_UNKNOWN, np.int32),
     )
+
+
+def _sorted_by_id(
+    ratings: Ratings, movies: Movies
+) -> tuple[Ids, Ids, NDArray[np.int64], RatingsByUser]:
+    """Ids of users and movies, each movie row's line of the table, and the ratings by user."""
+    user_ids, users = coded(ratings.users)
+    movie_ids, rows, by_id = _movie_rows(movies, ratings)
+    return user_ids, movie_ids, by_id, sorted_by_user(users, rows, ratings.stars, ratings.times)
 
 
 def _movie_rows(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.atomic_write import scratch_folder, storage_error
 from reelrecs.errors import InvalidRequest
-from reelrecs.kernels import fractal_expansion
+from reelrecs.kernels import csr, fractal_expansion
 from reelrecs.kernels.inequality import gini
 from reelrecs.store import arrow_file
 from reelrecs.store.build import SAID, last_activity_ranks, rating_columns, summary
@@ -109,19 +109,16 @@ def _expanded_ratings(
         (by_user.movies, by_user.ratings, by_user.times),
     )  # fmt: skip
     log.info(f"turning {total:,} ratings round")
-    counts = np.bincount(by_user.movies, minlength=movie_count)
-    movie_indptr = np.concatenate(([0], np.cumsum(counts)))
+    movie_indptr = csr.offsets(by_user.movies, movie_count)
     by_movie = RatingsByMovie(
         movie_indptr, scratch(np.int32), scratch(np.float32), scratch(np.int32)
     )
     ranks = last_activity_ranks(by_user)
-    fractal_expansion.transpose(
+    csr.transpose(
         indptr, by_user.movies, by_user.ratings, np.argsort(ranks), movie_indptr,
         (by_movie.users, by_movie.ratings, by_movie.positions),
     )  # fmt: skip
-    likes = fractal_expansion.likes(
-        indptr, by_user.movies, by_user.ratings, movie_count, config.LIKED_FROM
-    )
+    likes = csr.likes(indptr, by_user.movies, by_user.ratings, movie_count, config.LIKED_FROM)
     return rating_columns(by_user, by_movie, Likes(*likes), ranks)
 
 

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelrecs.datasets.ids import Id
 from reelrecs.errors import DataError, InvalidRequest
 from reelrecs.evaluation import splits
 from reelrecs.store.store import Store
 from tests.worlds import Triple, random_triples, store_of, triples
 
 
-def history(store: Store, row: int) -> list[int]:
+def history(store: Store, row: int) -> list[Id]:
     start, stop = store.by_user.indptr[row], store.by_user.indptr[row + 1]
     return store.movie_ids.at(store.by_user.movies[start:stop])
 

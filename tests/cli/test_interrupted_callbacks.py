@@ -1,0 +1,41 @@
+"""Ctrl-C and SIGTERM that arrive inside a callback from C, whence Python cannot raise them."""
+
+import subprocess
+import sys
+
+import pytest
+
+INSIDE_A_CALLBACK = """
+import ctypes
+import reelrecs.cli
+
+@ctypes.CFUNCTYPE(None)
+def callback():
+    {}
+
+def command(words):
+    callback()
+    return 7
+
+reelrecs.cli._command = command
+reelrecs.cli.main(["doctor"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "told"),
+    [
+        ("raise KeyboardInterrupt", 130, "reelrecs-fast: interrupted\n"),
+        ("raise SystemExit(0)", 0, ""),
+        ("raise SystemExit", 1, ""),
+        ("raise ValueError('of somebody else')", 7, "ValueError: of somebody else\n"),
+    ],
+)
+def test_the_wish_to_end_is_heard_in_a_callback(what: str, code: int, told: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", INSIDE_A_CALLBACK.format(what)],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr[-len(told) :] if told else ended.stderr) == (code, told)
