@@ -26,7 +26,7 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 """In the order in which they are tried."""
 
-READER_VERSION = "1"
+READER_VERSION = "2"
 """Part of every fingerprint: raise it when a reader comes to read the same files differently."""
 
 SUBFOLDERS = (

@@ -37,7 +37,7 @@ class TextRows:
         self._file = file
         self._form = form_of(file, choices, table)
         self.headed = self._form.header is not None
-        self.columns = self._form.header or [str(n + 1) for n in range(self._form.columns)]
+        self.columns = self._form.header or [f"column {n + 1}" for n in range(self._form.columns)]
         self.odd_shape = False
         """Whether rows were passed over for their form, as far as has been read."""
 
