@@ -144,7 +144,7 @@ def test_a_table_in_memory_is_a_data_set(make: type) -> None:
 
 
 def test_options_say_what_a_file_does_not(capsys: pytest.CaptureFixture[str], here: Path) -> None:
-    rows = "".join(f"{i % 7 + 1}|x{u}|i{i}|9\n" for u in range(3) for i in range(u, u + 9))
+    rows = "".join(f"{i % 7 + 1}|x{u}|i{i}\n" for u in range(3) for i in range(u, u + 9))
     (here / "odd.txt").write_text(rows, encoding="utf-16")
     (here / "titles.csv").write_text(
         "what;called;kind;made\n" + "".join(f"i{i};{i};a, b;19{i + 10}\n" for i in range(12))
