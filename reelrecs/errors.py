@@ -68,7 +68,7 @@ class MalformedRow(DataError):
         wrong = f"{cause} ({one_line(value, 80)!a})" if column else cause
         super().__init__(
             f"{file}, line {line} (byte {offset}){where}: {wrong}: '{shown}'; "
-            "mend the line, or leave such lines out with --on-error skip"
+            "mend the line, or leave such lines out with data build --on-error skip"
         )
         self.file, self.line, self.offset, self.cause, self.text = file, line, offset, cause, text
 

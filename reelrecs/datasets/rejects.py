@@ -56,7 +56,7 @@ class Rejects:
         if self.on_error == "fail":
             raise DataError(
                 f"{table}, row {row} (from 0), column {column}: {cause}: {value!a}; mend the row, "
-                "or leave such rows out (with data build: --on-error skip)"
+                "or leave such rows out with data build --on-error skip"
             )
         self.counts[cause] += 1
 

@@ -95,7 +95,7 @@ def test_one_outlier_is_a_bad_row(
     assert str(caught.value) == (
         f"mine.csv, line 12 (byte {text.index(row)}), column rating: rating out of range "
         f"{scale[0]:g} to {scale[1]:g} ('{wrong}'): '{row}'; mend the line, or leave such lines "
-        "out with --on-error skip"
+        "out with data build --on-error skip"
     )
     rejects = Rejects("skip")
     tables = read(tmp_path, text, rejects=rejects)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections import Counter
@@ -116,16 +117,17 @@ def _survey(file: Opened) -> Survey:
 
 def _encoding(file: Opened, head: bytes, said: str | None) -> tuple[str, int, bool]:
     """Encoding, length of its mark, and whether some lines are not in it."""
-    for mark, encoding in MARKS.items():
-        if head.startswith(mark):
-            return encoding, len(mark), False
     if said is not None:
         try:
-            b"".decode(said)
+            codecs.lookup(said)
         except LookupError:
             raise InvalidRequest(
                 f"--encoding {said!a} is unknown; give utf-8, utf-16, latin-1 or windows-1252"
             ) from None
+    for mark, encoding in MARKS.items():
+        if head.startswith(mark):
+            return encoding, len(mark), False
+    if said is not None:
         return "utf-16-le" if said.casefold() in ("utf-16", "utf16") else said, 0, False
     even, odd = head[0:4096:2], head[1:4096:2]
     if len(head) >= 4 and odd.count(0) > len(odd) * 0.4 and even.count(0) < len(even) * 0.1:
