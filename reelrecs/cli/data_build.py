@@ -11,6 +11,7 @@ import click
 from reelrecs.cli.options import Settings
 from reelrecs.cli.output import note, print_lines, progress_line
 from reelrecs.cli.overwriting import force_option, is_rejected_lines, is_store, require_ours
+from reelrecs.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from reelrecs.datasets.imports.choices import Choices
@@ -81,7 +82,7 @@ def build(
 
     rejects = Rejects("skip" if on_error == "skip" else "fail")
     if ratings is None and (movies is not None or output is not None or any(said.values())):
-        raise click.UsageError("--movies, --output and what describes files go with --ratings")
+        raise InvalidRequest("--movies, --output and what describes files go with --ratings")
     if on_error == "skip":
         require_ours(Path(rejected), "--rejected", is_rejected_lines, force)
     with progress_line():
@@ -142,7 +143,6 @@ def _choices(said: dict[str, Any]) -> Choices:
 
 def _build_located(settings: Settings, rejects: Rejects) -> tuple[Store, Path]:
     from reelrecs.datasets import locate
-    from reelrecs.errors import InvalidRequest
     from reelrecs.store.cache import build_cached, store_path
 
     dataset = locate(None if settings.data_dir is None else Path(settings.data_dir))
@@ -162,7 +162,6 @@ def _build_foreign(
 ) -> Store:
     from reelrecs.datasets import STORE_SUFFIX
     from reelrecs.datasets.imports.files import import_files
-    from reelrecs.errors import InvalidRequest
     from reelrecs.store.build import build_store
 
     if path.suffix != STORE_SUFFIX:

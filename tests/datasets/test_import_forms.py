@@ -31,6 +31,7 @@ from reelrecs.datasets.imports.files import import_files
 from reelrecs.datasets.imports.id_column import NO_ID
 from reelrecs.datasets.imports.tables import Imported, import_frames
 from reelrecs.datasets.rejects import Rejects
+from reelrecs.errors import DataError, InvalidRequest
 
 NAMES = ("user_id", "item_id", "rating", "timestamp")
 
@@ -215,3 +216,28 @@ def test_columns_of_every_make(tmp_path_factory: pytest.TempPathFactory, world: 
         polars.lazy(),
     ):
         check(world, import_frames(made, choices=choices(world)))
+
+
+@settings(max_examples=300)
+@given(
+    st.one_of(
+        st.binary(max_size=120),
+        st.text('u,;|:\t "\n\r1205.-aé\0{}[]', max_size=60).map(
+            lambda text: b"user,item,rating,time\n" + text.encode()
+        ),
+        st.text('u,;|:\t "\n\r12.-aé', max_size=60).map(str.encode),
+    ),
+    st.booleans(),
+)
+def test_no_bytes_do_more_than_raise_one_line(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, skip: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(content)
+    rejects = Rejects("skip" if skip else "fail")
+    said = ""
+    try:
+        assert len(import_files(path, None, rejects).tables.ratings) > 0
+    except (DataError, InvalidRequest) as error:
+        said = str(error)
+    assert "\n" not in said

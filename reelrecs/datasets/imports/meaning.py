@@ -65,7 +65,7 @@ def meaning_of(
         named = "1 is liked" + (", 0 is not" if 0.0 in values else "")
         if -1.0 in values:
             named = "1 is liked, -1 is not"
-        return Meaning(feedback, (min(0.0, *values), 1.0), lowest=-1.0, highest=1.0,
+        return Meaning(feedback, (min((0.0, *values)), 1.0), lowest=-1.0, highest=1.0,
                        notes=[f"{column}: likes, {named}"])  # fmt: skip
     if feedback is Feedback.COUNTS:
         least = min((value for value in values if value > 0), default=1.0)
