@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from reelrecs.datasets.feedback import (
@@ -72,6 +73,7 @@ class Gathered:
                 self._add(role, values)
             self.count += len(arrays[0])
             self._stop_at_bad()
+        pa.default_memory_pool().release_unused()  # what the reader took for its batches
         self._stop_at_bad()
         if self.count == 0 and not self.rows.odd_shape:
             raise DataError(f"{self.rows.name} holds no ratings: no usable row; give a file with "
