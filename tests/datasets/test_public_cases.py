@@ -1,5 +1,6 @@
 """Small files in the forms that well-known data come in, and what each must be read as."""
 
+import gzip
 import io
 from pathlib import Path
 
@@ -286,3 +287,31 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("sys.stdin", Stdin())
     assert len(import_files(Path("-"), None, Rejects()).tables.ratings) == 1
+
+
+def test_a_folder_and_a_glob_of_parquet(tmp_path: Path) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for part, users in enumerate(([1, 2], [3, 4])):
+        table = pa.table({"user_id": users, "item_id": ["a", "b"], "rating": [4.0, 5.0]})
+        pq.write_table(table, folder / f"{part}.parquet")
+    for path in (folder, folder / "*.parquet"):
+        tables = import_files(path, None, Rejects()).tables
+        assert listed(tables.ratings.users) == [1, 2, 3, 4]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match="is a folder"):
+        import_files(tmp_path / "none", None, Rejects())
+    with pytest.raises(DataError, match="is no file"):
+        import_files(folder / "*.feather", None, Rejects())
+
+
+@pytest.mark.parametrize("name", ["torn.csv.gz", "torn.zip", "torn.parquet"])
+def test_what_is_damaged_is_one_line(tmp_path: Path, name: str) -> None:
+    whole = {
+        "torn.csv.gz": gzip.compress(ratings("1 2 3").encode() * 50)[:40],
+        "torn.zip": b"PK\x03\x04 and no more",
+        "torn.parquet": b"PAR1 and no more",
+    }
+    (tmp_path / name).write_bytes(whole[name])
+    with pytest.raises(DataError, match="damaged"):
+        import_files(tmp_path / name, None, Rejects())

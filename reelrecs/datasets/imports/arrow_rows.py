@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,7 @@ from reelrecs.datasets.rejects import Rejects
 from reelrecs.errors import DataError
 
 MAGIC = {b"PAR1": "parquet", b"ARRO": "ipc", b"FEA1": "feather"}
-SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".feather": "ipc", ".arrow": "ipc",
-            ".ipc": "ipc"}  # fmt: skip
+SUFFIXES = frozenset({".parquet", ".pq", ".feather", ".arrow", ".ipc"})
 ROWS_AT_ONCE = 1 << 18
 
 
@@ -92,8 +92,8 @@ def open_arrow(path: Path) -> ArrowRows | None:
 
 def _paths(path: Path) -> list[Path]:
     if path.is_dir():
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] not in "._")
-        return [one for one in inside if one.suffix in SUFFIXES] or inside[:1]
+        inside = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
+        return sorted(one for one in inside if one.suffix in SUFFIXES and one.name[0] not in "._")
     if not path.exists() and glob.has_magic(str(path)):
         return [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
     return [path] if path.is_file() else []
