@@ -37,6 +37,10 @@ class ArrowRows:
         """Hold what the files live in, such as a copy of standard input."""
         self._kept = what
 
+    def expected(self) -> int:
+        """How many rows there are."""
+        return len(self._table) if self._table is not None else int(self._files.count_rows())
+
     def sample(self) -> list[list[Any]]:
         """The first rows."""
         head = self._table.slice(0, 3) if self._table is not None else self._files.head(3)

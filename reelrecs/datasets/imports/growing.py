@@ -15,10 +15,13 @@ GROWTH = 1.1
 
 
 class Growing:
-    """Numbers of one type, added at the end."""
+    """Numbers of one type, added at the end.
 
-    def __init__(self, kind: type[np.generic]) -> None:
-        self._values: NDArray[Any] = np.empty(LEAST, kind)
+    Room for the number expected is taken at once: memory that is never written to costs nothing.
+    """
+
+    def __init__(self, kind: type[np.generic], expected: int = 0) -> None:
+        self._values: NDArray[Any] = np.empty(max(expected, LEAST), kind)
         self._count = 0
 
     def extend(self, values: NDArray[Any]) -> None:

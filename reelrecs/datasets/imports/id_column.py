@@ -29,14 +29,15 @@ MERGE_CHUNKS = 16
 class IdBuilder:
     """Builds a column of ids; bad ones are reported batch by batch and stay as any id."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int = 0) -> None:
+        self._expected = expected
         self.clear()
 
     def clear(self) -> None:
         """Forget all."""
         self._fresh: list[Any] = []
         self._words: Any = None
-        self._codes = Growing(np.int32)
+        self._codes = Growing(np.int32, self._expected)
 
     def add(self, values: Any) -> NDArray[np.bool_]:
         """Take a batch; where its values are no ids [n]."""

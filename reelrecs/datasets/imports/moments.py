@@ -25,8 +25,8 @@ MISSING, NO_TIME = "missing field", "not a time"
 class TimeBuilder:
     """Builds the column of times, either all of numbers or all of dates, as the first is."""
 
-    def __init__(self) -> None:
-        self._times = Growing(np.int64)
+    def __init__(self, expected: int = 0) -> None:
+        self._times = Growing(np.int64, expected)
         self._dates: bool | None = None
 
     def add(self, values: Any) -> dict[str, NDArray[np.bool_]]:

@@ -27,8 +27,8 @@ MOST_DISTINCT = 100_000
 class NumberBuilder:
     """Builds the column of ratings; NaN where there is none."""
 
-    def __init__(self) -> None:
-        self._values = Growing(np.float32)
+    def __init__(self, expected: int = 0) -> None:
+        self._values = Growing(np.float32, expected)
         self.counts: Counter[float] = Counter()
         """Rows by their number, of the first `MOST_DISTINCT` numbers."""
         self.has_words = False

@@ -59,8 +59,9 @@ class Gathered:
         if choices.feedback is Feedback.NONE and "rating" not in said:
             self.places.pop("rating", None)
         self.columns = {role: rows.columns[place] for role, place in self.places.items()}
-        self.users, self.items = IdBuilder(), items
-        self.numbers, self.times = NumberBuilder(), TimeBuilder()
+        expected = rows.expected()
+        self.users, self.items = IdBuilder(expected), items
+        self.numbers, self.times = NumberBuilder(expected), TimeBuilder(expected)
         self.bad: dict[int, BadValue] = {}
         self.count = 0
         self._gather()

@@ -32,6 +32,10 @@ class Rows(Protocol):
     headed: bool
     odd_shape: bool  # whether rows were passed over for their form, as far as has been read
 
+    def expected(self) -> int:
+        """About how many rows there are; 0 where that cannot be known cheaply."""
+        ...
+
     def sample(self) -> list[list[Any]]:
         """The first rows."""
         ...

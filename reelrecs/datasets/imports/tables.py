@@ -58,7 +58,7 @@ def import_rows(
     are. Raises DataError where the table holds none of those rated.
     """
     choices = Choices() if choices is None else choices
-    items = IdBuilder()
+    items = IdBuilder(ratings.expected())
     gathered = gather(ratings, choices, rejects, items)
     read = None if movies is None else read_movies(movies, choices.movies, items)
     ids = items.finish()

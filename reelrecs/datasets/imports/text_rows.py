@@ -25,6 +25,9 @@ from reelrecs.errors import DataError
 RECORDS_AT_ONCE = 50_000
 """Records that the careful reader makes a batch of."""
 
+MARGIN = 1.05
+"""How much room is taken beyond the rows expected."""
+
 WORDS = pa.dictionary(pa.int32(), pa.string())
 """How columns of few distinct values are read: each value once a batch."""
 
@@ -40,6 +43,14 @@ class TextRows:
         self.columns = self._form.header or [f"column {n + 1}" for n in range(self._form.columns)]
         self.odd_shape = False
         """Whether rows were passed over for their form, as far as has been read."""
+
+    def expected(self) -> int:
+        """By the length of the first rows and the size of the file; 0 for a packed one."""
+        head = self._file.head(BLOCK)
+        if self._file.packed:
+            return 0
+        lines = max(head.count(b"\n"), head.count(b"\r"), 1)
+        return int(self._file.path.stat().st_size / len(head) * lines * MARGIN)
 
     def sample(self) -> list[list[Any]]:
         """The first rows."""
