@@ -22,7 +22,7 @@ NO_ID = frozenset({"", "na", "nan", "null", "none", "n/a", "<na>", "\\n"})
 PLAIN = r"^(0|[1-9][0-9]{0,18})(\.0*)?$"
 """A whole number as an id that is a number may be written."""
 
-MERGE_CHUNKS = 16
+MERGE_CHUNKS = 64
 """Batches after which their distinct ids are brought together."""
 
 
@@ -101,9 +101,14 @@ class CodedIds:
         """Whether they are text rather than numbers."""
         return not pa.types.is_int64(self.values.type)
 
-    def column(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> IdColumn:
-        """The ids of these rows."""
-        codes = self.codes[rows]
+    def column(
+        self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice, count: int | None = None
+    ) -> IdColumn:
+        """The ids of these rows, of the first `count`."""
+        return self.of_codes(self.codes[:count][rows])
+
+    def of_codes(self, codes: NDArray[np.int32]) -> IdColumn:
+        """The ids of these codes."""
         if self.is_text:
             return pa.DictionaryArray.from_arrays(pa.array(codes), self.values)
         return np.asarray(self.values.to_numpy()[codes], np.int64)

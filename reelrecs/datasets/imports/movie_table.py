@@ -102,12 +102,12 @@ def movies_of(read: MovieRows, ids: CodedIds, first: int, rejects: Rejects) -> M
     )
 
 
-def with_untitled(movies: Movies | None, ids: CodedIds, rated: NDArray[np.int64]) -> Movies:
-    """The table and, titled by their ids, the movies of these rows of `ids`, which it lacks."""
+def with_untitled(movies: Movies | None, ids: CodedIds, rated: NDArray[np.int32]) -> Movies:
+    """The table and, titled by their ids, the movies of these codes of `ids`, which it lacks."""
     count = len(rated)
     new = Movies(
-        ids.column(rated),
-        ids.shown(ids.codes[rated]),
+        ids.of_codes(rated),
+        ids.shown(rated),
         np.zeros(count, np.int16),
         [()] * count,
         np.full(count, RELEASE_UNKNOWN, np.int32),

@@ -21,7 +21,7 @@ import pyarrow as pa
 from reelrecs.datasets.files import is_clutter, why_refused
 from reelrecs.errors import DataError
 
-BLOCK = 1 << 22
+BLOCK = 1 << 20
 """Bytes read at a time."""
 
 STDIN = "-"

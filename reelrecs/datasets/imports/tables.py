@@ -65,10 +65,11 @@ def import_rows(
     table = ratings_of(gathered, ids)
     notes = list(table.notes)
     known = None if read is None else movies_of(read, ids, gathered.count, rejects)
-    rows = np.flatnonzero(table.kept)
+    rows = slice(None) if table.kept.all() else np.flatnonzero(table.kept)
     titled = _titled(rows, ids, known, gathered.count, notes, ratings.name)
+    users, rated = table.users.column(rows), ids.column(rows, gathered.count)
     tables = Tables(
-        Ratings(table.users.column(rows), ids.column(rows), table.stars, table.times),
+        Ratings(users, rated, table.stars, table.times),
         titled,
         feedback=table.meaning.feedback,
         scale=table.meaning.scale,
@@ -82,7 +83,7 @@ def import_rows(
 
 
 def _titled(
-    kept: NDArray[np.int64],
+    kept: NDArray[np.int64] | slice,
     ids: CodedIds,
     known: Movies | None,
     first: int,
@@ -91,7 +92,7 @@ def _titled(
 ) -> Movies:
     """The movie table with a row for every movie that is rated."""
     lacking = np.zeros(len(ids.values), np.bool_)
-    rated = ids.codes[kept]
+    rated = ids.codes[:first][kept]
     lacking[rated] = True
     count = int(lacking.sum())
     if known is not None:
@@ -110,9 +111,7 @@ def _titled(
         notes.append("no table of movies: shown by their ids")
     if missing == 0 and known is not None:
         return known
-    codes, firsts = np.unique(rated, return_index=True)
-    rows = kept[firsts[lacking[codes]]]
-    return with_untitled(known, ids, rows)
+    return with_untitled(known, ids, np.flatnonzero(lacking).astype(np.int32))
 
 
 def _ids_said(table: RatingsTable, ids: CodedIds) -> list[str]:
