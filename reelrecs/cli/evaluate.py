@@ -10,6 +10,7 @@ import click
 
 from reelrecs.cli.options import Settings, format_option
 from reelrecs.cli.output import note, print_lines, print_rows, progress_line
+from reelrecs.cli.overwriting import force_option, is_plot, is_saved_run, require_ours
 from reelrecs.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     help="Measure NDCG against diversity at these strengths instead.",
 )
 @click.option("--plot", type=FILE, help="Draw the result: FILE.png or FILE.svg.")
+@force_option
 @format_option
 @click.pass_obj
 def evaluate(settings: Settings, /, format_: str, **chosen: Any) -> None:
@@ -65,6 +67,7 @@ def evaluate(settings: Settings, /, format_: str, **chosen: Any) -> None:
     a tie.
     """
     _check(chosen)
+    _check_outputs(chosen)
     with progress_line():
         report, afterwards = _work(settings, chosen)
     if chosen["negatives"] is not None:
@@ -88,6 +91,14 @@ def _check(chosen: dict[str, Any]) -> None:
     if useless:
         option = useless[0].replace("_", "-")
         raise InvalidRequest(f"--{option} does not go with --{modes[0]}: leave one of them out")
+
+
+def _check_outputs(chosen: dict[str, Any]) -> None:
+    """Refuse to write over what others wrote, before anything is computed; raises StorageError."""
+    if chosen["per_user"] is not None:
+        require_ours(chosen["per_user"], "--per-user", is_saved_run, chosen["force"])
+    if chosen["plot"] is not None:
+        require_ours(chosen["plot"], "--plot", is_plot, chosen["force"])
 
 
 def _work(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Callable[[], None]]:
