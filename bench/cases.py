@@ -21,9 +21,9 @@ from pyarrow import csv
 from reelrecs import config
 from reelrecs.config import EMBEDDED_SCORER, FIXED, LEARNED, LOCAL_SCORER
 from reelrecs.datasets import Dataset, locate
+from reelrecs.datasets.feedback import HIGHEST_STARS, LOWEST_STARS
 from reelrecs.datasets.files import open_files
 from reelrecs.datasets.ids import Id
-from reelrecs.datasets.ratings import HIGHEST_STARS, LOWEST_STARS
 from reelrecs.datasets.text import read_bytes
 from reelrecs.engine import Engine
 from reelrecs.kernels import knn, parse

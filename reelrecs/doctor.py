@@ -13,6 +13,7 @@ from pathlib import Path
 from reelrecs.config import EMBEDDED_SCORER, LOCAL_SCORER
 from reelrecs.datasets import locate
 from reelrecs.datasets.ids import Ids
+from reelrecs.datasets.times import day_of
 from reelrecs.engine import Engine
 from reelrecs.errors import ReelRecsError
 from reelrecs.learning.model_folder import load_model
@@ -40,6 +41,7 @@ def examine(data_dir: str | None, models_dir: str) -> list[Finding]:
         ("models folder", lambda: _writable(Path(models_dir))),
         ("data set", lambda: _data(data_dir)),
         ("store", lambda: _store(data_dir)),
+        ("what it means", lambda: _meaning(data_dir)),
         ("model", lambda: _model(data_dir, models_dir)),
         ("recommendation", lambda: _recommendation(data_dir, models_dir, LOCAL_SCORER)),
         ("scorer over gRPC", lambda: _recommendation(data_dir, models_dir, EMBEDDED_SCORER)),
@@ -82,6 +84,20 @@ def _store(data_dir: str | None) -> str:
 
 def _kind(ids: Ids) -> str:
     return "text" if ids.is_text else "whole numbers"
+
+
+def _meaning(data_dir: str | None) -> str:
+    store = open_store(locate(None if data_dir is None else Path(data_dir)))
+    both = (store.user_ids, store.movie_ids)
+    kinds = ["text" if ids.is_text else "whole numbers" for ids in both]
+    lowest, highest = store.file_scale
+    times = "no times: row order"
+    if store.has_times:
+        first, last = int(store.by_user.times.min()), store.latest_timestamp
+        times = f"from {day_of(first)} to {day_of(last)}"
+    said = (f"user ids {kinds[0]}, movie ids {kinds[1]}; {store.feedback} {lowest:g} to "
+            f"{highest:g}; {times}")  # fmt: skip
+    return f"{said}; guessed: {'; '.join(store.guesses)}" if store.guesses else said
 
 
 def _model(data_dir: str | None, models_dir: str) -> str:

@@ -52,12 +52,23 @@ class DataError(ReelRecsError):
 class MalformedRow(DataError):
     """One line of a data file breaks its layout."""
 
-    def __init__(self, file: str, line: int, offset: int, cause: str, text: bytes) -> None:
+    def __init__(
+        self,
+        file: str,
+        line: int,
+        offset: int,
+        cause: str,
+        text: bytes,
+        column: str = "",
+        value: str = "",
+    ) -> None:
         shown = text[:80].decode("utf-8", "backslashreplace")
         shown = shown.encode("unicode_escape").decode("ascii")[:80]
+        where = f", column {one_line(column, 80)}" if column else ""
+        wrong = f"{cause} ({one_line(value, 80)!a})" if column else cause
         super().__init__(
-            f"{file}, line {line} (byte {offset}): {cause}: '{shown}'; "
-            "mend the line, or leave such lines out with --on-error skip"
+            f"{file}, line {line} (byte {offset}){where}: {wrong}: '{shown}'; "
+            "mend the line, or leave such lines out with data build --on-error skip"
         )
         self.file, self.line, self.offset, self.cause, self.text = file, line, offset, cause, text
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs import config
+from reelrecs.datasets.feedback import HIGHEST_STARS, MOVIELENS_SCALE, Feedback, stars_of
 from reelrecs.datasets.ids import Id
 from reelrecs.datasets.imports.personal_file import Rated, RatedMovies, read_rated
-from reelrecs.datasets.ratings import HIGHEST_STARS
+from reelrecs.datasets.times import seconds_of
 from reelrecs.datasets.titles import TitleIndex, folded, release_year, search_key
 from reelrecs.errors import InvalidRequest, NotFound
 from reelrecs.pipeline.query import Query
@@ -38,8 +39,9 @@ class History:
     """
 
     movie_ids: Sequence[Id] = ()
-    ratings: Sequence[float] = ()
-    times: Sequence[int] | None = None  # seconds since 1970
+    ratings: Sequence[float] = ()  # on the scale of the data's own file, or its counts or likes
+    times: Sequence[int] | None = None  # since 1970, in seconds or any finer unit
+    in_stars: bool = False  # the ratings are stars from 0.5 to 5, whatever the data's scale
 
 
 def query_of_person(store: Store, history: History, limit: int) -> Query:
@@ -49,18 +51,33 @@ def query_of_person(store: Store, history: History, limit: int) -> Query:
     for a movie the data does not hold and InvalidRequest for a history that contradicts itself.
     """
     rows = np.array([store.movie_row(movie_id) for movie_id in history.movie_ids], np.int32)
-    stars = _numbers("ratings", history.ratings, np.float32)
-    highest = max(store.max_rating, HIGHEST_STARS)
-    wrong = ~((stars > 0.0) & (stars <= highest))
-    if wrong.any():
-        raise InvalidRequest(
-            f"a history holds the rating {stars[wrong][0]:g}: give stars above 0, up to {highest:g}"
-        )
+    stars = _stars(store, _numbers("ratings", history.ratings, np.float32), history.in_stars)
     if history.times is None:
         times = np.full(len(rows), store.latest_timestamp, np.int64)
     else:
-        times = _numbers("times", history.times, np.int64)
+        times = seconds_of(_numbers("times", history.times, np.int64))
     return query_of_history(store, rows, stars, times, limit)
+
+
+def _stars(store: Store, values: NDArray[np.float32], in_stars: bool) -> NDArray[np.float32]:
+    """Ratings as the data has them as stars; raises InvalidRequest for those it cannot have."""
+    if in_stars or (store.file_scale == MOVIELENS_SCALE and store.feedback is Feedback.STARS):
+        least, most = 0.0, max(store.max_rating, HIGHEST_STARS)
+        wrong = ~((values > least) & (values <= most))
+        allowed = f"stars above 0, up to {most:g}"
+    elif store.feedback is Feedback.STARS:
+        least, most = store.file_scale
+        wrong = ~((values >= least) & (values <= most))
+        allowed = f"ratings from {least:g} to {most:g}"
+    elif store.feedback is Feedback.COUNTS:
+        wrong = ~((values > 0) & np.isfinite(values))
+        allowed = "counts above 0"
+    else:
+        wrong = ~np.isfinite(values)
+        allowed = "1 for liked and 0 for not liked"
+    if wrong.any():
+        raise InvalidRequest(f"a history holds the rating {values[wrong][0]:g}: give {allowed}")
+    return values if in_stars else stars_of(values, store.feedback, store.file_scale)
 
 
 def _numbers(what: str, given: Sequence[float], dtype: type[N]) -> NDArray[N]:
@@ -87,11 +104,18 @@ class TitleFinder:
         The doubt is a line that names what else it could be, "" where there is none. Raises
         NotFound, naming the text.
         """
-        rows = self._index.find(text, NAMESAKES + 1, self._store.movie_rating_counts)
-        if not rows:
+        row, doubt = self.look(text)
+        if row < 0:
             raise NotFound(
                 f"no title in {self._store.name} holds {text!r}: look for it with search --title"
             )
+        return row, doubt
+
+    def look(self, text: str) -> tuple[int, str]:
+        """The same; -1 where there is none."""
+        rows = self._index.find(text, NAMESAKES + 1, self._store.movie_rating_counts)
+        if not rows:
+            return -1, ""
         exact = [row for row in rows if self._named(text, row)]
         if len(rows) > 1 and exact != rows[:1]:
             others = ", ".join(self._shown(row) for row in rows[1:])
@@ -117,8 +141,9 @@ def history_of_likes(store: Store, titles: Sequence[str]) -> History:
     found = [finder.find(title) for title in titles]
     _say([doubt for _, doubt in found if doubt])
     rows = dict.fromkeys(row for row, _ in found)
-    stars = min(config.LIKED_TITLE_STARS, store.max_rating)
-    return History(store.movie_ids.at(np.array(list(rows), np.int32)), [stars] * len(rows))
+    stars = config.LIKED_TITLE_STARS
+    ids = store.movie_ids.at(np.array(list(rows), np.int32))
+    return History(ids, [stars] * len(ids), in_stars=True)
 
 
 def history_of_file(store: Store, path: Path) -> History:
@@ -134,6 +159,10 @@ def history_of_file(store: Store, path: Path) -> History:
             f"{store.name} holds none of the {len(missing)} movies of {rated.name}: check that the "
             "ids are of this data, or give titles"
         )
+    if rated.unrated:
+        log.warning(f"{rated.unrated} lines of {rated.name} without a rating are left out")
+    if rated.highest != HIGHEST_STARS:
+        log.warning(f"ratings of {rated.name} are read as up to {rated.highest:g}")
     if missing:
         some = ", ".join(f"{row.movie} (line {row.line})" for row in missing[:NAMESAKES])
         log.warning(
@@ -155,29 +184,79 @@ def history_of_file(store: Store, path: Path) -> History:
         store.movie_ids.at(np.array(list(latest), np.int32)),
         [line.stars for line in latest.values()],
         [line.time or 0 for line in latest.values()] if stamped else None,
+        in_stars=True,
     )
 
 
 def _resolved(store: Store, rated: RatedMovies) -> tuple[list[tuple[int, Rated]], list[Rated]]:
-    """Movie rows with their lines, and the lines whose movies the data does not hold."""
-    finder = None if rated.by_id else TitleFinder(store)
+    """Movie rows with their lines, and the lines whose movies the data does not hold.
+
+    A movie is looked for by its id here, by its ids elsewhere that the data knows, and by title.
+    Where a file has titles too, ids count only if most lead to the title beside them: a number may
+    be an id of another place.
+    """
+    rows = [_row_of_id(store, line.movie, rated.by_id) for line in rated.rows]
+    named = [_bears(store, row, line.title) for row, line in zip(rows, rated.rows, strict=True)
+             if row >= 0 and line.title]  # fmt: skip
+    if 2 * sum(named) < len(named):
+        rows = [-1] * len(rows)
+    by_id = rated.by_id or any(row >= 0 for row in rows)
+    elsewhere = _rows_of_links(store, rated)
+    finder: TitleFinder | None = None
     doubts: list[str] = []
     found: list[tuple[int, Rated]] = []
     missing: list[Rated] = []
-    for line in rated.rows:
-        try:
-            if finder is None:
-                row = store.movie_row(line.movie)
-            else:
-                row, doubt = finder.find(line.movie)
-                if doubt:
-                    doubts.append(doubt)
-        except (NotFound, InvalidRequest):
+    for own, linked, line in zip(rows, elsewhere, rated.rows, strict=True):
+        row = own if own >= 0 else linked
+        title = line.title or ("" if by_id else line.movie)
+        if row < 0 and title:
+            finder = finder or TitleFinder(store)
+            row, doubt = finder.look(title)
+            if doubt:
+                doubts.append(doubt)
+        if row < 0:
             missing.append(line)
         else:
             found.append((row, line))
     _say(doubts)
     return found, missing
+
+
+def _row_of_id(store: Store, text: str, by_id: bool) -> int:
+    """The row of a movie by its id as text, -1 where there is none."""
+    if not store.movie_ids.is_text and not by_id:
+        return -1
+    try:
+        return store.movie_ids.row(store.movie_ids.parse(text))
+    except InvalidRequest:
+        return -1
+
+
+def _bears(store: Store, row: int, title: str) -> bool:
+    """Whether a movie has this title, or none of its own."""
+    own = store.raw_title(row)
+    return search_key(own) == search_key(title) or own == str(store.movie_ids[row])
+
+
+def _rows_of_links(store: Store, rated: RatedMovies) -> list[int]:
+    """The row of each line's movie by its ids elsewhere, -1 where there is none."""
+    known: dict[str, int] = {}
+    for name, mark in (("movie_imdb", ""), ("movie_tmdb", "tmdb ")):
+        if name in store.arrays and any(line.others or line.tmdb for line in rated.rows):
+            for row, link in enumerate(store.arrays[name].to_pylist()):
+                if link:
+                    known[mark + link] = row
+    rows = []
+    for line in rated.rows:
+        row = -1
+        for other in (*line.others, f"tmdb {line.tmdb}"):
+            if row < 0:
+                row = known.get(other, -1)
+            if row < 0 and store.movie_ids.is_text:
+                places = map(store.movie_ids.row, (other, other.removeprefix("tt")))
+                row = next((place for place in places if place >= 0), -1)
+        rows.append(row)
+    return rows
 
 
 def _say(doubts: Sequence[str]) -> None:

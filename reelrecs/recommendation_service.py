@@ -42,7 +42,7 @@ class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServic
         rated = wire.naming_movies(store, store.by_user.movies[:1])
         people: list[dict[str, Any]] = [
             *(wire.naming("user", id_) for id_ in warm_users(store)),
-            {"history": pb.RatingHistory(ratings=[store.max_rating], **rated)},
+            {"history": pb.RatingHistory(ratings=[store.file_scale[1]], **rated)},
             {"history": pb.RatingHistory()},
         ]
         for person in people:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import compress
 from typing import Any
 
+from reelrecs.datasets.feedback import Feedback, value_on_scale
 from reelrecs.datasets.ids import Id
 from reelrecs.datasets.titles import shown_title
 from reelrecs.pipeline.candidates import Candidates
@@ -161,16 +162,26 @@ class UserProfile:
     user_id: Id
     dataset: str
     rating_count: int
-    mean_rating: float
+    mean_rating: float  # on the scale of the data's file where it holds stars, else 0.5 to 5
     liked_count: int
     neighbour_count: int
     preferred_era: int | None
-    top_genres: dict[str, float]  # shrunken mean stars, the best first
+    top_genres: dict[str, float]  # shrunken mean ratings, the best first
     recent: list[Movie]  # the newest first
 
     def to_dict(self) -> dict[str, Any]:
         """The profile as JSON has it."""
         return asdict(self)
+
+
+def shown_rating(store: Store, stars: float) -> float:
+    """Stars as the data's own file has them; those that counts and likes were made into as stars.
+
+    A count cannot be told from its stars: they say how it stands beside the user's others.
+    """
+    if store.feedback is Feedback.STARS:
+        return value_on_scale(stars, store.file_scale)
+    return stars
 
 
 def user_profile(store: Store, query: Query, recent: int) -> UserProfile:
@@ -180,12 +191,12 @@ def user_profile(store: Store, query: Query, recent: int) -> UserProfile:
         user_id=store.user_ids[query.user_row],
         dataset=store.name,
         rating_count=len(query.movies),
-        mean_rating=preferences.mean_rating,
+        mean_rating=shown_rating(store, preferences.mean_rating),
         liked_count=len(query.liked),
         neighbour_count=len(query.neighbours.users),
         preferred_era=preferences.era or None,
         top_genres={
-            store.genres[code]: float(preferences.genre_preference[code])
+            store.genres[code]: shown_rating(store, float(preferences.genre_preference[code]))
             for code in preferences.top_genres
         },
         recent=[movie_of(store, row) for row in query.movies[::-1][:recent]],

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from reelrecs import config
+from reelrecs.datasets.feedback import HIGHEST_STARS
 from reelrecs.datasets.ids import Id, column_of
-from reelrecs.datasets.ratings import HIGHEST_STARS
 from reelrecs.errors import ScorerError
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
 from reelrecs.pipeline.query import Query

@@ -1,6 +1,7 @@
 """People the store does not hold get what stored people get, and the clueless something good."""
 
 import json
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -9,9 +10,17 @@ import pytest
 
 from reelrecs import config
 from reelrecs.cli import run
+from reelrecs.datasets.imports.tables import import_frames
 from reelrecs.engine import Engine
 from reelrecs.errors import InvalidRequest, NotFound
-from reelrecs.histories import History, TitleFinder, history_of_file, history_of_likes
+from reelrecs.histories import (
+    History,
+    TitleFinder,
+    history_of_file,
+    history_of_likes,
+    query_of_person,
+)
+from reelrecs.store.build import store_of as make_store
 from reelrecs.store.store import Store
 from reelrecs.store.subset import restrict
 from tests.conftest import Logged
@@ -172,9 +181,75 @@ def test_likes_are_five_stars_in_the_order_given_each_once(sample_engine: Engine
         history_of_likes(sample_engine.store, ["Heat", "qqqzz"])
 
 
-def test_likes_stay_on_the_scale_of_the_data() -> None:
-    store = store_of([(1, 1, 1.0), (2, 1, 0.5)])
-    assert history_of_likes(store, ["Film 1"]).ratings == [1.0]
+@pytest.mark.parametrize(
+    ("rating", "values", "given", "stars"),
+    [
+        ("rating", range(1, 11), [10.0, 8.0, 1.0], [5.0, 4.0, 0.5]),
+        ("rating", [0, 1], [1.0, 0.0], [5.0, 1.0]),
+        ("plays", range(1, 11), [1.0, 5.0, 500.0], [3.69, 4.0, 5.0]),
+        (None, range(1, 11), [1.0], [4.0]),
+    ],
+)
+def test_a_history_speaks_in_the_numbers_of_the_data(
+    rating: str | None, values: Sequence[float], given: list[float], stars: list[float]
+) -> None:
+    table = {"user": [n % 2 for n, _ in enumerate(values)], "item": list(range(len(values)))}
+    if rating is not None:
+        table[rating] = list(values)
+    store = make_store(import_frames(table).tables, "mine")
+    history = History(list(range(len(given))), given)
+    query = query_of_person(store, history, 5)
+    assert query.ratings == pytest.approx(stars, abs=0.01)
+    assert query_of_person(store, history_of_likes(store, ["0"]), 5).ratings.tolist() == [5.0]
+    if rating == "rating" and len(values) > 2:
+        with pytest.raises(InvalidRequest, match="the rating 11: give ratings from 1 to 10"):
+            query_of_person(store, History([1], [11.0]), 5)
+
+
+LETTERBOXD = (
+    "Date,Name,Year,Letterboxd URI,Rating\n2020-01-02,The Matrix,1999,https://boxd.it/2a,4.5\n"
+    "2020-01-01,Toy Story,1995,https://boxd.it/2b,2\n2020-01-03,Heat,1995,https://boxd.it/2c,\n"
+    "2020-01-04,No Such Film,1995,https://boxd.it/2d,5\n"
+)
+IMDB = (
+    "Const,Your Rating,Date Rated,Title,Original Title,URL,Title Type,IMDb Rating,Year,Genres\n"
+    "tt0133093,9,2020-01-02,Matrix,The Matrix,https://x,movie,8.7,1999,Action\n"
+    "tt0114709,4,2020-01-01,Toy Story,Toy Story,https://x,movie,8.3,1995,Comedy\n"
+    "tt9999999,4,2020-01-04,No Such Film,No Such Film,https://x,movie,8.3,1995,Comedy\n"
+)
+GOODREADS = (
+    "Book Id,Title,Author,ISBN,ISBN13,My Rating,Average Rating,Original Publication Year,"
+    "Year Published,Date Read,Date Added\n"
+    '9,"Matrix, The",X,"=""0439023483""","=""9780439023481""",5,4.3,1999,2001,,2020/01/02\n'
+    '8,Toy Story,Y,"=""""","=""""",2,4.3,1995,2001,2020/01/05,2020/01/01\n'
+    '7,Heat,Y,"=""""","=""""",0,4.3,1995,2001,,2020/01/01\n'
+    '6,No Such Film,Y,"=""""","=""""",1,4.3,1995,2001,,2020/01/04\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "ratings", "blank", "missing"),
+    [
+        (LETTERBOXD, [2.0, 4.5], 1, "No Such Film (1995) (line 5)"),
+        (IMDB, [2.0, 4.5], 0, "No Such Film (1995) (line 4)"),
+        (GOODREADS, [2.0, 5.0], 1, "6 (line 5)"),
+    ],
+)
+def test_exports_of_sites_are_read_as_they_come(
+    sample_engine: Engine,
+    tmp_path: Path,
+    logged: Logged,
+    text: str,
+    ratings: list[float],
+    blank: int,
+    missing: str,
+) -> None:
+    history = history_of_file(sample_engine.store, written(tmp_path, text))
+    assert history.movie_ids == [1, 2571]
+    assert history.ratings == ratings
+    assert history.times == [1577836800, 1577923200]
+    assert any("1 of 3 movies" in line and missing in line for line in logged.lines)
+    assert sum("without a rating" in line for line in logged.lines) == blank
 
 
 def written(folder: Path, text: str) -> Path:
@@ -186,13 +261,15 @@ def written(folder: Path, text: str) -> Path:
 def test_a_file_is_a_history_in_the_order_of_time(sample_engine: Engine, tmp_path: Path) -> None:
     path = written(tmp_path, "movieId,rating,timestamp\n6,4,300\n1,5,100\n260,3,200\n")
     assert history_of_file(sample_engine.store, path) == History(
-        [1, 260, 6], [5.0, 3.0, 4.0], [100, 200, 300]
+        [1, 260, 6], [5.0, 3.0, 4.0], [100, 200, 300], in_stars=True
     )
 
 
 def test_a_file_of_titles_is_the_same_history(sample_engine: Engine, tmp_path: Path) -> None:
     path = written(tmp_path, 'title,rating\n"Matrix, The (1999)",4.5\nToy Story,2\n')
-    assert history_of_file(sample_engine.store, path) == History([2571, 1], [4.5, 2.0])
+    assert history_of_file(sample_engine.store, path) == History(
+        [2571, 1], [4.5, 2.0], in_stars=True
+    )
 
 
 def test_a_movie_rated_again_counts_as_it_was_rated_last(
@@ -200,7 +277,7 @@ def test_a_movie_rated_again_counts_as_it_was_rated_last(
 ) -> None:
     path = written(tmp_path, "movieId,rating,timestamp\n1,5,300\n1,2,100\n6,4,200\n6,3,200\n")
     history = history_of_file(sample_engine.store, path)
-    assert history == History([6, 1], [3.0, 5.0], [200, 300])
+    assert history == History([6, 1], [3.0, 5.0], [200, 300], in_stars=True)
     assert logged.lines == ["mine.csv rates 2 movies again: the latest counts"]
 
 
@@ -208,7 +285,7 @@ def test_movies_that_the_data_does_not_hold_are_left_out_aloud(
     sample_engine: Engine, tmp_path: Path, logged: Logged
 ) -> None:
     path = written(tmp_path, "movieId,rating\n999999,5\n1,4\n4294967296,2\n")
-    assert history_of_file(sample_engine.store, path) == History([1], [4.0])
+    assert history_of_file(sample_engine.store, path) == History([1], [4.0], in_stars=True)
     assert logged.lines == [
         "2 of 3 movies of mine.csv are not in ml-latest-small and left out: 999999 (line 2), "
         "4294967296 (line 4)"

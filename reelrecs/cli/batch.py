@@ -12,6 +12,7 @@ import click
 from reelrecs import config
 from reelrecs.cli.options import COMPILING, Settings, limit_option, scorer_option
 from reelrecs.cli.output import note, print_lines, progress, progress_line
+from reelrecs.cli.overwriting import force_option, is_lists, require_ours
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +22,23 @@ log = logging.getLogger(__name__)
 @limit_option
 @click.option("--users", metavar="FILE", help="Only these: one user id a line [default: all].")
 @scorer_option(config.LOCAL_SCORER)
+@force_option
 @click.pass_obj
-def batch(settings: Settings, output: str, limit: int, users: str | None, scorer: str) -> None:
+def batch(
+    settings: Settings,
+    /,
+    output: str,
+    limit: int,
+    users: str | None,
+    scorer: str,
+    force: bool,
+) -> None:
     """Write the lists of many users to one file, whole or not at all.
 
     Columns user_id, rank, movie_id, score; a user's rows stand together, best first, and are what
     recommend prints.
     """
+    require_ours(Path(output), "--output", is_lists, force)
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
         stack.enter_context(progress_line())

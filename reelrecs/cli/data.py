@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from reelrecs.cli.data_build import build
 from reelrecs.cli.options import Settings, format_option
 from reelrecs.cli.output import note, print_lines, print_rows, progress, progress_line
+from reelrecs.cli.overwriting import force_option, is_store, require_ours
 
 if TYPE_CHECKING:
     from reelrecs.datasets.ids import Ids
-    from reelrecs.datasets.rejects import Rejects
-    from reelrecs.store.store import Store
 
 log = logging.getLogger(__name__)
+
+NO_TIMES = "no times: row order"
 
 
 @click.group()
 def data() -> None:
     """List, download, examine, build and synthesize data sets."""
+
+
+data.add_command(build)
 
 
 @data.command("list")
@@ -71,6 +75,7 @@ def download(name: str, output: str, mirror: str | None) -> None:
 def info(settings: Settings, format_: str) -> None:
     """What the data set of --data-dir holds."""
     from reelrecs.datasets import locate
+    from reelrecs.datasets.times import day_of
     from reelrecs.store.cache import open_store, store_path
 
     with progress_line():
@@ -90,77 +95,27 @@ def info(settings: Settings, format_: str) -> None:
         "genres": len(store.genres),
         "stars": f"{store.min_rating:g} to {store.max_rating:g}",
         "mean_stars": round(store.mean_rating, 3),
-        "first": _day(int(store.by_user.times.min())),
-        "last": _day(store.latest_timestamp),
+        "feedback": str(store.feedback),
+        "file_scale": f"{store.file_scale[0]:g} to {store.file_scale[1]:g}",
+        "first": day_of(int(store.by_user.times.min())) if store.has_times else NO_TIMES,
+        "last": day_of(store.latest_timestamp) if store.has_times else NO_TIMES,
+        "guessed": list(store.guesses),
         "store": str(at),
         "store_mb": round(at.stat().st_size / 1e6, 1),
         "digest": store.digest,
     }
-    print_rows(format_, ("what", "value"), [[key, str(v)] for key, v in facts.items()], facts)
-
-
-@data.command()
-@click.option("--ratings", metavar="FILE", help="csv or Parquet: user, item, rating, timestamp.")
-@click.option("--movies", metavar="FILE", help="csv or Parquet: item, title, genres, year.")
-@click.option("--output", metavar="FILE", help="Store to write [default: ./NAME.arrow].")
-@click.option(
-    "--on-error",
-    type=click.Choice(["fail", "skip"]),
-    default="fail",
-    show_default=True,
-    help="Stop at a bad line, or leave such lines out.",
-)
-@click.option(
-    "--rejected",
-    metavar="FILE",
-    default="rejected-lines.txt",
-    show_default=True,
-    help="Where lines that are left out go.",
-)
-@click.pass_obj
-def build(
-    settings: Settings,
-    ratings: str | None,
-    movies: str | None,
-    output: str | None,
-    on_error: str,
-    rejected: str,
-) -> None:
-    """Build the store of --data-dir anew, or of your own --ratings; prints its path."""
-    from reelrecs.datasets.rejects import Rejects
-
-    rejects = Rejects("skip" if on_error == "skip" else "fail")
-    if ratings is None and (movies is not None or output is not None):
-        raise click.UsageError("--movies and --output go with --ratings")
-    with progress_line():
-        log.info("reading")
-        if ratings is None:
-            store, path = _build_located(settings, rejects)
-        else:
-            path = Path(output or f"{Path(ratings).stem}.arrow")
-            store = _build_foreign(
-                Path(ratings), None if movies is None else Path(movies), path, rejects
-            )
-    for cause, count in sorted(rejects.counts.items()):
-        note(f"left out: {count:,} x {cause}")
-    if rejects.lines:
-        rejects.write(Path(rejected))
-        note(f"the lines left out are in {rejected}")
-    note(
-        f"{store.name}: {store.rating_count:,} ratings of {store.movie_count:,} movies "
-        f"by {store.user_count:,} users"
-    )
-    print_lines([str(path)])
+    print_rows(format_, ("what", "value"), _rows(facts), facts)
 
 
 @data.command()
 @click.option("--ratings", type=int, required=True, help="About how many to make.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--output", metavar="FILE", help="Store to write [default: ./NAME-xRATINGS.arrow].")
+@force_option
 @format_option
 @click.pass_obj
 def synthesize(
-    settings: Settings, ratings: int, seed: int, output: str | None, format_: str
+    settings: Settings, ratings: int, seed: int, output: str | None, format_: str, force: bool
 ) -> None:
     """Make a data set of any size in the likeness of --data-dir, for load tests.
 
@@ -175,6 +130,7 @@ def synthesize(
     with progress_line():
         source = open_store(locate(None if settings.data_dir is None else Path(settings.data_dir)))
         path = Path(output or f"{safe_name(source.name)}-x{ratings}.arrow")
+        require_ours(path, "--output", is_store, force)
         store = make(source, ratings, path, seed)
         compared = compare_degrees(source, store)
     rows = []
@@ -190,37 +146,15 @@ def synthesize(
     note(f"{path}: {store.rating_count:,} ratings; degrees are in multiples of their mean")
 
 
-def _build_located(settings: Settings, rejects: Rejects) -> tuple[Store, Path]:
-    from reelrecs.datasets import locate
-    from reelrecs.errors import InvalidRequest
-    from reelrecs.store.cache import build_cached, store_path
-
-    dataset = locate(None if settings.data_dir is None else Path(settings.data_dir))
-    if dataset.is_store:
-        raise InvalidRequest(f"{dataset.path} is a store already; there is nothing to build")
-    source = dataset.fingerprint()
-    return build_cached(dataset, dataset.read(rejects=rejects), source), store_path(dataset)
-
-
-def _build_foreign(ratings: Path, movies: Path | None, path: Path, rejects: Rejects) -> Store:
-    from reelrecs.datasets import STORE_SUFFIX
-    from reelrecs.datasets.imports.files import import_files
-    from reelrecs.errors import InvalidRequest
-    from reelrecs.store.build import build_store
-
-    if path.suffix != STORE_SUFFIX:
-        raise InvalidRequest(f"--output {path}: give it a name that ends in {STORE_SUFFIX}")
-    imported = import_files(ratings, movies, rejects)
-    note("ratings: " + ", ".join(f"{role} = {name}" for role, name in imported.columns.items()))
-    for text in imported.notes:
-        note(text)
-    return build_store(path, path.stem, imported.tables)
+def _rows(facts: dict[str, Any]) -> list[list[str]]:
+    """Facts one a row; lists one entry a row."""
+    return [
+        [key, str(one)]
+        for key, value in facts.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]
 
 
 def _kind(ids: Ids) -> str:
     kind = "text" if ids.is_text else "whole numbers"
     return f"{kind}, {ids[0]} to {ids[-1]}"
-
-
-def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

@@ -10,10 +10,11 @@ import click
 
 from reelrecs.cli.options import Settings, format_option
 from reelrecs.cli.output import note, print_lines, print_rows, progress_line
+from reelrecs.cli.overwriting import force_option, is_plot, is_saved_run, require_ours
 from reelrecs.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from reelrecs.evaluation.report import Report
+    from reelrecs.evaluation.tables import Report
     from reelrecs.store.store import Store
 
 CAUTION = (
@@ -27,9 +28,15 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command()
 @click.option(
     "--protocol",
-    default="last-out",
-    show_default=True,
-    help="last-out, validation, temporal, random-out or fold-in (people unknown to the model).",
+    metavar="NAME",
+    help="temporal, temporal-validation, successive, cold, new-movies, last-out, validation, "
+    "random-out or fold-in [default: temporal where times are real, else last-out].",
+)
+@click.option(
+    "--request-time",
+    type=click.Choice(["given", "withheld"]),
+    help="Whether systems know when they are asked [default: given, but withheld by last-out, "
+    "validation and fold-in].",
 )
 @click.option("--systems", metavar="A,B,C", help="What to evaluate [default: all there are].")
 @click.option("--k", type=click.IntRange(min=1), default=10, show_default=True)
@@ -49,15 +56,18 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     help="Measure NDCG against diversity at these strengths instead.",
 )
 @click.option("--plot", type=FILE, help="Draw the result: FILE.png or FILE.svg.")
+@force_option
 @format_option
 @click.pass_obj
 def evaluate(settings: Settings, /, format_: str, **chosen: Any) -> None:
     """Fit systems on a part of the data and measure how well they find the rest.
 
-    Full ranking over all unseen movies, ties against the system, 95 % bootstrap intervals over
-    users. A difference whose interval holds 0 is a tie.
+    docs/evaluation.md says what each protocol asks. Full ranking over all unseen movies, ties
+    against the system, 95 % bootstrap intervals over users. A difference whose interval holds 0 is
+    a tie.
     """
     _check(chosen)
+    _check_outputs(chosen)
     with progress_line():
         report, afterwards = _work(settings, chosen)
     if chosen["negatives"] is not None:
@@ -74,6 +84,8 @@ def _check(chosen: dict[str, Any]) -> None:
     if not modes:
         return
     useless = [name for name in ("negatives", "against", "per_user") if chosen[name] is not None]
+    if modes[0] == "compare":
+        useless += [name for name in ("protocol", "request_time") if chosen[name] is not None]
     if modes[0] != "diversity" and chosen["plot"] is not None:
         useless.append("plot")
     if useless:
@@ -81,14 +93,25 @@ def _check(chosen: dict[str, Any]) -> None:
         raise InvalidRequest(f"--{option} does not go with --{modes[0]}: leave one of them out")
 
 
+def _check_outputs(chosen: dict[str, Any]) -> None:
+    """Refuse to write over what others wrote, before anything is computed; raises StorageError."""
+    if chosen["per_user"] is not None:
+        require_ours(chosen["per_user"], "--per-user", is_saved_run, chosen["force"])
+    if chosen["plot"] is not None:
+        require_ours(chosen["plot"], "--plot", is_plot, chosen["force"])
+
+
 def _work(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Callable[[], None]]:
     """Do what was asked; give the report, and what is left to write when that is printed."""
-    from reelrecs.evaluation import plots, report, saved_runs
+    from reelrecs.evaluation import inside_report, plots, report, saved_runs
+    from reelrecs.evaluation.protocols import require_single
 
     if chosen["compare"]:
-        return report.comparison_report(saved_runs.compare_files(*chosen["compare"])), _nothing
+        pairs = saved_runs.compare_files(*chosen["compare"])
+        return inside_report.comparison_report(pairs), _nothing
     if chosen["plot"] is not None:
         plots.check_plottable(chosen["plot"])
+        require_single(chosen["protocol"])
     if chosen["recall"] or chosen["diversity"]:
         return _look_inside(settings, chosen)
     from reelrecs.evaluation.evaluate import evaluate as run_all
@@ -101,6 +124,7 @@ def _work(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Callable[
         chosen["k"],
         chosen["negatives"],
         chosen["seed"],
+        chosen["request_time"],
     )
 
     def write() -> None:
@@ -114,20 +138,20 @@ def _work(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Callable[
 
 def _look_inside(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Callable[[], None]]:
     """Candidate recall or the re-ranking trade-off of each pipeline."""
-    from reelrecs.evaluation import plots, report
+    from reelrecs.evaluation import inside_report, plots
     from reelrecs.evaluation.candidate_recall import candidate_recall
     from reelrecs.evaluation.diversity_tradeoff import diversity_tradeoff
+    from reelrecs.evaluation.protocols import split_by
     from reelrecs.evaluation.registry import pipelines_by_name
-    from reelrecs.evaluation.splits import split_by
 
     builders = pipelines_by_name(_words(chosen["systems"]))
     strengths = _numbers(chosen["diversity"] or "")
     store, k, seed = _open(settings), chosen["k"], chosen["seed"]
-    split = split_by(chosen["protocol"], store, seed)
+    split = split_by(chosen["protocol"], store, seed, chosen["request_time"])
     heading = f"{store.name}, {split.name}"
     if chosen["recall"]:
         found = {name: candidate_recall(split, build, seed) for name, build in builders.items()}
-        return report.recall_report(found, heading), _nothing
+        return inside_report.recall_report(found, heading), _nothing
     curves = {
         name: diversity_tradeoff(split, build, strengths, k, seed)
         for name, build in builders.items()
@@ -137,7 +161,7 @@ def _look_inside(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Ca
         if chosen["plot"] is not None:
             plots.plot_tradeoff(chosen["plot"], curves, k, heading)
 
-    return report.tradeoff_report(curves, k, heading), write
+    return inside_report.tradeoff_report(curves, k, heading), write
 
 
 def _print(report: Report, format_: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reelrecs.cli.options import Settings, format_option, user_option
 from reelrecs.cli.output import print_rows, progress_line
+
+if TYPE_CHECKING:
+    from reelrecs.results import Movie
 
 
 @click.command()
@@ -30,6 +33,11 @@ def user(settings: Settings, user_id: str, format_: str) -> None:
             "top genres",
             ", ".join(f"{name} {mean:.2f}" for name, mean in profile.top_genres.items()),
         ],
-        *(["recent", f"{movie.title} ({movie.year})"] for movie in profile.recent),
+        *(["recent", shown(movie)] for movie in profile.recent),
     ]
     print_rows(format_, ("what", "value"), facts, profile.to_dict())
+
+
+def shown(movie: Movie) -> str:
+    """A movie with its year, where that is known."""
+    return f"{movie.title} ({movie.year})" if movie.year else movie.title

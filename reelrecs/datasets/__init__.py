@@ -26,7 +26,7 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 """In the order in which they are tried."""
 
-READER_VERSION = "1"
+READER_VERSION = "2"
 """Part of every fingerprint: raise it when a reader comes to read the same files differently."""
 
 SUBFOLDERS = (
@@ -104,4 +104,7 @@ def _what_is_missing(path: Path, names: frozenset[str]) -> str:
     if inside:
         return f"{path} holds no data set itself; give {' or '.join(inside)}"
     wanted = ", or ".join(dict.fromkeys(" and ".join(layout.needs) for layout in LAYOUTS))
-    return f"{path} holds no data set in a MovieLens layout ({wanted}); choose another"
+    return (
+        f"{path} holds no data set in a MovieLens layout ({wanted}); choose another, or build one "
+        "from your own files: reelrecs-fast data build --ratings FILE"
+    )

@@ -105,7 +105,7 @@ class Zip:
         self.path = path
         try:
             with zipfile.ZipFile(path) as archive:
-                infos = [info for info in archive.infolist() if not _is_clutter(info)]
+                infos = [info for info in archive.infolist() if not is_clutter(info)]
         except Exception as error:  # zipfile raises a dozen types, zlib's and struct's among them
             raise _damaged(path, error) from error
         shallow = sorted(infos, key=lambda info: -info.filename.count("/"))
@@ -162,7 +162,8 @@ def _read_whole(member: IO[bytes], size: int) -> NDArray[np.uint8]:
     return content
 
 
-def _is_clutter(info: zipfile.ZipInfo) -> bool:
+def is_clutter(info: zipfile.ZipInfo) -> bool:
+    """Whether a member is a folder, hidden, or what macOS leaves in a zip."""
     parts = PurePosixPath(info.filename).parts
     return info.is_dir() or not parts or parts[0] == "__MACOSX" or parts[-1].startswith(".")
 

@@ -7,16 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.datasets.feedback import HIGHEST_STARS, LOWEST_STARS
 from reelrecs.datasets.files import Files
 from reelrecs.datasets.ids import coded, take_ids
 from reelrecs.datasets.rejects import Rejects
 from reelrecs.datasets.tables import Movies, Ratings
 from reelrecs.datasets.text import UTF8_MARK, read_bytes
+from reelrecs.datasets.times import seconds_of
 from reelrecs.errors import DataError
 from reelrecs.kernels import parse
-
-LOWEST_STARS, HIGHEST_STARS = 0.5, 5.0
-"""The scale of every MovieLens layout."""
 
 UNKNOWN_MOVIE = "movie not in the movie table"
 DUPLICATE = "duplicate (user, movie), the later kept"
@@ -34,7 +33,8 @@ class RatingsFile(NamedTuple):
     @property
     def ratings(self) -> Ratings:
         """The good lines as they stand in the file."""
-        return Ratings(self.parsed.users, self.parsed.movies, self.parsed.stars, self.parsed.times)
+        parsed = self.parsed
+        return Ratings(parsed.users, parsed.movies, parsed.stars, seconds_of(parsed.times))
 
     def line_of(self, position: int) -> int:
         """The line of a rating, from 0, counted after the header."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.datasets.feedback import MOVIELENS_SCALE, Feedback
 from reelrecs.datasets.ids import IdColumn as IdColumn
 
 
@@ -16,7 +17,7 @@ class Ratings:
 
     users: IdColumn
     movies: IdColumn
-    stars: NDArray[np.float32]
+    stars: NDArray[np.float32]  # on MovieLens' scale, 0.5 to 5, whatever the file's own
     times: NDArray[np.int64]  # seconds since 1970-01-01 UTC
 
     def __len__(self) -> int:
@@ -50,6 +51,10 @@ class Tables:
     ratings: Ratings
     movies: Movies | None  # None: only ratings were given
     users: Users | None = None
+    feedback: Feedback = Feedback.STARS
+    scale: tuple[float, float] = MOVIELENS_SCALE  # lowest and highest number of the file
+    has_times: bool = True  # False: `Ratings.times` is the order of the rows
+    notes: list[str] = field(default_factory=list)  # what was guessed, one line each
 
 
 RELEASE_UNKNOWN = np.iinfo(np.int32).min

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs import config
+from reelrecs.evaluation import metrics
 from reelrecs.evaluation.bootstrap import Interval, bootstrap_all
 from reelrecs.evaluation.registry import EngineSystem
+from reelrecs.evaluation.runner import blocks
 from reelrecs.evaluation.splits import Split
 from reelrecs.pipeline.candidates import Candidates, Mask, Rows
 from reelrecs.pipeline.protocols import Filter
@@ -62,7 +64,7 @@ def candidate_recall(
 ) -> list[SourceRecall]:
     """Candidate recall of each source of a pipeline and of their union, filter by filter.
 
-    A user with several held-out movies counts by the share of them that is found. Filters are
+    A question with several held-out movies counts by the share of them that is found. Filters are
     applied to what the sources hand on; SERVED is what the pipeline then really scores.
     """
     choices = filter_choices(split.train)
@@ -70,29 +72,30 @@ def candidate_recall(
     try:
         sources = [source.name for source in system.engine.pipeline.sources]
         columns = [*choices, SERVED]
-        shape = (len(split.users), len(sources) + 1, len(columns))
+        shape = (len(split), len(sources) + 1, len(columns))
         found, counts = np.empty(shape), np.empty(shape)
-        for place, user in enumerate(split.users):
-            if place % 256 == 0:
-                log.info(f"{system.name}: user {place:,} of {len(split.users):,}")
-            targets = split.targets[split.indptr[place] : split.indptr[place + 1]]
-            found[place], counts[place] = _of_user(system, int(user), targets, choices)
+        for block in blocks(split):
+            log.info(f"{system.name}: question {block.start:,} of {len(split):,}")
+            for place, query in enumerate(system.queries(split.ask(block)), block.start):
+                targets = split.targets_of(place)
+                found[place], counts[place] = _of_query(system, query, targets, choices)
     finally:
         system.close()
     rows = []
     for at, source in enumerate([*sources, UNION]):
         means = counts[:, at].mean(axis=0)
-        per_user = {name: found[:, at, column] for column, name in enumerate(columns)}
+        per_question = {name: found[:, at, column] for column, name in enumerate(columns)}
+        per_user = metrics.by_user(per_question, split.owners)
         by_filter = dict(zip(columns, means.tolist(), strict=True))
         rows.append(SourceRecall(source, by_filter, bootstrap_all(per_user, seed)))
     return rows
 
 
-def _of_user(
-    system: EngineSystem, user: int, targets: Rows, choices: dict[str, tuple[Filter, ...]]
+def _of_query(
+    system: EngineSystem, query: Query, targets: Rows, choices: dict[str, tuple[Filter, ...]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Recall and number of candidates, both [sources + 1, choices + 1]."""
-    pipeline, query = system.engine.pipeline, system.query(user)
+    pipeline = system.engine.pipeline
     batches = [source.find(query) for source in pipeline.sources]
     union = merge(batches)
     members = [np.isin(union.movies, batch.movies) for batch in batches]

@@ -55,13 +55,15 @@ def diversity_tradeoff(
     if not strengths:
         raise InvalidRequest("no strength of diversity given: name some, as in 0,0.1,0.2")
     rerankers = [DiversityReranker(split.train, strength) for strength in strengths]
-    lists = np.full((len(strengths), len(split.users), k), -1, np.int32)
+    lists = np.full((len(strengths), len(split), k), -1, np.int32)
     ranks: list[list[NDArray[np.int64]]] = [[] for _ in strengths]
+    quality: list[list[dict[str, NDArray[np.float64]]]] = [[] for _ in strengths]
     system = build(split.train)
     try:
         for block in blocks(split):
-            log.info(f"{system.name}: user {block.start:,} of {len(split.users):,}")
-            queries = [system.query(int(user)) for user in split.users[block]]
+            log.info(f"{system.name}: question {block.start:,} of {len(split):,}")
+            questions = split.ask(block)
+            queries = system.queries(questions)
             short = [replace(query, limit=k) for query in queries]
             scored = list(zip(short, system.scored(queries), strict=True))
             for at, reranker in enumerate(rerankers):
@@ -72,11 +74,15 @@ def diversity_tradeoff(
                 ranks[at].append(
                     metrics.ranks_in_lists(lists[at, block], *targets_of(split, block))
                 )
+                quality[at].append(metrics.list_quality(split.train, questions, lists[at, block]))
     finally:
         system.close()
     named = [
-        metrics.accuracy(split, np.concatenate(ranks[at]), k)
-        | metrics.list_quality(split.train, split.users, lists[at])
+        metrics.by_user(
+            metrics.accuracy(split.indptr, np.concatenate(ranks[at]), k)
+            | metrics.joined(quality[at]),
+            split.owners,
+        )
         for at in range(len(strengths))
     ]
     ndcg = f"NDCG@{k}"

@@ -1,18 +1,20 @@
-"""Several systems side by side on one cut of a data set: the Python door to the harness."""
+"""Several systems side by side on the cuts of a data set: the Python door to the harness."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
-from reelrecs.errors import InvalidRequest
 from reelrecs.evaluation.fold_in import with_strangers
-from reelrecs.evaluation.registry import pipelines_by_name, systems_by_name
-from reelrecs.evaluation.runner import Result, run
-from reelrecs.evaluation.splits import Split, split_by
+from reelrecs.evaluation.protocols import cuts, default_protocol
+from reelrecs.evaluation.registry import PIPELINES, systems_by_name
+from reelrecs.evaluation.runner import Result, run, setting_of
+from reelrecs.evaluation.splits import Split
 from reelrecs.evaluation.system import Factory
 from reelrecs.store.store import Store
 
@@ -20,45 +22,63 @@ log = logging.getLogger(__name__)
 
 Systems: TypeAlias = Sequence[str] | Mapping[str, Factory] | None
 
-Choice: TypeAlias = Callable[[Split], Mapping[str, Factory]]
-
 
 def evaluate(
     store: Store,
     systems: Systems = None,
-    protocol: str = "last-out",
+    protocol: str | None = None,
     k: int = 10,
     negatives: int | None = None,
     seed: int = 0,
+    request_time: str | None = None,
 ) -> list[Result]:
     """Fit each system on the protocol's training store and measure its lists of length k.
 
     `systems` are names of `SYSTEMS` (None: all that can run here), or your own, by name: any
-    function from a training store to a `System`. `protocol` is one of `PROTOCOLS`; `negatives` and
-    `seed` as for `run`. "fold-in" takes pipelines by name and measures each twice: with its users
-    stored, and with the same users unknown to store and model. Raises InvalidRequest, and DataError
-    for data too small to be cut.
+    function from a training store to a `System`. `protocol` is one of `PROTOCOLS`, None what
+    `default_protocol` says; where it has several cuts, there is one result for each system and cut,
+    by cut. `request_time` is as for `cuts`, `negatives` and `seed` as for `run`. "fold-in" measures
+    each system (None: the pipelines) twice: with its users stored, and with the same users unknown
+    to store and model. Raises InvalidRequest, and DataError for data too small to be cut.
     """
-    choose = _strangers_too(systems) if protocol == "fold-in" else _the_same(systems)
+    factories = _factories(systems, protocol)
+    protocol = default_protocol(store) if protocol is None else protocol
     log.info(f"cutting {store.name}")
-    split = split_by(protocol, store, seed)
-    results = []
-    for name, factory in choose(split).items():
-        log.info(f"{name}: fitting")
-        fit = partial(factory, split.train)
-        results.append(replace(run(split, fit, k, negatives, seed), system=name))
-    return results
+    splits = cuts(protocol, store, seed, request_time)
+    for split in splits:
+        setting_of(split, k, negatives, seed)
+    if protocol == "fold-in":
+        factories = with_strangers(factories, splits[0].users)
+    validation = partial(cuts, protocol, splits[0].train, seed, request_time)
+    by_system = [
+        _results(name, factory, splits, validation, k, negatives, seed)
+        for name, factory in factories.items()
+    ]
+    return [results[at] for at in range(len(splits)) for results in by_system]
 
 
-def _the_same(systems: Systems) -> Choice:
-    """These systems, whoever is asked about."""
-    factories = systems if isinstance(systems, Mapping) else systems_by_name(systems)
-    return lambda split: factories
+def _results(
+    name: str,
+    factory: Factory,
+    splits: Sequence[Split],
+    validation: partial[list[Split]],
+    k: int,
+    negatives: int | None,
+    seed: int,
+) -> list[Result]:
+    """One system, fitted once, on each cut."""
+    log.info(f"{name}: fitting")
+    start = time.perf_counter()
+    with contextlib.closing(factory(splits[0].train)) as system:
+        system.settle(validation)
+        fit_seconds = time.perf_counter() - start
+        results = [run(split, system, k, negatives, seed, fit_seconds) for split in splits]
+    return [replace(result, system=name) for result in results]
 
 
-def _strangers_too(systems: Systems) -> Choice:
-    """These pipelines, and the same again knowing nothing of the split's users."""
+def _factories(systems: Systems, protocol: str | None) -> Mapping[str, Factory]:
     if isinstance(systems, Mapping):
-        raise InvalidRequest("fold-in asks the engine's own pipelines: name them")
-    builders = pipelines_by_name(systems)
-    return lambda split: with_strangers(builders, split.users)
+        return systems
+    if systems is None and protocol == "fold-in":
+        systems = list(PIPELINES)
+    return systems_by_name(systems)

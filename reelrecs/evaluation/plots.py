@@ -137,12 +137,16 @@ def _plain(axes: Any, grid: str) -> None:
     axes.set_axisbelow(True)
 
 
+MAKER = "ReelRecs"
+"""Said in the pictures, so that they may be written over."""
+
+
 def _save(path: Path, figure: Any) -> None:
     """Write the picture, whole or not at all, and the same bytes for the same figures."""
     import matplotlib
 
     kind = path.suffix.lower()[1:]
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    metadata = {"Date": None, "Creator": MAKER} if kind == "svg" else {"Software": MAKER}
     with matplotlib.rc_context({"svg.hashsalt": "reelrecs"}):
         write_whole(
             path,

@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.engine import Engine
 from reelrecs.errors import InvalidRequest
 from reelrecs.evaluation import implicit_baselines
-from reelrecs.evaluation.baselines import BASELINES
+from reelrecs.evaluation.baselines import BASELINES, SINGLE_WINDOWS
+from reelrecs.evaluation.questions import Questions
 from reelrecs.evaluation.system import Factory, Scores, System
 from reelrecs.learning.train import train
 from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.query import Query
+from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store
 
 T = TypeVar("T")
@@ -37,15 +38,12 @@ class EngineSystem(System):
         self.name = name
         self.engine = engine
 
-    def scores(self, users: NDArray[np.int32]) -> Scores:
+    def scores(self, questions: Questions) -> Scores:
         """Minus the place in the list as shown; what is no candidate is not ranked.
 
         Where the list is in the order of scores, the scores themselves: ties then count against us.
         """
-        return self.scores_of([self.query(int(user)) for user in users])
-
-    def scores_of(self, queries: Sequence[Query]) -> Scores:
-        """The same for anybody's queries."""
+        queries = self.queries(questions)
         scores = np.full((len(queries), self.engine.store.movie_count), -np.inf)
         for row, scored in enumerate(self.scored(queries)):
             if len(scored):
@@ -59,9 +57,24 @@ class EngineSystem(System):
             scored += self.engine.pipeline.score_many(queries[start : start + CALL_USERS])
         return scored
 
-    def query(self, user: int) -> Query:
-        """The query of a user row for a list of the default length."""
-        return self.engine.query(self.engine.store.user_ids[user], config.DEFAULT_LIMIT)
+    def queries(self, questions: Questions) -> list[Query]:
+        """The questions as the pipeline takes them, for lists of the default length.
+
+        Untold moments of asking are left to the engine, which takes its own default.
+        """
+        spans = [questions.history(place) for place in range(len(questions))]
+        return [
+            query_of_history(
+                self.engine.store,
+                questions.movies[span],
+                questions.ratings[span],
+                questions.times[span],
+                config.DEFAULT_LIMIT,
+                int(questions.users[place]),
+                None if questions.as_of is None else int(questions.as_of[place]),
+            )
+            for place, span in enumerate(spans)
+        ]
 
     def close(self) -> None:
         """Stop the engine's scorer."""
@@ -85,16 +98,17 @@ PIPELINES: dict[str, Callable[[Store], EngineSystem]] = {
 }
 """Profiles of the engine: name to what builds one on a training store."""
 
-SYSTEMS: dict[str, Factory] = {**PIPELINES, **BASELINES}
+SYSTEMS: dict[str, Factory] = {**PIPELINES, **BASELINES, **SINGLE_WINDOWS}
 """All of them, in the order in which they are evaluated; the first is what others differ from."""
 
-OPTIONAL = ("als", "bm25")
+OPTIONAL = ("als", "bpr", "bm25")
 """Systems of the optional package implicit; they take part by default where it is installed."""
 
 
 def default_systems() -> list[str]:
     """The names that take part where nobody chooses."""
-    return [name for name in SYSTEMS if name not in OPTIONAL or implicit_baselines.installed()]
+    usual = (*PIPELINES, *BASELINES)
+    return [name for name in usual if name not in OPTIONAL or implicit_baselines.installed()]
 
 
 def systems_by_name(names: Sequence[str] | None = None) -> dict[str, Factory]:

@@ -1,7 +1,7 @@
 """Every user's figures in a Parquet file, so that runs of two days or two programs are compared.
 
-One row for each system and user: `system, user_id`, then one column for each metric; the setting
-stands in the file's metadata.
+One row for each system, cut and user: `system, part, user_id`, then one column for each metric; the
+settings, one a cut, stand in the file's metadata.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ from reelrecs.errors import DataError, InvalidRequest
 from reelrecs.evaluation.bootstrap import Interval, bootstrap_all, paired_differences
 from reelrecs.evaluation.runner import Result, Setting
 
-FORMAT = "reelrecs.evaluation/1"
+FORMAT = "reelrecs.evaluation/2"
 
 PerUser: TypeAlias = dict[str, NDArray[np.float64]]  # metric to [users]
 
@@ -32,9 +32,17 @@ class Pair:
 
     ours: str
     theirs: str
+    part: str  # the cut; "" where the protocol has one
     our_means: dict[str, Interval]
     their_means: dict[str, Interval]
     differences: dict[str, Interval]  # ours less theirs, paired by user
+
+
+class SavedRun(NamedTuple):
+    """What a file holds of one cut."""
+
+    setting: Setting
+    systems: dict[str, PerUser]
 
 
 def save(path: Path, results: Sequence[Result]) -> None:
@@ -45,13 +53,15 @@ def save(path: Path, results: Sequence[Result]) -> None:
         pa.table(
             {
                 "system": pa.array([result.system] * len(result.user_ids)),
+                "part": pa.array([result.setting.part] * len(result.user_ids)),
                 "user_id": result.user_ids,
                 **result.per_user,
             }
         )
         for result in results
     ]
-    metadata = {"format": FORMAT, "setting": json.dumps(asdict(results[0].setting))}
+    settings = {result.setting.part: asdict(result.setting) for result in results}
+    metadata = {"format": FORMAT, "settings": json.dumps(list(settings.values()))}
     table = pa.concat_tables(tables).replace_schema_metadata(metadata)
 
     def write_table(file: BinaryIO) -> None:
@@ -60,11 +70,8 @@ def save(path: Path, results: Sequence[Result]) -> None:
     write_whole(path, write_table)
 
 
-def load(path: Path) -> tuple[Setting, dict[str, PerUser]]:
-    """Read what `save` wrote: the setting, and metric values by system, users ascending.
-
-    Raises DataError for any other file.
-    """
+def load(path: Path) -> list[SavedRun]:
+    """Read what `save` wrote, cut by cut, users ascending; raises DataError for any other file."""
     import pyarrow.parquet as pq
 
     try:
@@ -72,18 +79,21 @@ def load(path: Path) -> tuple[Setting, dict[str, PerUser]]:
         metadata = table.schema.metadata or {}
         if metadata.get(b"format") != FORMAT.encode():
             raise DataError(f"{path} holds no evaluation: write one with evaluate --per-user")
-        setting = Setting(**json.loads(metadata[b"setting"]))
-        names = np.asarray(table["system"].to_pylist())
+        settings = [Setting(**one) for one in json.loads(metadata[b"settings"])]
+        names, parts = (np.asarray(table[name].to_pylist()) for name in ("system", "part"))
         ids = np.asarray(table["user_id"].to_pylist())
-        values = {column: table[column].to_numpy() for column in table.column_names[2:]}
+        values = {column: table[column].to_numpy() for column in table.column_names[3:]}
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} cannot be read: write it anew with evaluate --per-user") from error
-    systems: dict[str, PerUser] = {}
-    for name in dict.fromkeys(names.tolist()):
-        rows = np.flatnonzero(names == name)
-        rows = rows[np.argsort(ids[rows], kind="stable")]
-        systems[name] = {column: column_values[rows] for column, column_values in values.items()}
-    return setting, systems
+    runs = []
+    for setting in settings:
+        systems: dict[str, PerUser] = {}
+        for name in dict.fromkeys(names.tolist()):
+            rows = np.flatnonzero((names == name) & (parts == setting.part))
+            rows = rows[np.argsort(ids[rows], kind="stable")]
+            systems[name] = {column: of_column[rows] for column, of_column in values.items()}
+        runs.append(SavedRun(setting, systems))
+    return runs
 
 
 def compare_files(ours: Path, theirs: Path) -> list[Pair]:
@@ -91,12 +101,27 @@ def compare_files(ours: Path, theirs: Path) -> list[Pair]:
 
     Raises InvalidRequest where the two were not asked the same, so that users would not pair.
     """
-    setting, our_systems = load(ours)
-    other, their_systems = load(theirs)
+    our_runs, their_runs = load(ours), load(theirs)
+    if len(our_runs) != len(their_runs):
+        raise InvalidRequest(
+            f"{ours} and {theirs} differ in the number of cuts ({len(our_runs)}, "
+            f"{len(their_runs)}): compare runs on the same data with the same options"
+        )
+    return [
+        pair
+        for mine, yours in zip(our_runs, their_runs, strict=True)
+        for pair in _pairs(ours, theirs, mine, yours)
+    ]
+
+
+def _pairs(ours: Path, theirs: Path, mine: SavedRun, yours: SavedRun) -> list[Pair]:
+    """The systems of one cut, side by side."""
+    setting, our_systems, their_systems = mine.setting, mine.systems, yours.systems
+    other = asdict(yours.setting)
     for part, value in asdict(setting).items():
-        if value != asdict(other)[part]:
+        if value != other[part]:
             raise InvalidRequest(
-                f"{ours} and {theirs} differ in {part} ({value}, {asdict(other)[part]}): "
+                f"{ours} and {theirs} differ in {part} ({value}, {other[part]}): "
                 "compare runs on the same data with the same options"
             )
     pairs = [(name, name) for name in our_systems if name in their_systems]
@@ -111,6 +136,7 @@ def compare_files(ours: Path, theirs: Path) -> list[Pair]:
         Pair(
             our_name,
             their_name,
+            setting.part,
             bootstrap_all(our_systems[our_name], setting.seed),
             bootstrap_all(their_systems[their_name], setting.seed),
             paired_differences(our_systems[our_name], their_systems[their_name], setting.seed),

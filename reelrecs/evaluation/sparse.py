@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
@@ -36,6 +38,29 @@ def keep_largest(dense: NDArray[np.float64], k: int) -> scipy.sparse.csr_matrix:
     matrix.eliminate_zeros()
     matrix.sort_indices()
     return matrix
+
+
+def largest_of_rows(sparse: scipy.sparse.csr_matrix, k: int, own: int) -> scipy.sparse.csr_matrix:
+    """Each row's k largest positive values, ties to the smaller column, never making rows dense.
+
+    Row i is about column own + i, which is left out.
+    """
+    sparse.sort_indices()
+    columns: list[NDArray[np.int32]] = []
+    values: list[NDArray[np.float64]] = []
+    counts = np.zeros(sparse.shape[0] + 1, np.int64)
+    for row, (start, stop) in enumerate(itertools.pairwise(sparse.indptr.tolist())):
+        at, value = sparse.indices[start:stop], sparse.data[start:stop]
+        kept = np.flatnonzero((at != own + row) & (value > 0))
+        if len(kept) > k:
+            last = np.partition(value[kept], len(kept) - k)[len(kept) - k]
+            kept = kept[value[kept] >= last]
+            kept = np.sort(kept[np.argsort(-value[kept], kind="stable")[:k]])
+        columns.append(at[kept])
+        values.append(value[kept])
+        counts[row + 1] = len(kept)
+    arrays = (np.concatenate(values), np.concatenate(columns), np.cumsum(counts))
+    return scipy.sparse.csr_matrix(arrays, shape=sparse.shape)
 
 
 def largest(dense: NDArray[np.float64], k: int) -> NDArray[np.int64]:

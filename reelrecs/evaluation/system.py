@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.evaluation.questions import Questions
+from reelrecs.evaluation.splits import Split
 from reelrecs.store.store import Store
 
 Scores: TypeAlias = NDArray[np.float64]
 
 
 class System(Protocol):
-    """Anything that ranks movies for the users of the store it was fitted on.
+    """Anything that ranks movies for people, fitted on a training store.
 
-    Inherit from it and `close` need not be written.
+    Inherit from it and neither `settle` nor `close` need be written.
     """
 
     name: str
 
-    def scores(self, users: NDArray[np.int32]) -> Scores:
-        """[users, movies] over the training store's rows; -inf = not ranked at all.
+    detail: str = ""
+    """What was settled, as it stands behind the name in a table."""
+
+    def settle(self, validation: Callable[[], Sequence[Split]]) -> None:
+        """Choose what is chosen on a validation cut; called once, before the first `scores`.
+
+        `validation` cuts the training store once more by the same protocol, so that nothing of what
+        is asked later can be seen.
+        """
+        return
+
+    def scores(self, questions: Questions) -> Scores:
+        """[questions, movies] over the training store's rows; -inf = not ranked at all.
 
         The harness writes into the array and hides what was watched, so that needs no care.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,20 @@ from reelrecs.datasets.tables import RELEASE_UNKNOWN, Movies, Ratings, Tables, U
 from reelrecs.errors import DataError, one_line
 from reelrecs.kernels import csr
 from reelrecs.store import arrow_file
-from reelrecs.store.columns import TITLES, Likes, RatingsByMovie, RatingsByUser
+from reelrecs.store.columns import (
+    GENRE_MARK,
+    GENRE_TEXTS,
+    TITLES,
+    Likes,
+    RatingsByMovie,
+    RatingsByUser,
+)
 from reelrecs.store.digests import array_digests, content_digest
 from reelrecs.store.store import FORMAT, Store
 
 MAX_GENRES = 64
-"""Genres are kept as bits of one 64-bit word per movie."""
+"""Genres that features and filters know, as bits of one 64-bit word per movie; where there are
+more, all are kept as text beside, for people."""
 
 SLICE = 1 << 20
 """Ratings whose float64 copies are in memory at a time when norms are taken."""
@@ -70,12 +79,29 @@ def compile_tables(tables: Tables) -> tuple[dict[str, arrow_file.Array], dict[st
         "movie_released": _release_days(movies)[by_id],
         "movie_genres": genre_masks[by_id],
     }
+    texts = _genre_texts(movies, genre_names)
+    if texts is not None:
+        named[GENRE_TEXTS] = pa.array([texts[at] for at in by_id], pa.large_string())
     for link, values in movies.links.items():
         named[f"movie_{link}"] = pa.array([values[at] for at in by_id], pa.large_string())
     if tables.users is not None:
         named |= _user_columns(tables.users, user_ids)
-    metadata = {"format": FORMAT, "genres": json.dumps(genre_names)}
+    metadata = {"format": FORMAT, "genres": json.dumps(genre_names)} | said_of(tables)
     return named, metadata | summary(named, genre_names)
+
+
+SAID = ("feedback", "file_scale", "has_times", "guesses")
+"""Metadata that says what the numbers of the source mean."""
+
+
+def said_of(tables: Tables) -> dict[str, str]:
+    """The metadata that says what the numbers of the source mean."""
+    return {
+        "feedback": str(tables.feedback),
+        "file_scale": json.dumps(tables.scale),
+        "has_times": json.dumps(tables.has_times),
+        "guesses": json.dumps(tables.notes),
+    }
 
 
 def index_ratings(
@@ -241,12 +267,24 @@ def _movie_rows(
 
 
 def _genre_masks(movies: Movies) -> tuple[list[str], NDArray[np.uint64]]:
-    names = sorted({genre for genres in movies.genres for genre in genres})
-    if len(names) > MAX_GENRES:
-        raise DataError(f"{len(names)} genres; at most {MAX_GENRES} can be told apart: merge some")
+    """Names of the genres that have bits, in order, and each movie's bits.
+
+    Where there are more genres than bits the commonest have one, of equally common ones the first.
+    """
+    count = Counter(genre for genres in movies.genres for genre in set(genres))
+    common = sorted(count, key=lambda name: (-count[name], name))[:MAX_GENRES]
+    names = sorted(common)
     bit = {name: 1 << code for code, name in enumerate(names)}
-    masks = [sum(bit[genre] for genre in set(genres)) for genres in movies.genres]
+    masks = [sum(bit.get(genre, 0) for genre in set(genres)) for genres in movies.genres]
     return names, np.array(masks, np.uint64)
+
+
+def _genre_texts(movies: Movies, names: Sequence[str]) -> list[str] | None:
+    """All genres of each movie as one text, where bits cannot tell them all."""
+    known = set(names)
+    if all(known.issuperset(genres) for genres in movies.genres):
+        return None
+    return [GENRE_MARK.join(dict.fromkeys(genres)) for genres in movies.genres]
 
 
 def _release_days(movies: Movies) -> NDArray[np.int32]:

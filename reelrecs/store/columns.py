@@ -42,6 +42,10 @@ IDS = ("user_ids", "movie_ids")
 
 TITLES = "movie_titles"
 
+GENRE_TEXTS, GENRE_MARK = "movie_genre_texts", "\x1f"
+"""All genres of each movie, parted by a character that no text holds; in a store of more genres
+than a mask has bits."""
+
 
 class RatingsByUser(NamedTuple):
     """CSR over users; each user's entries oldest first."""

@@ -18,10 +18,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from reelrecs import config
+from reelrecs.datasets.feedback import Feedback
 from reelrecs.datasets.ids import LONGEST_SHOWN, Id, Ids
 from reelrecs.errors import DataError, NotFound, one_line
 from reelrecs.store import arrow_file, invariants
-from reelrecs.store.columns import Likes, RatingsByMovie, RatingsByUser
+from reelrecs.store.columns import GENRE_MARK, GENRE_TEXTS, Likes, RatingsByMovie, RatingsByUser
 from reelrecs.store.digests import content_digest
 from reelrecs.store.file_memory import FileMemory, Identity, identity
 
@@ -54,6 +55,15 @@ class Store:
         """Seconds since 1970 at which the data ends; ages are measured against this."""
         self.min_rating, self.max_rating = (float(stars) for stars in json.loads(metadata["scale"]))
         self.mean_rating = float(metadata["mean_rating"])
+        self.feedback = Feedback(metadata["feedback"])
+        """What the numbers of the source mean."""
+        lowest, highest = json.loads(metadata["file_scale"])
+        self.file_scale = (float(lowest), float(highest))
+        """Lowest and highest number of the source; stars here are on `MOVIELENS_SCALE`."""
+        self.has_times: bool = json.loads(metadata["has_times"])
+        """Whether the source has times; without any they are the order of its rows."""
+        self.guesses: tuple[str, ...] = tuple(json.loads(metadata["guesses"]))
+        """What was guessed of the source, one line each."""
         self.by_user = RatingsByUser(
             named["user_indptr"], named["user_movies"], named["user_ratings"], named["user_times"]
         )
@@ -181,7 +191,11 @@ class Store:
         return str(self.movie_titles[int(row)].as_py())
 
     def genres_of(self, row: int) -> list[str]:
-        """Genre names of a movie."""
+        """Genre names of a movie, all of them where there are more than a mask has bits."""
+        texts = self.arrays.get(GENRE_TEXTS)
+        if texts is not None:
+            text = str(texts[int(row)].as_py())
+            return text.split(GENRE_MARK) if text else []
         return self.genre_names(int(self.movie_genres[row]))
 
     def genre_names(self, mask: int) -> list[str]:

@@ -21,7 +21,7 @@ from reelrecs.errors import InvalidRequest
 from reelrecs.kernels import csr, fractal_expansion
 from reelrecs.kernels.inequality import gini
 from reelrecs.store import arrow_file
-from reelrecs.store.build import last_activity_ranks, rating_columns, summary
+from reelrecs.store.build import SAID, last_activity_ranks, rating_columns, summary
 from reelrecs.store.columns import TITLES, Likes, RatingsByMovie, RatingsByUser
 from reelrecs.store.store import FORMAT, Store
 
@@ -83,6 +83,7 @@ def synthesize(
         named = _catalogue(source, blocks, columns)
         named |= _expanded_ratings(source, probability, seed, folder)
         metadata = {"format": FORMAT, "genres": json.dumps(source.genres), "source": ""}
+        metadata |= {name: source.metadata[name] for name in SAID}
         log.info(f"writing {path}")
         metadata |= {"name": path.stem} | summary(named, source.genres)
         arrow_file.write(path, named, metadata)

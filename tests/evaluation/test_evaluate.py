@@ -6,12 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import (
+    average_precision_score,
+    coverage_error,
+    ndcg_score,
+    recall_score,
+)
 
 from reelrecs.errors import InvalidRequest
-from reelrecs.evaluation import baselines, metrics, runner, splits
+from reelrecs.evaluation import evaluate, metrics, runner, splits
 from reelrecs.evaluation.bootstrap import bootstrap, bootstrap_all, paired_difference
+from reelrecs.evaluation.popularity import Popularity
+from reelrecs.evaluation.questions import Questions
 from reelrecs.evaluation.sparse import largest
 from reelrecs.evaluation.system import System
+from tests.evaluation.asking import stranger
 from tests.worlds import random_triples, store_of
 
 
@@ -59,9 +68,7 @@ def test_accuracy_equals_a_naive_twin(by_user: list[list[int]], k: int) -> None:
     by_user = [sorted(set(ranks)) for ranks in by_user]
     indptr = np.concatenate([[0], np.cumsum([len(ranks) for ranks in by_user])])
     flat = np.array([rank for ranks in by_user for rank in ranks], np.int64)
-    store = store_of([(1, 1, 4.0)])
-    split = splits.Split("t", store, np.arange(len(by_user), dtype=np.int32), indptr, flat * 0)
-    got = metrics.accuracy(split, flat, k)
+    got = metrics.accuracy(indptr, flat, k)
     for place, ranks in enumerate(by_user):
         hits = [rank for rank in ranks if rank <= k]
         best = min(len(ranks), k)
@@ -88,7 +95,7 @@ def test_a_list_like_the_history_is_calibrated_and_popular_movies_are_no_news() 
     store = store_of(random_triples(3))
     user = int(np.argmax(np.diff(store.by_user.indptr)))
     watched = store.by_user.movies[store.by_user.indptr[user] : store.by_user.indptr[user + 1]]
-    users = np.array([user], np.int32)
+    users = stranger(watched.tolist())
     like = metrics.list_quality(store, users, watched[None, :])
     one = metrics.list_quality(store, users, np.repeat(watched[:1], 5)[None, :])
     assert like["calibration"][0] == pytest.approx(0, abs=1e-9)
@@ -111,50 +118,50 @@ class Oracle(System):
     def __init__(self, split: splits.Split) -> None:
         self._split = split
 
-    def scores(self, users: np.ndarray) -> np.ndarray:
-        scores = np.zeros((len(users), self._split.train.movie_count))
-        for row, user in enumerate(users):
+    def scores(self, questions: Questions) -> np.ndarray:
+        scores = np.zeros((len(questions), self._split.train.movie_count))
+        for row, user in enumerate(questions.users):
             place = int(np.searchsorted(self._split.users, user))
-            wanted = self._split.targets[self._split.indptr[place] : self._split.indptr[place + 1]]
-            scores[row, wanted] = 1.0
+            scores[row, self._split.targets_of(place)] = 1.0
         return scores
 
 
 def test_the_harness_gives_an_oracle_everything_and_a_constant_nothing() -> None:
     split = splits.last_out(store_of(random_triples(6, users=300, movies=60)))
-    best = runner.run(split, lambda: Oracle(split), 10)
+    best = runner.run(split, Oracle(split), 10)
     assert best.intervals["HR@10"].mean == 1.0
     assert best.intervals["NDCG@10"].mean == 1.0
 
     class Constant(Oracle):
-        def scores(self, users: np.ndarray) -> np.ndarray:
-            return np.zeros((len(users), 60))
+        def scores(self, questions: Questions) -> np.ndarray:
+            return np.zeros((len(questions), 60))
 
-    assert runner.run(split, lambda: Constant(split), 10).intervals["HR@10"].mean == 0.0
+    assert runner.run(split, Constant(split), 10).intervals["HR@10"].mean == 0.0
 
 
 def test_a_system_is_closed_and_its_nonsense_is_refused() -> None:
-    split = splits.last_out(store_of(random_triples(6)))
+    store = store_of(random_triples(6))
+    split = splits.last_out(store)
     closed: list[str] = []
 
     class Nonsense(Oracle):
-        def scores(self, users: np.ndarray) -> np.ndarray:
-            return np.full((len(users), split.train.movie_count), np.nan)
+        def scores(self, questions: Questions) -> np.ndarray:
+            return np.full((len(questions), split.train.movie_count), np.nan)
 
         def close(self) -> None:
             closed.append(self.name)
 
     with pytest.raises(RuntimeError, match="did not give one number a movie"):
-        runner.run(split, lambda: Nonsense(split), 10)
+        evaluate(store, {"nonsense": lambda train: Nonsense(split)}, "last-out")
     assert closed == ["oracle"]
     with pytest.raises(InvalidRequest, match="at least 1"):
-        runner.run(split, lambda: Oracle(split), 0)
+        runner.run(split, Oracle(split), 0)
 
 
 def test_sampled_negatives_make_it_easier() -> None:
     split = splits.last_out(store_of(random_triples(7, users=200, movies=300)))
-    full = runner.run(split, lambda: baselines.Popularity(split.train), 10)
-    sampled = runner.run(split, lambda: baselines.Popularity(split.train), 10, negatives=20, seed=1)
+    full = runner.run(split, Popularity(split.train), 10)
+    sampled = runner.run(split, Popularity(split.train), 10, negatives=20, seed=1)
     assert sampled.intervals["HR@10"].mean > full.intervals["HR@10"].mean + 0.1
 
 
@@ -165,10 +172,10 @@ def test_negatives_are_that_many_and_never_the_target() -> None:
     class Constant(System):
         name = "constant"
 
-        def scores(self, users: np.ndarray) -> np.ndarray:
-            return np.repeat(rated_nothing, len(users), axis=0)
+        def scores(self, questions: Questions) -> np.ndarray:
+            return np.repeat(rated_nothing, len(questions), axis=0)
 
-    result = runner.run(split, Constant, 10, negatives=5)
+    result = runner.run(split, Constant(), 10, negatives=5)
     np.testing.assert_allclose(result.per_user["MRR"], 1 / 6)
     assert result.setting.negatives == 5
 
@@ -200,3 +207,44 @@ def test_pairing_finds_small_but_steady_differences() -> None:
     assert 0 < better.low < 0.01 < better.high
     tie = paired_difference(rng.permutation(theirs), theirs)
     assert tie.low < 0 < tie.high
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_ndcg_and_average_precision_equal_scikit_learn(k: int) -> None:
+    rng = np.random.default_rng(k)
+    for _ in range(20):
+        scores = rng.permutation(30).astype(float)[None, :]
+        targets = rng.choice(30, rng.integers(1, 8), replace=False).astype(np.int32)
+        relevant = np.zeros((1, 30))
+        relevant[0, targets] = 1.0
+        ranks = metrics.ranks_of(scores, np.zeros(len(targets), np.int64), targets)
+        indptr = np.array([0, len(targets)])
+        got = metrics.accuracy(indptr, ranks, k)
+        assert got[f"NDCG@{k}"][0] == pytest.approx(ndcg_score(relevant, scores, k=k))
+        everything = metrics.accuracy(indptr, ranks, 30)["MAP@30"][0]
+        assert everything == pytest.approx(average_precision_score(relevant[0], scores[0]))
+        best = scores[0] >= np.sort(scores[0])[-k]
+        assert got[f"Recall@{k}"][0] == pytest.approx(recall_score(relevant[0], best))
+        (hit,) = got[f"HR@{k}"]
+        assert hit == (relevant[0] * best).any()
+        assert got["MRR"][0] == pytest.approx(label_ranking_first(relevant, scores))
+
+
+def label_ranking_first(relevant: np.ndarray, scores: np.ndarray) -> float:
+    """Reciprocal rank of the first relevant one, by scikit-learn: coverage is the last's rank."""
+    first = np.where(scores == scores[relevant > 0].max(), 1, 0)
+    return float(1 / coverage_error(first, scores))
+
+
+@pytest.mark.parametrize("targets", [3, 60])
+def test_many_targets_of_one_row_are_ranked_as_few_are(targets: int) -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 20, (2, 100)).astype(float)
+    movies = rng.choice(100, targets, replace=False).astype(np.int32)
+    ranks = metrics.ranks_of(scores, np.ones(targets, np.int64), movies)
+    assert ranks.tolist() == [int((scores[1] >= scores[1][movie]).sum()) for movie in movies]
+
+
+def test_who_asks_often_counts_as_one() -> None:
+    values = {"HR": np.array([1.0, 0.0, 0.0, 1.0])}
+    assert metrics.by_user(values, np.array([0, 0, 0, 1]))["HR"].tolist() == [1 / 3, 1.0]

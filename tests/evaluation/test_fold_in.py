@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from reelrecs.engine import Engine
-from reelrecs.errors import InvalidRequest
-from reelrecs.evaluation import evaluate, registry, splits
+from reelrecs.evaluation import evaluate, protocols, registry, splits
 from reelrecs.evaluation.fold_in import Strangers
+from reelrecs.evaluation.popularity import Popularity
 from reelrecs.histories import History
 from reelrecs.store.store import Store
 from tests.worlds import random_triples, store_of
@@ -20,17 +20,17 @@ def world() -> Store:
 
 
 def test_a_tenth_of_the_users_is_asked_about_the_last_movie(world: Store) -> None:
-    whole, part = splits.last_out(world), splits.fold_in(world, 3)
+    whole, part = splits.last_out(world), protocols.fold_in(world, 3)
     assert part.train.digest == whole.train.digest
     assert len(part.users) == round(len(whole.users) / 10)
     known = dict(zip(whole.users.tolist(), whole.targets.tolist(), strict=True))
     assert [known[user] for user in part.users.tolist()] == part.targets.tolist()
-    assert splits.fold_in(world, 3).users.tolist() == part.users.tolist()
-    assert splits.fold_in(world, 4).users.tolist() != part.users.tolist()
+    assert protocols.fold_in(world, 3).users.tolist() == part.users.tolist()
+    assert protocols.fold_in(world, 4).users.tolist() != part.users.tolist()
 
 
 def test_strangers_get_the_list_of_their_history_from_an_engine_without_them(world: Store) -> None:
-    split = splits.fold_in(world, 0)
+    split = protocols.fold_in(world, 0)
     fitted: list[Store] = []
 
     def build(store: Store) -> registry.EngineSystem:
@@ -38,7 +38,7 @@ def test_strangers_get_the_list_of_their_history_from_an_engine_without_them(wor
         return registry.EngineSystem("it", Engine(store, diversity=0.0))
 
     with contextlib.closing(Strangers(build, split.train, split.users)) as system:
-        scores = system.scores(split.users)
+        scores = system.scores(split.withheld().ask(slice(0, len(split))))
         assert system.name == "it, unknown"
         others = fitted[0]
         strangers = split.train.user_ids.at(split.users)
@@ -52,7 +52,7 @@ def test_strangers_get_the_list_of_their_history_from_an_engine_without_them(wor
                     rated.ratings[span].tolist(),
                     rated.times[span].tolist(),
                 )
-                shown = [item.movie.movie_id for item in engine.recommend_for(history, 10)]
+                shown = [item.movie.movie_id for item in engine.recommend_for(history)]
                 best = np.argsort(-scores[row], kind="stable")[: len(shown)]
                 assert others.movie_ids.at(best) == shown
 
@@ -67,8 +67,10 @@ def test_evaluate_measures_the_same_people_stored_and_unknown(world: Store) -> N
     assert usual.per_user["HR@5"][places].tolist() == stored.per_user["HR@5"].tolist()
 
 
-def test_only_pipelines_have_strangers(world: Store) -> None:
-    with pytest.raises(InvalidRequest, match="no pipeline 'ease'"):
-        evaluate(world, ["ease"], "fold-in")
-    with pytest.raises(InvalidRequest, match="name them"):
-        evaluate(world, dict(registry.PIPELINES), "fold-in")
+def test_every_system_has_strangers_and_pipelines_alone_are_asked_by_default(world: Store) -> None:
+    names = [result.system for result in evaluate(world, ["ease"], "fold-in")]
+    assert names == ["ease", "ease, unknown"]
+    own = {"mine": Popularity}
+    stored, unknown = evaluate(world, own, "fold-in")
+    assert stored.intervals["HR@10"].mean > 0
+    assert unknown.system == "mine, unknown"

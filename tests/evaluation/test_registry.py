@@ -19,11 +19,13 @@ from reelrecs.evaluation.candidate_recall import (
     filter_choices,
 )
 from reelrecs.evaluation.diversity_tradeoff import diversity_tradeoff
+from reelrecs.evaluation.questions import Questions
 from reelrecs.pipeline.protocols import Filter
 from reelrecs.pipeline.trace import Trace
 from reelrecs.stages.filters import GenrePreferenceFilter
 from reelrecs.store.store import Store
 from tests.conftest import Logged
+from tests.evaluation.asking import everybody, stranger
 from tests.worlds import random_triples, store_of
 
 OPTIONAL = config.RELAX_ORDER
@@ -37,22 +39,36 @@ def world() -> Store:
 def test_the_evaluated_list_is_the_list_as_shown(world: Store) -> None:
     with Engine(world, diversity=0.3) as engine:
         system = registry.EngineSystem("it", engine)
-        users = np.arange(world.user_count, dtype=np.int32)
-        scores = system.scores(users)
-        for user in users:
+        scores = system.scores(everybody(world))
+        for user, query in enumerate(system.queries(everybody(world))):
             shown = engine.recommend(world.user_ids[user], 20)
             ids = [item.movie.movie_id for item in shown]
             order = np.argsort(-scores[user], kind="stable")[: len(ids)]
             assert world.movie_ids.at(order) == ids
-            candidates = engine.pipeline.candidates(system.query(int(user)), Trace())
+            candidates = engine.pipeline.candidates(query, Trace())
             ranked = scores[user][np.isfinite(scores[user])]
             assert len(ranked) == len(candidates)
+
+
+def test_an_engine_is_asked_at_the_moment_that_is_told_and_at_its_own_otherwise(
+    world: Store,
+) -> None:
+    with Engine(world) as engine:
+        system = registry.EngineSystem("it", engine)
+        told, new = system.queries(stranger([3, 5], as_of=77)), system.queries(stranger((), 78))
+        assert [(one.as_of, one.user_row) for one in (*told, *new)] == [(77, -1), (78, -1)]
+        assert (told[0].movies.tolist(), len(new[0].movies)) == ([3, 5], 0)
+        for row, query in enumerate(system.queries(everybody(world))):
+            own = engine.query(int(world.user_ids[row]), 10)
+            assert (query.as_of, query.user_row) == (own.as_of, own.user_row)
+            assert query.movies.tolist() == own.movies.tolist()
+        assert np.isfinite(system.scores(stranger())).any()
 
 
 def test_an_engine_that_finds_nothing_ranks_nothing() -> None:
     alone = store_of([(1, 1, 4.0), (1, 2, 4.0)])
     with Engine(alone) as engine:
-        scores = registry.EngineSystem("it", engine).scores(np.zeros(1, np.int32))
+        scores = registry.EngineSystem("it", engine).scores(everybody(alone))
     assert np.isneginf(scores).all()
 
 
@@ -63,8 +79,8 @@ def test_evaluate_takes_names_and_factories(world: Store, logged: Logged) -> Non
         def __init__(self, store: Store) -> None:
             self._count = store.movie_rating_counts
 
-        def scores(self, users: np.ndarray) -> np.ndarray:
-            return np.tile(-self._count.astype(float), (len(users), 1))
+        def scores(self, questions: Questions) -> np.ndarray:
+            return np.tile(-self._count.astype(float), (len(questions), 1))
 
     by_name = evaluate(world, ["popularity", "fixed"], protocol="validation", k=5)
     own = evaluate(world, {"backwards": Backwards}, "validation", 5)
@@ -95,8 +111,8 @@ def test_unknown_and_absent_systems_are_refused_before_any_work(
 
 @pytest.mark.skipif(not implicit_baselines.installed(), reason="implicit is not installed")
 def test_implicit_ranks_better_than_chance(world: Store) -> None:
-    assert {"als", "bm25"} <= set(registry.default_systems())
-    for result in evaluate(world, ["als", "bm25"], k=10):
+    assert {"als", "bpr", "bm25"} <= set(registry.default_systems())
+    for result in evaluate(world, ["als", "bpr", "bm25"], "last-out"):
         assert result.intervals["HR@10"].mean > 10 / 120
 
 
@@ -106,7 +122,7 @@ def test_data_too_small_to_cut_is_said(world: Store) -> None:
 
 
 def test_candidate_recall_equals_what_the_pipeline_hands_on(world: Store) -> None:
-    split = splits.temporal(world, 0.2)
+    split = splits.temporal(world, 0.8)
 
     def strict(train: Store) -> registry.EngineSystem:
         return registry.EngineSystem(
@@ -118,10 +134,9 @@ def test_candidate_recall_equals_what_the_pipeline_hands_on(world: Store) -> Non
     assert list(by_source) == ["thunder", "phoenix", UNION]
     recall, counts = [], []
     with contextlib.closing(strict(split.train)) as system:
-        for place, user in enumerate(split.users):
-            query = system.query(int(user))
+        for place, query in enumerate(system.queries(split.ask(slice(0, len(split))))):
             movies = set(system.engine.pipeline.candidates(query, Trace()).movies.tolist())
-            wanted = split.targets[split.indptr[place] : split.indptr[place + 1]].tolist()
+            wanted = split.targets_of(place).tolist()
             recall.append(len(movies & set(wanted)) / len(wanted))
             counts.append(len(movies))
     served = by_source[UNION]
@@ -169,7 +184,7 @@ def test_strength_buys_diversity_and_zero_is_the_order_of_scores(world: Store) -
     def plain(train: Store) -> registry.EngineSystem:
         return registry.EngineSystem("plain", Engine(train, diversity=0.3))
 
-    shown = evaluate(world, {"plain": plain})[0]
+    shown = evaluate(world, {"plain": plain}, "last-out")[0]
     for name in ("HR@10", "NDCG@10", "diversity", "novelty"):
         assert some.intervals[name].mean == pytest.approx(shown.intervals[name].mean)
     with pytest.raises(InvalidRequest, match="strength from 0 to 1"):
@@ -177,11 +192,11 @@ def test_strength_buys_diversity_and_zero_is_the_order_of_scores(world: Store) -
 
 
 def test_kept_values_come_back_and_pair_up(world: Store, tmp_path: Path) -> None:
-    results = evaluate(world, ["popularity", "item-knn"])
+    results = evaluate(world, ["popularity", "item-knn"], "last-out")
     both, one = tmp_path / "both.parquet", tmp_path / "one.parquet"
     saved_runs.save(both, results)
     saved_runs.save(one, results[1:])
-    setting, values = saved_runs.load(both)
+    ((setting, values),) = saved_runs.load(both)
     assert setting == results[0].setting
     np.testing.assert_array_equal(values["item-knn"]["NDCG@10"], results[1].per_user["NDCG@10"])
     (same,) = saved_runs.compare_files(both, one)
@@ -196,7 +211,7 @@ def test_kept_values_come_back_and_pair_up(world: Store, tmp_path: Path) -> None
 
 def test_runs_that_do_not_pair_are_refused(world: Store, tmp_path: Path) -> None:
     first, second = tmp_path / "a.parquet", tmp_path / "b.parquet"
-    result = evaluate(world, ["popularity"])[0]
+    result = evaluate(world, ["popularity"], "last-out")[0]
     saved_runs.save(first, [result])
     saved_runs.save(second, evaluate(world, ["popularity"], protocol="validation"))
     with pytest.raises(InvalidRequest, match="differ in digest"):

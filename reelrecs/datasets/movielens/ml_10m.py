@@ -6,29 +6,27 @@ tags.dat UserID::MovieID::Tag::Timestamp tells it from ml-1m and is not read.
 from __future__ import annotations
 
 from reelrecs.datasets.files import Files
+from reelrecs.datasets.imports.files import import_files
 from reelrecs.datasets.layout import Layout
 from reelrecs.datasets.movielens.ml_1m import read_movies
 from reelrecs.datasets.ratings import known_and_single, read_ratings
 from reelrecs.datasets.rejects import Rejects
 from reelrecs.datasets.tables import Tables
-from reelrecs.datasets.text import is_utf8, read_bytes
 
 
 def read(files: Files, rejects: Rejects) -> Tables:
     """Ratings and movies; raises DataError."""
-    return _read(files, "utf-8", rejects)
+    movies = read_movies(files, "utf-8", rejects)
+    ratings = read_ratings(files, "ratings.dat", b"::", rejects)
+    return Tables(known_and_single(ratings, movies, rejects), movies)
 
 
 def _read_bare(files: Files, rejects: Rejects) -> Tables:
-    """With neither users nor tags beside it, the movie file itself says which encoding it has."""
-    utf8 = is_utf8(read_bytes(files, "movies.dat").tobytes())
-    return _read(files, "utf-8" if utf8 else "latin-1", rejects)
+    """With neither users nor tags beside them, files of these names may be anybody's.
 
-
-def _read(files: Files, encoding: str, rejects: Rejects) -> Tables:
-    movies = read_movies(files, encoding, rejects)
-    ratings = read_ratings(files, "ratings.dat", b"::", rejects)
-    return Tables(known_and_single(ratings, movies, rejects), movies)
+    MovieTweetings has them, with ten stars and ids that begin with zeros.
+    """
+    return import_files(files.path / "ratings.dat", files.path / "movies.dat", rejects).tables
 
 
 LAYOUT = Layout(
