@@ -7,18 +7,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RecommendRequest(_message.Message):
-    __slots__ = ("user_id", "user_id_text", "history", "limit", "explain")
+    __slots__ = ("user_id", "user_id_text", "history", "limit", "explain", "as_of")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_TEXT_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
     user_id: int
     user_id_text: str
     history: RatingHistory
     limit: int
     explain: bool
-    def __init__(self, user_id: _Optional[int] = ..., user_id_text: _Optional[str] = ..., history: _Optional[_Union[RatingHistory, _Mapping]] = ..., limit: _Optional[int] = ..., explain: bool = ...) -> None: ...
+    as_of: int
+    def __init__(self, user_id: _Optional[int] = ..., user_id_text: _Optional[str] = ..., history: _Optional[_Union[RatingHistory, _Mapping]] = ..., limit: _Optional[int] = ..., explain: bool = ..., as_of: _Optional[int] = ...) -> None: ...
 
 class RatingHistory(_message.Message):
     __slots__ = ("movie_ids", "movie_id_texts", "ratings", "times")
@@ -33,18 +35,20 @@ class RatingHistory(_message.Message):
     def __init__(self, movie_ids: _Optional[_Iterable[int]] = ..., movie_id_texts: _Optional[_Iterable[str]] = ..., ratings: _Optional[_Iterable[float]] = ..., times: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class RecommendResponse(_message.Message):
-    __slots__ = ("dataset", "dataset_digest", "recommendations", "relaxed", "note")
+    __slots__ = ("dataset", "dataset_digest", "recommendations", "relaxed", "note", "as_of")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     DATASET_DIGEST_FIELD_NUMBER: _ClassVar[int]
     RECOMMENDATIONS_FIELD_NUMBER: _ClassVar[int]
     RELAXED_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     dataset_digest: str
     recommendations: _containers.RepeatedCompositeFieldContainer[RecommendedMovie]
     relaxed: _containers.RepeatedScalarFieldContainer[str]
     note: str
-    def __init__(self, dataset: _Optional[str] = ..., dataset_digest: _Optional[str] = ..., recommendations: _Optional[_Iterable[_Union[RecommendedMovie, _Mapping]]] = ..., relaxed: _Optional[_Iterable[str]] = ..., note: _Optional[str] = ...) -> None: ...
+    as_of: int
+    def __init__(self, dataset: _Optional[str] = ..., dataset_digest: _Optional[str] = ..., recommendations: _Optional[_Iterable[_Union[RecommendedMovie, _Mapping]]] = ..., relaxed: _Optional[_Iterable[str]] = ..., note: _Optional[str] = ..., as_of: _Optional[int] = ...) -> None: ...
 
 class RecommendedMovie(_message.Message):
     __slots__ = ("rank", "movie_id", "movie_id_text", "title", "year", "genres", "score", "sources", "explanation")

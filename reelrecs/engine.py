@@ -135,23 +135,37 @@ class Engine(Closing):
         return self._ready().pipeline
 
     def recommend(
-        self, user_id: Id, limit: int = config.DEFAULT_LIMIT, *, explain: bool = False
+        self,
+        user_id: Id,
+        limit: int = config.DEFAULT_LIMIT,
+        *,
+        explain: bool = False,
+        as_of: int | None = None,
     ) -> RecommendationList:
         """The user's list, best first.
 
+        `as_of`, in seconds since 1970, is the moment of asking, the data's end unless given: what
+        the user rated later is not looked at, and what everybody rates is what they rated then.
+        Base models keep what they learned of all times.
         Raises NotFound, InvalidRequest, ModelError, ScorerError.
         """
-        return self._list(self.query(user_id, limit), explain)
+        return self._list(self.query(user_id, limit, as_of), explain)
 
     def recommend_for(
-        self, history: History, limit: int = config.DEFAULT_LIMIT, *, explain: bool = False
+        self,
+        history: History,
+        limit: int = config.DEFAULT_LIMIT,
+        *,
+        explain: bool = False,
+        as_of: int | None = None,
     ) -> RecommendationList:
         """The list of somebody the store does not hold, by what they rated; none is somebody new.
 
+        `as_of` as for `recommend`.
         Raises NotFound for a movie the data does not hold, InvalidRequest, ModelError, ScorerError.
         """
         self._check(limit)
-        return self._list(query_of_person(self.store, history, limit), explain)
+        return self._list(query_of_person(self.store, history, limit, as_of), explain)
 
     def similar(self, movie_id: Id, limit: int = config.DEFAULT_LIMIT) -> SimilarMovies:
         """The movies nearest to this one, with the case for each; raises NotFound."""
@@ -168,14 +182,14 @@ class Engine(Closing):
         rows = self._titles.get().find(text, limit, self.store.movie_rating_counts)
         return [movie_of(self.store, row) for row in rows]
 
-    def query(self, user_id: Id, limit: int) -> Query:
+    def query(self, user_id: Id, limit: int, as_of: int | None = None) -> Query:
         """The pipeline's view of a user; raises NotFound or InvalidRequest."""
-        return self.query_of_row(self.store.user_row(user_id), limit)
+        return self.query_of_row(self.store.user_row(user_id), limit, as_of)
 
-    def query_of_row(self, row: int, limit: int) -> Query:
+    def query_of_row(self, row: int, limit: int, as_of: int | None = None) -> Query:
         """The same of the user in a row of the store; raises InvalidRequest."""
         self._check(limit)
-        return build_query(self.store, row, limit)
+        return build_query(self.store, row, limit, as_of)
 
     def features_for(self, user: QueryUser, movies: Rows) -> FeatureMatrix:
         """The columns that the model ranks by, for a scorer that was not sent them."""
@@ -191,7 +205,7 @@ class Engine(Closing):
         items = recommendations_of(self.store, ranked, reasons)
         user_id = self.store.user_ids[query.user_row] if query.user_row >= 0 else None
         note = shortage(self.store, query, len(items))
-        return RecommendationList(user_id, self.store.name, items, trace, note)
+        return RecommendationList(user_id, self.store.name, items, trace, note, query.as_of)
 
     def close(self) -> None:
         """Stop the embedded scorer or hang up on the remote one; what is asked later is refused."""

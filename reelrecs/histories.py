@@ -44,7 +44,7 @@ class History:
     in_stars: bool = False  # the ratings are stars from 0.5 to 5, whatever the data's scale
 
 
-def query_of_person(store: Store, history: History, limit: int) -> Query:
+def query_of_person(store: Store, history: History, limit: int, as_of: int | None = None) -> Query:
     """The query of somebody with this history, by the code path of stored users.
 
     Without times all is taken to be watched in one sitting at the data's own end. Raises NotFound
@@ -56,7 +56,7 @@ def query_of_person(store: Store, history: History, limit: int) -> Query:
         times = np.full(len(rows), store.latest_timestamp, np.int64)
     else:
         times = seconds_of(_numbers("times", history.times, np.int64))
-    return query_of_history(store, rows, stars, times, limit)
+    return query_of_history(store, rows, stars, times, limit, as_of=as_of)
 
 
 def _stars(store: Store, values: NDArray[np.float32], in_stars: bool) -> NDArray[np.float32]:

@@ -56,12 +56,14 @@ class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServic
             raise InvalidRequest(
                 "a request names nobody: give a user_id, or a history, which may be empty"
             )
+        asked = {
+            "explain": request.explain,
+            "as_of": request.as_of if request.HasField("as_of") else None,
+        }
         if person == "history":
-            history = _history(request.history)
-            result = self._engine.recommend_for(history, limit, explain=request.explain)
+            result = self._engine.recommend_for(_history(request.history), limit, **asked)
         else:
-            user_id = getattr(request, person)
-            result = self._engine.recommend(user_id, limit, explain=request.explain)
+            result = self._engine.recommend(getattr(request, person), limit, **asked)
         return _response(result, self._engine.store.digest)
 
 
@@ -89,6 +91,7 @@ def _response(result: RecommendationList, digest: str) -> Any:
         recommendations=[_recommended(item) for item in result],
         relaxed=result.trace.relaxed,
         note=result.note,
+        as_of=result.as_of,
     )
 
 

@@ -119,6 +119,7 @@ class RecommendationList:
     items: list[Recommendation]
     trace: Trace
     note: str = ""  # why there are fewer than asked for; "" where there are not
+    as_of: int = 0  # the moment of asking, in seconds since 1970
 
     def __len__(self) -> int:
         return len(self.items)
@@ -134,6 +135,7 @@ class RecommendationList:
         return {
             "user_id": self.user_id,
             "dataset": self.dataset,
+            "as_of": self.as_of,
             "relaxed": list(self.trace.relaxed),
             "note": self.note,
             "recommendations": [item.to_dict() for item in self.items],

@@ -38,6 +38,11 @@ COLUMNS = ("rank", "movie_id", "title", "year", "genres", "score", "sources")
 @click.option("--like", metavar="TITLE", multiple=True, help="Anybody: a liked movie; repeatable.")
 @click.option("--new-user", is_flag=True, help="Somebody of whom nothing is known.")
 @limit_option
+@click.option(
+    "--as-of",
+    metavar="DATE",
+    help="The moment of asking: a date, or seconds since 1970 [default: the data's end].",
+)
 @click.option("--explain", is_flag=True, help="Say why, movie by movie.")
 @click.option(
     "--diversity",
@@ -61,6 +66,7 @@ def recommend(
     like: tuple[str, ...],
     new_user: bool,
     limit: int,
+    as_of: str | None,
     explain: bool,
     diversity: float | None,
     filters: tuple[str, ...],
@@ -78,7 +84,7 @@ def recommend(
             "give exactly one of --user-id U, --ratings FILE, --like TITLE (repeatable) and "
             "--new-user"
         )
-    person = _Person(user_id, ratings, like)
+    person = _Person(user_id, ratings, like, None if as_of is None else _moment(as_of))
     choices = {"diversity": diversity, "filters": filters}
     with progress_line(), settings.open_engine(scorer, **choices) as engine:
         log.info(COMPILING)
@@ -98,15 +104,28 @@ class _Person(NamedTuple):
     user_id: str | None
     ratings: str | None
     like: tuple[str, ...]
+    as_of: int | None
+
+
+def _moment(text: str) -> int:
+    from reelrecs.datasets.times import seconds_of_date, whole_number
+
+    seconds = whole_number(text)
+    if seconds is None:
+        seconds = seconds_of_date(text)
+    if seconds is None:
+        raise InvalidRequest(f"--as-of {text!r} is no date: write it as 2013-08-17")
+    return seconds
 
 
 def _ask(engine: Engine, person: _Person, limit: int, explain: bool) -> RecommendationList:
     """The list; how the person was understood is logged."""
     from reelrecs.histories import History, history_of_file, history_of_likes
 
+    asked: dict[str, Any] = {"explain": explain, "as_of": person.as_of}
     if person.user_id is not None:
         try:
-            return engine.recommend(person.user_id, limit, explain=explain)
+            return engine.recommend(person.user_id, limit, **asked)
         except NotFound as error:
             raise NotFound(
                 f"{error}; for people the data does not hold give --ratings, --like or --new-user"
@@ -117,7 +136,7 @@ def _ask(engine: Engine, person: _Person, limit: int, explain: bool) -> Recommen
         history = history_of_likes(engine.store, person.like)
     else:
         history = History()
-    return engine.recommend_for(history, limit, explain=explain)
+    return engine.recommend_for(history, limit, **asked)
 
 
 def explained_lines(result: RecommendationList) -> Iterator[str]:

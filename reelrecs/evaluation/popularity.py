@@ -13,7 +13,6 @@ from reelrecs.evaluation.questions import Questions
 from reelrecs.evaluation.runner import measure
 from reelrecs.evaluation.splits import Split
 from reelrecs.evaluation.system import Scores, System
-from reelrecs.evaluation.ties import global_order
 from reelrecs.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class _InTime:
     """All ratings of a store in the order of time, to be counted between two places."""
 
     def __init__(self, store: Store) -> None:
-        order = global_order(store)
+        order = store.rating_order
         self.movies = store.by_user.movies[order]
         self.times = store.by_user.times[order]
         self.movie_count = store.movie_count

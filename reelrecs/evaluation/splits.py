@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reelrecs.datasets.ids import Id
 from reelrecs.errors import DataError
 from reelrecs.evaluation.questions import Questions
-from reelrecs.evaluation.ties import global_order, in_hashed_order
+from reelrecs.evaluation.ties import in_hashed_order
 from reelrecs.store.columns import RatingsByUser
 from reelrecs.store.store import Store
 from reelrecs.store.subset import restrict
@@ -114,7 +114,7 @@ def random_out(store: Store, seed: int) -> Split:
 def time_ranks(store: Store) -> NDArray[np.int64]:
     """[ratings] the place of each among all ratings in time, ties by hash."""
     ranks = np.empty(store.rating_count, np.int64)
-    ranks[global_order(store)] = np.arange(store.rating_count)
+    ranks[store.rating_order] = np.arange(store.rating_count)
     return ranks
 
 

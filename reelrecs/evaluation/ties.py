@@ -11,18 +11,10 @@ from numpy.typing import NDArray
 
 from reelrecs.store.build import index_ratings, summary
 from reelrecs.store.store import Store
+from reelrecs.store.time_order import pair_hash
 
 TIES = "by a hash of user and movie row"
 """The rule, as it stands beside every figure."""
-
-
-def pair_hash(users: NDArray[np.int64], movies: NDArray[np.int32]) -> NDArray[np.uint64]:
-    """A number for each (user row, movie row) that looks random: splitmix64's last step."""
-    mixed = (users.astype(np.uint64) << np.uint64(32)) + movies.astype(np.uint64)
-    mixed = mixed + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def hashes(store: Store) -> NDArray[np.uint64]:
@@ -47,8 +39,3 @@ def in_hashed_order(store: Store) -> Store:
         store.movie_count,
     )
     return Store(named, store.metadata | summary(named, store.genres))
-
-
-def global_order(store: Store) -> NDArray[np.int64]:
-    """[ratings] places in `store.by_user`, the earliest of all ratings first, ties by hash."""
-    return np.lexsort((hashes(store), store.by_user.times))

@@ -14,12 +14,24 @@ from reelrecs.pipeline.query import CoLikeNeighbours, Preferences, Query
 from reelrecs.store.store import Store
 
 
-def build_query(store: Store, user_row: int, limit: int) -> Query:
-    """The query of a stored user as of the data's end; never among their own neighbours."""
+def build_query(store: Store, user_row: int, limit: int, as_of: int | None = None) -> Query:
+    """The query of a stored user, with what they had rated by then; never their own neighbour.
+
+    It is asked as of the data's end unless another moment is given.
+    """
     rated = store.by_user
     history = rated.row(user_row)
+    if as_of is not None:
+        known = int(np.searchsorted(rated.times[history], as_of, "right"))
+        history = slice(history.start, history.start + known)
     return _query(
-        store, rated.movies[history], rated.ratings[history], rated.times[history], limit, user_row
+        store,
+        rated.movies[history],
+        rated.ratings[history],
+        rated.times[history],
+        limit,
+        user_row,
+        as_of,
     )
 
 

@@ -28,6 +28,7 @@ from reelrecs.store.columns import (
 )
 from reelrecs.store.digests import array_digests, content_digest
 from reelrecs.store.store import FORMAT, Store
+from reelrecs.store.time_order import order_of_time
 
 MAX_GENRES = 64
 """Genres that features and filters know, as bits of one 64-bit word per movie; where there are
@@ -199,18 +200,6 @@ def last_activity_ranks(by_user: RatingsByUser) -> NDArray[np.int32]:
     rank = np.empty(len(last_times), np.int32)
     rank[np.argsort(last_times, kind="stable")] = np.arange(len(rank), dtype=np.int32)
     return rank
-
-
-def order_of_time(by_user: RatingsByUser) -> NDArray[np.uint32]:
-    """Entries of all users, oldest first; of equal times in an order that no id decides.
-
-    A tie goes by a hash of the user's and the movie's row: a stable sort of MovieLens files would
-    be a sort by movie id.
-    """
-    users = by_user.owners().astype(np.uint32)
-    mixed = users * np.uint32(0x9E3779B1) ^ by_user.movies.view(np.uint32) * np.uint32(0x85EBCA77)
-    mixed ^= mixed >> np.uint32(15)
-    return np.lexsort((mixed * np.uint32(0x2C1B3C6D), by_user.times)).astype(np.uint32)
 
 
 def summary(named: dict[str, Any], genres: Sequence[str]) -> dict[str, str]:

@@ -85,7 +85,7 @@ class Store:
         """[users] rank by the time of the last rating, 0 = was last active first."""
         self.rating_order: NDArray[np.uint32] = named["rating_order"]
         """[ratings] entries of `by_user` in order of time, all users together; see `order_of_time`
-        in `reelrecs.store.build` for ties."""
+        in `reelrecs.store.time_order` for ties."""
         self.user_ids = Ids(named["user_ids"])
         """What a user is called in the data, by row: numbers or text."""
         self.user_norm: NDArray[np.float64] = named["user_norm"]

@@ -14,7 +14,6 @@ from reelrecs.evaluation.popularity import (
     WindowPopularity,
 )
 from reelrecs.evaluation.runner import measure
-from reelrecs.evaluation.ties import global_order
 from reelrecs.store.store import Store
 from tests.evaluation.asking import everybody, stranger
 from tests.evaluation.test_protocols import ROWS, Row, made, spread
@@ -23,7 +22,7 @@ from tests.worlds import random_triples, store_of
 
 def in_time(store: Store) -> list[tuple[int, int]]:
     """(second, movie row) of all ratings, earliest first."""
-    order = global_order(store)
+    order = store.rating_order
     times, movies = store.by_user.times[order], store.by_user.movies[order]
     return list(zip(times.tolist(), movies.tolist(), strict=True))
 

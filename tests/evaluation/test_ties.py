@@ -12,6 +12,7 @@ from reelrecs.evaluation import splits, ties
 from reelrecs.kernels import pool
 from reelrecs.store.build import store_of
 from reelrecs.store.store import Store
+from reelrecs.store.time_order import pair_hash
 
 PAIRS = st.lists(
     st.tuples(st.integers(1, 8), st.integers(1, 12), st.integers(0, 3)),
@@ -43,7 +44,7 @@ def splitmix(user: int, movie: int) -> int:
 @given(st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1)), min_size=1))
 def test_the_hash_equals_its_definition(pairs: list[tuple[int, int]]) -> None:
     users, movies = (np.array(column) for column in zip(*pairs, strict=True))
-    got = ties.pair_hash(users.astype(np.int64), movies.astype(np.int32))
+    got = pair_hash(users.astype(np.int64), movies.astype(np.int32))
     assert got.tolist() == [splitmix(user, movie) for user, movie in pairs]
 
 
@@ -63,7 +64,7 @@ def test_each_second_of_a_user_is_in_the_order_of_hashes(rows: list[tuple[int, i
     assert ties.in_hashed_order(ordered) is ordered
     assert ordered.movie_rating_counts.tolist() == store.movie_rating_counts.tolist()
     in_time = sorted(expected, key=lambda row: row[1:3])
-    order = ties.global_order(store)
+    order = store.rating_order
     assert store.by_user.movies[order].tolist() == [row[3] for row in in_time]
 
 
