@@ -63,7 +63,8 @@ def test_a_short_list_says_why() -> None:
         every = History(range(1, 7), [4.0] * 6)
         result = engine.recommend_for(every, 5)
         assert result.to_dict() | {"dataset": ""} == {
-            "user_id": None, "dataset": "", "relaxed": [], "recommendations": [],
+            "user_id": None, "dataset": "", "as_of": engine.store.latest_timestamp,
+            "relaxed": [], "recommendations": [],
             "note": "nothing is left to recommend: all 6 movies of world are rated already",
         }  # fmt: skip
 

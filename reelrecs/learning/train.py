@@ -24,7 +24,7 @@ from reelrecs.learning.training_groups import (
 )
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.ranker import Ranker
-from reelrecs.stages.sequence_features import COLUMNS
+from reelrecs.stages.sequence_features import COLUMNS, COMPARED
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.store.store import Store
 
@@ -50,9 +50,9 @@ def train(store: Store) -> ScoringModel:
     trees = fit_trees(groups, logit.scores(groups.features) + groups.offset, config.TRAIN_SEED)
     ranker = Ranker(
         LEARNED,
-        (*COLUMNS, *(f"{column}.relative" for column in COLUMNS)),
-        COLUMNS * 2,
-        ("identity",) * len(COLUMNS) + ("relative",) * len(COLUMNS),
+        (*COLUMNS, *(f"{column}.relative" for column in COMPARED)),
+        (*COLUMNS, *COMPARED),
+        ("identity",) * len(COLUMNS) + ("relative",) * len(COMPARED),
         logit.center,
         logit.scale,
         logit.weights,

@@ -15,7 +15,7 @@ from reelrecs.learning.conditional_logit import RankingGroups
 from reelrecs.pipeline.candidates import Floats, Mask
 from reelrecs.scorer.ranker import relative_to_best
 from reelrecs.stages.recent_source import RecentSource
-from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
+from reelrecs.stages.sequence_features import COLUMNS, COMPARED, SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.sequence_source import SequenceSource
 from reelrecs.stages.user_context import query_of_history
@@ -74,7 +74,7 @@ def collect_ranking_groups(
         if target not in negatives:
             return None
         described = features.featurize(query, negatives)
-        relative = relative_to_best(described, np.array([0, len(described)]))
+        relative = relative_to_best(described[:, : len(COMPARED)], np.array([0, len(described)]))
         best, rest = _hardest(described, negatives != target)
         rng = np.random.default_rng((config.TRAIN_SEED, *question[:3], question.as_of & 0xFFFFFFFF))
         drawn = rng.choice(rest, min(config.SAMPLED_NEGATIVES, len(rest)), replace=False)

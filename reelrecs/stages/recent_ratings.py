@@ -81,7 +81,7 @@ class RecentRatings:
         )
         later = self._later(query)
         gap = end - last - int((later.times <= query.as_of).sum())
-        return RecentScores(end, gap, windows, alike, self._at_length(query, later))
+        return RecentScores(end, max(gap, 0), windows, alike, self._at_length(query, later))
 
     def known_at(self, moment: int) -> int:
         """How many ratings of everybody were given until then."""

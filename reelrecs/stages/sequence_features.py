@@ -47,6 +47,10 @@ about e times less of a leader: see the transform "relative" in `reelrecs.scorer
 
 COLUMNS = tuple(UNITS)
 
+COMPARED = tuple(column for column in COLUMNS if not column.startswith("context."))
+"""Those in which candidates differ, so that being behind the best says something; they stand first.
+The others tell what kind of question it is."""
+
 _LOGGED_COUNT = len(CHANNELS) + len(Logged)
 
 _PLAIN_END = _LOGGED_COUNT + len(Plain)

@@ -128,7 +128,13 @@ def test_what_one_refuses_all_refuse_alike(
     (good,) = featurized(engine, [query])
     assert good.features is not None
     values = good.features.values.copy()
-    column = good.features.columns.index(model.ranker.required_columns[-1])
+    gains = {
+        term.column: abs(term.weight / term.scale)
+        for term in model.ranker.parameters
+        if term.transform == "identity"
+    }
+    heaviest = max(model.ranker.required_columns, key=gains.__getitem__)
+    column = good.features.columns.index(heaviest)
     wrong = []
     for value in (np.nan, np.inf, 3e38):
         values = good.features.values.copy()
