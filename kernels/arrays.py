@@ -13,6 +13,9 @@ Offsets: TypeAlias = NDArray[np.int64]
 Rows: TypeAlias = NDArray[np.int32]
 """Rows of users or movies, and counts of them."""
 
+Entries: TypeAlias = NDArray[np.uint32]
+"""Places in the ratings of all users."""
+
 Times: TypeAlias = NDArray[np.int64]
 """Seconds since 1970."""
 

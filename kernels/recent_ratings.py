@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reelrecs.kernels.arrays import Floats, Offsets, Rows
+from reelrecs.kernels.arrays import Entries, Floats, Offsets, Rows
 from reelrecs.kernels.jit import kernel
 
 
@@ -43,6 +43,23 @@ def count_windows(
     for wider in range(1, len(windows)):
         for row in range(counts.shape[1]):
             counts[wider, row] += counts[wider - 1, row]
+
+
+@kernel
+def gather_last(
+    order: Entries,
+    movies: Rows,
+    owners: Rows,
+    end: int,
+    last_movies: Rows,
+    last_users: Rows,
+) -> None:
+    """Fill movies and users of the ratings before place `end` of `order`, oldest first."""
+    start = end - len(last_movies)
+    for at in range(len(last_movies)):
+        entry = order[start + at]
+        last_movies[at] = movies[entry]
+        last_users[at] = owners[entry]
 
 
 @kernel

@@ -106,7 +106,9 @@ class RecentRatings:
             counts = np.empty(len(movies), np.int32)
             kernels.count_before(*self._positions, movies, end, counts)
         later = self._later(query)
-        counts -= np.isin(movies, later.movies[later.times <= query.as_of])
+        known = np.zeros(self.store.movie_count, np.bool_)
+        known[later.movies[later.times <= query.as_of]] = True
+        counts -= known[movies]
         return counts
 
     def _at_length(self, query: Query, later: Later) -> Floats:
@@ -122,9 +124,14 @@ class RecentRatings:
 
     def _later(self, query: Query) -> Later:
         """What the store holds of the user beyond the history."""
+        return query.cached("later", lambda: self._find_later(query))
+
+    def _find_later(self, query: Query) -> Later:
         own = self.store.by_user.row(query.user_row) if query.user_row >= 0 else slice(0, 0)
         movies = self.store.by_user.movies[own]
-        places = np.flatnonzero(~np.isin(movies, query.movies))
+        seen = np.zeros(self.store.movie_count, np.bool_)
+        seen[query.movies] = True
+        places = np.flatnonzero(~seen[movies])
         return Later(movies[places], self.store.by_user.times[own][places], places)
 
     def _tail(self, end: int) -> tuple[Rows, Rows]:
@@ -132,15 +139,20 @@ class RecentRatings:
         with self._lock:
             if self._last[0] == end:
                 return self._last[1:]
-        entries = self.store.rating_order[max(0, end - TAIL) : end]
-        found = as_readonly_contiguous(self.store.by_user.movies[entries], self._owners[entries])
+        movies = np.empty(min(end, TAIL), np.int32)
+        users = np.empty_like(movies)
+        kernels.gather_last(
+            self.store.rating_order, self.store.by_user.movies, self._owners, end, movies, users
+        )
+        found = as_readonly_contiguous(movies, users)
         with self._lock:
             self._last = (end, *found)
         return found
 
     @cached_property
     def _owners(self) -> Rows:
-        return self.store.by_user.owners().astype(np.int32)
+        (owners,) = as_readonly_contiguous(self.store.by_user.owners().astype(np.int32))
+        return owners
 
     @cached_property
     def _positions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

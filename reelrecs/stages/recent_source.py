@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reelrecs import config
-from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.candidates import Candidates, Floats, Mask
 from reelrecs.pipeline.query import Query
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.sequence_source import highest
@@ -32,7 +32,15 @@ class RecentSource:
         )
         scores[:, query.movies] = 0.0
         most = max(config.RECENT_CANDIDATES, query.limit)
-        drawn = np.stack([highest(channel, most) & (channel > 0) for channel in scores])
+        drawn = np.stack([_positive(channel, most) for channel in scores])
         movies = np.flatnonzero(drawn.any(axis=0)).astype(np.int32)
         retrieval_scores = np.ascontiguousarray((scores * drawn)[:, movies].T, np.float32)
         return Candidates(movies, self.channels, retrieval_scores)
+
+
+def _positive(scores: Floats, most: int) -> Mask:
+    """True for the `most` highest of the values above 0, and for those tied with the last."""
+    above = np.flatnonzero(scores > 0)
+    chosen = np.zeros(len(scores), np.bool_)
+    chosen[above[highest(scores[above], most)] if len(above) > most else above] = True
+    return chosen

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reelrecs import config
-from reelrecs.learning import base_models
+from reelrecs.learning import base_models, markov_chain
 from reelrecs.learning.training_groups import Teachers, choose_questions, choose_teachers
 from reelrecs.store.store import Store
 from tests.worlds import random_triples, store_of
@@ -69,7 +69,7 @@ def test_without_teachers_base_models_see_everything(
     world: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[np.ndarray] = []
-    fit = base_models.fit_chain
+    fit = markov_chain.fit_chain
 
     def look(indptr: np.ndarray, movies: np.ndarray, *rest: int) -> object:
         seen.append(movies)
