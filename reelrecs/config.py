@@ -254,6 +254,9 @@ HISTORY_LENGTHS = (1, 2, 3, 5, 8, 13, 21, 51, 2**31 - 1)
 HISTORY_LENGTH_PRIOR = 100.0
 """Ratings by everybody, at whatever length, that stand beside those at some length."""
 
+NEWCOMER_LENGTH = 8.0
+"""Ratings at which somebody is half as new as at none."""
+
 RECENT_CANDIDATES = 60
 """Candidates drawn from each window and from this point of a history."""
 

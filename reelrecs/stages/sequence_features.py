@@ -32,6 +32,13 @@ _RECENT: dict[str, float] = {
     **{f"recent.{window}": 1.0 for window in config.RECENT_WINDOWS},  # log(ratings in it + 1)
     "recent.alike": 1.0,  # log(similarity of those who rated it lately + floor)
     "recent.at_length": 1.0,  # log(smoothed count at this length of a history + floor)
+}
+
+_OF_NEWCOMERS = ("popularity.ratings", *_RECENT)
+"""Columns that count otherwise for people of whom little is known: each stands a second time,
+weighed by how new somebody is."""
+
+_CONTEXT: dict[str, float] = {
     "context.length": 1.0,  # log(length of the history + 1)
     "context.gap": 1.0,  # log(ratings of everybody since the last of the history + 1)
 }
@@ -41,19 +48,23 @@ UNITS: dict[str, float] = {
     **dict(_LOGGED[column] for column in Logged),
     **dict(_PLAIN[column] for column in Plain),
     **_RECENT,
+    **{f"newcomer.{column}": 1.0 for column in _OF_NEWCOMERS},  # column / (1 + length / scale)
+    **_CONTEXT,
 }
 """Every column, in order, and what it is multiplied by, so that one unit behind the list's best is
 about e times less of a leader: see the transform "relative" in `reelrecs.scorer.ranker`."""
 
 COLUMNS = tuple(UNITS)
 
-COMPARED = tuple(column for column in COLUMNS if not column.startswith("context."))
-"""Those in which candidates differ, so that being behind the best says something; they stand first.
-The others tell what kind of question it is."""
+COMPARED = tuple(column for column in COLUMNS if not column.startswith(("newcomer.", "context.")))
+"""Those that are also told as the distance from the best; they stand first."""
 
 _LOGGED_COUNT = len(CHANNELS) + len(Logged)
 
 _PLAIN_END = _LOGGED_COUNT + len(Plain)
+
+_NEWCOMER = [COLUMNS.index(f"newcomer.{column}") for column in _OF_NEWCOMERS]
+_TAKEN_AGAIN = [COLUMNS.index(column) for column in _OF_NEWCOMERS]
 
 _UNITS = np.array(list(UNITS.values()), np.float32)
 
@@ -106,6 +117,8 @@ class SequenceFeatures:
         of_length = np.log(max(len(query.movies), 1))
         plain[:, Plain.BY_HISTORY_LENGTH] = logged[:, Logged.RATINGS] * of_length
         _describe_recent(query, recent, movies, values[:, _PLAIN_END:])
+        newness = np.float32(1 / (1 + len(query.movies) / config.NEWCOMER_LENGTH))
+        values[:, _NEWCOMER] = values[:, _TAKEN_AGAIN] * (_UNITS[_TAKEN_AGAIN] * newness)
         values *= _UNITS
         return values
 
@@ -124,5 +137,5 @@ def _describe_recent(query: Query, recent: RecentScores, movies: Rows, values: F
     values[:, :windows] = np.log1p(recent.windows[:, movies].T)
     values[:, windows] = np.log(recent.alike[movies] + np.float32(config.ALIKE_FLOOR))
     values[:, windows + 1] = np.log(recent.at_length[movies] + np.float32(config.AT_LENGTH_FLOOR))
-    values[:, windows + 2] = np.log1p(len(query.movies))
-    values[:, windows + 3] = np.log1p(recent.gap)
+    values[:, -2] = np.log1p(len(query.movies))
+    values[:, -1] = np.log1p(recent.gap)

@@ -129,6 +129,7 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     everything = np.arange(store.movie_count, dtype=np.int32)
     votes = world.scores(query).votes
     recently = world.recent_scores(query)
+    newness = 8 / (8 + len(query.movies))
 
     def summed(name: str, decay: float, most: int) -> np.ndarray:
         total = np.zeros(store.movie_count)
@@ -173,6 +174,13 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
         },
         "recent.alike": np.log(recently.alike + 0.01),
         "recent.at_length": np.log(recently.at_length + 0.5),
+        "newcomer.popularity.ratings": np.log(store.movie_rating_counts + 1) / 8 * newness,
+        **{
+            f"newcomer.recent.{window}": np.log1p(recently.windows[at]) * newness
+            for at, window in enumerate(config.RECENT_WINDOWS)
+        },
+        "newcomer.recent.alike": np.log(recently.alike + 0.01) * newness,
+        "newcomer.recent.at_length": np.log(recently.at_length + 0.5) * newness,
         "context.length": np.full(store.movie_count, np.log1p(len(query.movies))),
         "context.gap": np.full(store.movie_count, np.log1p(recently.gap)),
     }
