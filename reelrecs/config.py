@@ -289,7 +289,8 @@ LEADING_COLUMNS = ("sequence.next_alike", "recent.1000", "recent.at_length")
 """Columns whose best are the hardest negatives, in turn."""
 
 HARD_NEGATIVES, SAMPLED_NEGATIVES = 30, 30
-"""Negatives of the movie watched: the best by some columns in turn, and a random sample of the others."""
+"""Negatives of the movie watched: the best by some columns in turn, and a random sample of the
+others. Forty of each teach no more."""
 
 HELD_OUT_SHARE, FEWEST_HELD_OUT_USERS = 0.5, 40
 """Most of the users who may teach, unless that is next to nobody: on small data the base models
