@@ -46,14 +46,17 @@ def train(store: Store) -> ScoringModel:
     log.info(f"learning the ranker from {len(groups.starts):,} groups")
     with threadpool_limits(1):
         logit = fit_logit(groups)
+    columns = (*COLUMNS, *COMPARED)
+    # Of other columns 0 is what does not apply: for long histories the terms of newcomers vanish.
+    center = np.where([column in COMPARED for column in columns], logit.center, 0.0)
     log.info("growing trees on top of it")
     trees = fit_trees(groups, logit.scores(groups.features) + groups.offset, config.TRAIN_SEED)
     ranker = Ranker(
         LEARNED,
         (*COLUMNS, *(f"{column}.relative" for column in COMPARED)),
-        (*COLUMNS, *COMPARED),
+        columns,
         ("identity",) * len(COLUMNS) + ("relative",) * len(COMPARED),
-        logit.center,
+        center,
         logit.scale,
         logit.weights,
         trees=trees,

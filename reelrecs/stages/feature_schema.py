@@ -26,6 +26,14 @@ def schema_of(profile: str) -> dict[str, Any]:
             "columns": [[column, unit] for column, unit in sequence_features.UNITS.items()],
             "floors": FLOORS._asdict(),
             "recent_profile": PROFILE._asdict(),
+            "recent_ratings": [
+                config.ALIKE_WINDOW,
+                config.ALIKE_FLOOR,
+                config.AT_LENGTH_FLOOR,
+                config.HISTORY_LENGTHS,
+                config.HISTORY_LENGTH_PRIOR,
+                config.NEWCOMER_LENGTH,
+            ],
         },
     }
     return schemas[profile]
