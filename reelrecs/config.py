@@ -297,8 +297,8 @@ HELD_OUT_SHARE, FEWEST_HELD_OUT_USERS = 0.5, 40
 need the last movies of the rest (+.003 NDCG on ml-latest-small, nothing on ml-100k, three
 validation cuts each)."""
 
-FEWEST_GROUPS = 100
-"""Fewer groups teach two dozen weights nothing."""
+FEWEST_GROUPS, FEWEST_GROUPS_FOR_TREES = 20, 100
+"""Fewer groups teach the weights nothing, or trees nothing beyond the weights."""
 
 
 def cache_folder() -> Path | None:

@@ -39,10 +39,16 @@ def evaluate(
     `default_protocol` says; where it has several cuts, there is one result for each system and cut,
     by cut. `request_time` is as for `cuts`, `negatives` and `seed` as for `run`. "fold-in" measures
     each system (None: the pipelines) twice: with its users stored, and with the same users unknown
-    to store and model. Raises InvalidRequest, and DataError for data too small to be cut.
+    to store and model. Of data without times a log line says what the figures rest on.
+    Raises InvalidRequest, and DataError for data too small to be cut.
     """
     factories = _factories(systems, protocol)
     protocol = default_protocol(store) if protocol is None else protocol
+    if not store.has_times:
+        log.warning(
+            f"{store.name} has no times: the order of its rows is taken for the order in time, and "
+            "figures rest on that"
+        )
     log.info(f"cutting {store.name}")
     splits = cuts(protocol, store, seed, request_time)
     for split in splits:

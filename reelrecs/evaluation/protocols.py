@@ -208,8 +208,12 @@ def require_single(protocol: str | None) -> None:
 def default_protocol(store: Store) -> str:
     """The protocol "temporal" where times are real enough for it, else "last-out", and a log line.
 
-    Real enough: they differ, and FEWEST_ASKED users or more rated on both sides of the cut.
+    Real enough: the data has them, they differ, and FEWEST_ASKED users or more rated on both sides
+    of the cut.
     """
+    if not store.has_times:
+        log.warning(f"{store.name} has no times: the protocol is last-out")
+        return "last-out"
     try:
         asked = len(temporal(store, TEST_FROM))
     except DataError:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from reelrecs.pipeline.candidates import Floats
 
-RIDGE = 1e-4
-"""Penalty on squared standardised weights: keeps correlated votes from cancelling each other."""
+RIDGE, RIDGE_GROUPS = 1e-4, 1_000
+"""Penalty on squared standardised weights: keeps correlated votes from cancelling each other. It is
+the more, the fewer groups there are below so many."""
 
 MOST_STEPS = 60
 """L-BFGS steps; 150 lower the loss on ml-1m by a ten-thousandth more."""
@@ -59,6 +60,7 @@ def fit_logit(groups: RankingGroups) -> Logit:
     scale = np.maximum(groups.features.std(axis=0, dtype=np.float64), 1e-6)
     rows = ((groups.features - center) / scale).astype(np.float32)
     starts, group_of_row = groups.starts, groups.group_of_row
+    ridge = RIDGE * max(1.0, RIDGE_GROUPS / len(starts))
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         logits = rows @ weights.astype(np.float32) + groups.offset
@@ -69,7 +71,7 @@ def fit_logit(groups: RankingGroups) -> Logit:
         gradient_of_logit = exp_logits / total[group_of_row]
         gradient_of_logit[starts] -= 1
         gradient = (gradient_of_logit @ rows).astype(np.float64) / len(starts)
-        return float(value + RIDGE * weights @ weights), gradient + 2 * RIDGE * weights
+        return float(value + ridge * weights @ weights), gradient + 2 * ridge * weights
 
     found = scipy.optimize.minimize(
         loss,

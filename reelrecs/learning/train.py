@@ -49,8 +49,10 @@ def train(store: Store) -> ScoringModel:
     columns = (*COLUMNS, *COMPARED)
     # Of other columns 0 is what does not apply: for long histories the terms of newcomers vanish.
     center = np.where([column in COMPARED for column in columns], logit.center, 0.0)
-    log.info("growing trees on top of it")
-    trees = fit_trees(groups, logit.scores(groups.features) + groups.offset, config.TRAIN_SEED)
+    trees = None
+    if len(groups.starts) >= config.FEWEST_GROUPS_FOR_TREES:
+        log.info("growing trees on top of it")
+        trees = fit_trees(groups, logit.scores(groups.features) + groups.offset, config.TRAIN_SEED)
     ranker = Ranker(
         LEARNED,
         (*COLUMNS, *(f"{column}.relative" for column in COMPARED)),

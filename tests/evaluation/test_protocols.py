@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from reelrecs.datasets.tables import Movies, Ratings, Tables
 from reelrecs.errors import DataError, InvalidRequest
 from reelrecs.evaluation import protocols, splits, ties
+from reelrecs.evaluation.evaluate import evaluate
 from reelrecs.evaluation.splits import Split
 from reelrecs.store.build import store_of
 from reelrecs.store.store import Store
@@ -273,3 +274,15 @@ def test_temporal_is_the_default_where_people_return_and_last_out_elsewhere(
     assert "the protocol is last-out" in logged.lines[-1]
     no_times = [(user, movie, stars, 0) for user, movie, stars, _ in spread()]
     assert protocols.default_protocol(made(no_times)) == "last-out"
+
+
+def test_what_rests_on_the_order_of_rows_is_said(logged: Logged) -> None:
+    rows = spread()
+    dated = made(rows)
+    evaluate(dated, ["popularity"], k=5)
+    assert not any("has no times" in line for line in logged.lines)
+    undated = Store(dated.arrays, dated.metadata | {"has_times": "false"})
+    evaluate(undated, ["popularity"], k=5)
+    said = " ".join(logged.lines)
+    assert "world has no times: the protocol is last-out" in said
+    assert "the order of its rows is taken for the order in time" in said
