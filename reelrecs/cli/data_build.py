@@ -170,4 +170,6 @@ def _build_foreign(
     imported = import_files(ratings, movies, rejects, choices)
     for line in (*imported.samples, *imported.notes):
         note(line)
-    return build_store(path, path.stem, imported.tables)
+    tables = [imported.tables]
+    del imported
+    return build_store(path, path.stem, tables.pop)  # nothing here holds them any more

@@ -24,6 +24,7 @@ from reelrecs.store import arrow_file
 from reelrecs.store.build import SAID, last_activity_ranks, rating_columns, summary
 from reelrecs.store.columns import TITLES, Likes, RatingsByMovie, RatingsByUser
 from reelrecs.store.store import FORMAT, Store
+from reelrecs.store.time_order import order_of_time
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,8 @@ def _expanded_ratings(
         (by_movie.users, by_movie.ratings, by_movie.positions),
     )  # fmt: skip
     likes = csr.likes(indptr, by_user.movies, by_user.ratings, movie_count, config.LIKED_FROM)
-    return rating_columns(by_user, by_movie, Likes(*likes), ranks)
+    order = order_of_time(by_user)
+    return rating_columns(by_user, by_movie, Likes(*likes), ranks, order)
 
 
 def _array_on_disk(folder: Path, kind: type[np.generic], length: int) -> NDArray[Any]:
