@@ -11,7 +11,8 @@ from reelrecs.bench.quality import RUNS, command_line, main
 from reelrecs.cli.evaluate import evaluate
 from reelrecs.evaluation.protocols import PROTOCOLS
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = (ROOT / "README.md").read_text() + (ROOT / "docs" / "quality.md").read_text()
 
 
 @pytest.mark.parametrize(("dataset", "options"), RUNS)
@@ -20,7 +21,7 @@ def test_every_run_is_a_command_that_parses(dataset: str, options: str) -> None:
     assert arguments[:3] == ["--data-dir", f"there/{dataset}.zip", "evaluate"]
     parsed = evaluate.make_context("evaluate", arguments[3:]).params
     assert parsed["protocol"] in PROTOCOLS
-    assert parsed["plot"] is None or f"({parsed['plot']})" in README
+    assert parsed["plot"] is None or f"{parsed['plot']})" in PAGES
 
 
 def test_the_table_has_a_row_for_each_set_protocol_and_rung(tmp_path: Path) -> None:

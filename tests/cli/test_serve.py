@@ -66,6 +66,14 @@ def served(temp: Path, *arguments: str, before: tuple[str, ...] = ()) -> Iterato
             process.kill()
 
 
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Let SIGHUP be heard, which tests that run under nohup would pass on as ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def temp() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as short:
