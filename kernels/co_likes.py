@@ -69,7 +69,7 @@ def common_likes(
 
 
 @kernel
-def _common_likes(indptr, movies, people, place, common):  # type: ignore[no-untyped-def]
+def _common_likes(indptr: Offsets, movies: Rows, people: Rows, place: Rows, common: Rows) -> None:
     rows = np.empty(common.shape[0], np.int32)
     columns = np.empty(common.shape[1], np.int32)
     for user in people:

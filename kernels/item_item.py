@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows
 from reelrecs.kernels.jit import kernel
 
 
@@ -39,7 +40,9 @@ class Sequences(NamedTuple):
 
 
 @kernel
-def decayed_gram(indptr, movies, decay, least, gram):  # type: ignore[no-untyped-def]
+def decayed_gram(
+    indptr: Offsets, movies: Rows, decay: float, least: float, gram: Doubles | Floats
+) -> None:
     """Add to gram the sum over positions t of x_t x_t', x_t the decayed history at t.
 
     In closed form over pairs: movies p <= q share decay^(q-p) (1 - decay^2(n-q)) / (1 - decay^2);
@@ -65,7 +68,7 @@ def decayed_gram(indptr, movies, decay, least, gram):  # type: ignore[no-untyped
 
 
 @kernel
-def ordered_pairs(indptr, movies, powers, pairs):  # type: ignore[no-untyped-def]
+def ordered_pairs(indptr: Offsets, movies: Rows, powers: Floats, pairs: Doubles | Floats) -> None:
     """pairs[a, b] += powers[gap] for each time b follows a at gap 1 .. len(powers) - 1."""
     for user in range(len(indptr) - 1):
         end = indptr[user + 1]
@@ -80,9 +83,17 @@ def ordered_pairs(indptr, movies, powers, pairs):  # type: ignore[no-untyped-def
 
 
 @kernel
-def co_occurrence_rows(  # type: ignore[no-untyped-def]
-    sequences, first, last, powers, backwards, totals, columns, values, ends
-):
+def co_occurrence_rows(
+    sequences: Sequences,
+    first: int,
+    last: int,
+    powers: NDArray[np.floating[Any]],
+    backwards: float,
+    totals: Doubles,
+    columns: Rows,
+    values: Doubles,
+    ends: Offsets,
+) -> int:
     """Rows first .. last - 1 of decayed co-occurrence, end to end; returns how many entries.
 
     Entry [a, b] is the sum of powers[gap] over the times b follows a at gap 1 .. len(powers) - 1,
@@ -123,7 +134,7 @@ def co_occurrence_rows(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def row_sum(matrix, history, decay, most, out):  # type: ignore[no-untyped-def]
+def row_sum(matrix: SparseRows, history: Rows, decay: float, most: int, out: Floats) -> None:
     """Add to out [movies] the matrix rows of the last `most` movies, a step back times `decay`."""
     weight = np.float32(1.0)
     for back in range(min(most, len(history))):
@@ -135,7 +146,7 @@ def row_sum(matrix, history, decay, most, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def entries_at(matrix, rows, columns, out):  # type: ignore[no-untyped-def]
+def entries_at(matrix: SparseRows, rows: Rows, columns: Rows, out: Floats) -> None:
     """Fill out [rows, columns] float32 with those entries of SparseRows, by binary search."""
     for at in range(len(rows)):
         start, stop = matrix.indptr[rows[at]], matrix.indptr[rows[at] + 1]

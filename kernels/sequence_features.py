@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from reelrecs.kernels.item_item import row_sum
+from reelrecs.kernels.arrays import Doubles, Floats, Mask, Offsets, Rows, Words, Years
+from reelrecs.kernels.item_item import SparseRows, row_sum
 from reelrecs.kernels.jit import kernel
 from reelrecs.kernels.markov_chain import chain_scores
 from reelrecs.kernels.sequence_knn import CHANNELS, first_in_order
@@ -49,20 +50,20 @@ FLOORS = Floors()
 
 
 @kernel
-def base_scores(  # type: ignore[no-untyped-def]
-    history,
-    context_embeddings,
-    item_embeddings,
-    projection,
-    bias,
-    decays,
-    next_item,
-    ease,
-    co_occurrence,
-    reach,
-    chain_of_movie,
-    summed,
-):
+def base_scores(
+    history: Rows,
+    context_embeddings: Floats,
+    item_embeddings: Floats,
+    projection: Floats,
+    bias: Floats,
+    decays: Floats,
+    next_item: SparseRows,
+    ease: SparseRows,
+    co_occurrence: SparseRows,
+    reach: Any,
+    chain_of_movie: Floats,
+    summed: Floats,
+) -> None:
     """Fill chain_of_movie [movies] and add to summed [3, movies].
 
     The rows of `summed` are next-item ridge, EASE and co-occurrence, which are SparseRows.
@@ -78,22 +79,22 @@ def base_scores(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def featurize(  # type: ignore[no-untyped-def]
-    movies,
-    votes,
-    chain_of_movie,
-    summed,
-    movie_indptr,
-    movie_users,
-    activity_ranks,
-    own_row,
-    as_of_rank,
-    recent_users,
-    seen,
-    totals,
-    logged,
-    plain,
-):
+def featurize(
+    movies: Rows,
+    votes: Floats,
+    chain_of_movie: Floats,
+    summed: Floats,
+    movie_indptr: Offsets,
+    movie_users: Rows,
+    activity_ranks: Rows,
+    own_row: int,
+    as_of_rank: int,
+    recent_users: int,
+    seen: Mask,
+    totals: Rows,
+    logged: Floats,
+    plain: Floats,
+) -> None:
     """Fill `logged` [candidates, votes and `Logged`] and `plain` [candidates, `Plain`].
 
     Logarithms are left to the caller, and what may be 0 is raised by a little. Raters are recent if
@@ -152,9 +153,17 @@ PROFILE = RecentProfile()
 
 
 @kernel
-def genre_and_year_fit(  # type: ignore[no-untyped-def]
-    masks, years, genre_share, last_movies, genre_decay, year_decay, candidates, genre, era
-):
+def genre_and_year_fit(
+    masks: Words,
+    years: Years,
+    genre_share: Doubles,
+    last_movies: Rows,
+    genre_decay: float,
+    year_decay: float,
+    candidates: Rows,
+    genre: Floats,
+    era: Floats,
+) -> None:
     """How well each candidate fits the genres and the years of the last movies (newest first).
 
     genre: how much likelier the candidate's genres are for somebody who chooses by a genre, which

@@ -109,7 +109,15 @@ def first_in_order(
 
 
 @inlined
-def nearest_occurrences(users, activity_ranks, start, stop, own_row, as_of_rank, most):  # type: ignore[no-untyped-def]
+def nearest_occurrences(
+    users: Rows,
+    activity_ranks: Rows,
+    start: int,
+    stop: int,
+    own_row: int,
+    as_of_rank: int,
+    most: int,
+) -> tuple[int, int]:
     """The part of start..stop, one movie's raters, that holds the `most` nearest to `as_of_rank`.
 
     Half of them stand before it where there are enough. `own_row` does not count as one of them
