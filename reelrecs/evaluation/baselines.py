@@ -10,9 +10,9 @@ import scipy.linalg
 import scipy.sparse
 from numpy.typing import NDArray
 
+from reelrecs import config
 from reelrecs.evaluation.implicit_baselines import ImplicitAls, ImplicitBm25, ImplicitBpr
 from reelrecs.evaluation.popularity import (
-    WINDOWS,
     BestWindow,
     DaysPopularity,
     PopularAtLength,
@@ -154,7 +154,7 @@ BASELINES: dict[str, Callable[[Store], System]] = {
 """Name to what fits it on a training store."""
 
 SINGLE_WINDOWS: dict[str, Callable[[Store], System]] = {
-    **{f"recent-{size}": partial(WindowPopularity, size=size) for size in WINDOWS},
+    **{f"recent-{size}": partial(WindowPopularity, size=size) for size in config.RECENT_WINDOWS},
     **{f"recent-{days}d": partial(DaysPopularity, days=days) for days in (1, 7, 30)},
 }
 """Each window alone, for those who name it."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs import config
 from reelrecs.errors import DataError
 from reelrecs.evaluation.questions import Questions
 from reelrecs.evaluation.runner import measure
@@ -16,10 +17,6 @@ from reelrecs.evaluation.system import Scores, System
 from reelrecs.store.store import Store
 
 log = logging.getLogger(__name__)
-
-WINDOWS = (250, 1000, 4000, 16000)
-"""Ratings of everybody that a window holds: counted in ratings, one choice suits a data set that
-moves by the minute and one that moves by the year."""
 
 WIDER = 4
 """Movies that a window rates alike are ordered by a window so many times as wide."""
@@ -126,7 +123,7 @@ class BestWindow(System):
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._choose(WINDOWS[len(WINDOWS) // 2])
+        self._choose(config.RECENT_WINDOWS[len(config.RECENT_WINDOWS) // 2])
 
     def settle(self, validation: Callable[[], Sequence[Split]]) -> None:
         """Try every window; where the data is too small for a validation cut, keep the third."""
@@ -137,7 +134,7 @@ class BestWindow(System):
             return
         in_time = _InTime(splits[0].train)
         best = -1.0
-        for size in WINDOWS:
+        for size in config.RECENT_WINDOWS:
             system = WindowPopularity(splits[0].train, size, in_time)
             reached = float(np.mean([_ndcg(system, split) for split in splits]))
             log.info(f"{system.name}: NDCG@{SETTLED_AT} {reached:.4f} on the validation cut")

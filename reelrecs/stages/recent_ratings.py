@@ -26,7 +26,8 @@ from reelrecs.store.store import Store
 WINDOWS: Rows = np.array(config.RECENT_WINDOWS, np.int32)
 
 TAIL = config.RECENT_WINDOWS[-1] + 4_096
-"""Last ratings looked at: those of the widest window, and as many of one's own as anybody has."""
+"""Last ratings looked at: those of the widest window, and room for one's own, which are not counted
+as any."""
 
 LENGTH_ENDS: Rows = np.array(config.HISTORY_LENGTHS, np.int32)
 
@@ -79,7 +80,7 @@ class RecentRatings:
             alike,
             config.ALIKE_WINDOW,
         )
-        later = self._later(query)
+        later = self.later(query)
         gap = end - last - int((later.times <= query.as_of).sum())
         return RecentScores(end, max(gap, 0), windows, alike, self._at_length(query, later))
 
@@ -105,7 +106,7 @@ class RecentRatings:
         else:
             counts = np.empty(len(movies), np.int32)
             kernels.count_before(*self._positions, movies, end, counts)
-        later = self._later(query)
+        later = self.later(query)
         known = np.zeros(self.store.movie_count, np.bool_)
         known[later.movies[later.times <= query.as_of]] = True
         counts -= known[movies]
@@ -122,7 +123,7 @@ class RecentRatings:
         scores: Floats = counts + known
         return scores
 
-    def _later(self, query: Query) -> Later:
+    def later(self, query: Query) -> Later:
         """What the store holds of the user beyond the history."""
         return query.cached("later", lambda: self._find_later(query))
 

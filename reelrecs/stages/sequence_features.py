@@ -8,7 +8,7 @@ from reelrecs import config
 from reelrecs.kernels import sequence_features as kernels
 from reelrecs.kernels.sequence_features import Logged, Plain
 from reelrecs.kernels.sequence_knn import CHANNELS
-from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Mask, Rows
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
 from reelrecs.pipeline.query import Query
 from reelrecs.stages.recent_ratings import RecentScores
 from reelrecs.stages.sequence_model import SequenceModel
@@ -105,7 +105,7 @@ class SequenceFeatures:
         kernels.genre_and_year_fit(
             store.movie_genres,
             store.movie_years,
-            model.genre_share(self._later(query, found.seen)),
+            model.genre_share(model.recent.later(query).movies),
             query.movies[: -settings.recent_profile_movies - 1 : -1],
             settings.recent_profile_genre_decay,
             settings.recent_profile_year_decay,
@@ -122,17 +122,9 @@ class SequenceFeatures:
         values *= _UNITS
         return values
 
-    def _later(self, query: Query, seen: Mask) -> Rows:
-        """The user's own movies that the store holds beyond the history."""
-        rated = self._model.store.by_user
-        if query.user_row < 0:
-            return rated.movies[:0]
-        own = rated.movies[slice(*rated.indptr[query.user_row : query.user_row + 2])]
-        return own[~seen[own]]
-
 
 def _describe_recent(query: Query, recent: RecentScores, movies: Rows, values: Floats) -> None:
-    """Fill values [movies, RECENT columns]."""
+    """Fill values [movies, columns from RECENT on] but for those of newcomers."""
     windows = len(recent.windows)
     values[:, :windows] = np.log1p(recent.windows[:, movies].T)
     values[:, windows] = np.log(recent.alike[movies] + np.float32(config.ALIKE_FLOOR))
