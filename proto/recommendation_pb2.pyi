@@ -73,20 +73,26 @@ class RecommendedMovie(_message.Message):
     def __init__(self, rank: _Optional[int] = ..., movie_id: _Optional[int] = ..., movie_id_text: _Optional[str] = ..., title: _Optional[str] = ..., year: _Optional[int] = ..., genres: _Optional[_Iterable[str]] = ..., score: _Optional[float] = ..., sources: _Optional[_Iterable[str]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("contributions", "found_by", "similar_users", "because_you_liked", "because_you_watched", "related")
+    __slots__ = ("contributions", "found_by", "similar_users", "because_you_liked", "because_you_watched", "related", "total", "scale", "in_words")
     CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     FOUND_BY_FIELD_NUMBER: _ClassVar[int]
     SIMILAR_USERS_FIELD_NUMBER: _ClassVar[int]
     BECAUSE_YOU_LIKED_FIELD_NUMBER: _ClassVar[int]
     BECAUSE_YOU_WATCHED_FIELD_NUMBER: _ClassVar[int]
     RELATED_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    IN_WORDS_FIELD_NUMBER: _ClassVar[int]
     contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
     found_by: _containers.RepeatedCompositeFieldContainer[Finding]
     similar_users: int
     because_you_liked: _containers.RepeatedCompositeFieldContainer[Movie]
     because_you_watched: _containers.RepeatedCompositeFieldContainer[Movie]
     related: Related
-    def __init__(self, contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., found_by: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., similar_users: _Optional[int] = ..., because_you_liked: _Optional[_Iterable[_Union[Movie, _Mapping]]] = ..., because_you_watched: _Optional[_Iterable[_Union[Movie, _Mapping]]] = ..., related: _Optional[_Union[Related, _Mapping]] = ...) -> None: ...
+    total: float
+    scale: str
+    in_words: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., found_by: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., similar_users: _Optional[int] = ..., because_you_liked: _Optional[_Iterable[_Union[Movie, _Mapping]]] = ..., because_you_watched: _Optional[_Iterable[_Union[Movie, _Mapping]]] = ..., related: _Optional[_Union[Related, _Mapping]] = ..., total: _Optional[float] = ..., scale: _Optional[str] = ..., in_words: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Related(_message.Message):
     __slots__ = ("similar_users",)

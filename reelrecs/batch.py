@@ -152,7 +152,7 @@ def _blocks(engine: Engine, users: Sequence[int], limit: int) -> Generator[_Bloc
 def _block(engine: Engine, users: Sequence[int], limit: int) -> _Block:
     lists = engine.pipeline.run_many([engine.query_of_row(row, limit) for row in users])
     lengths = [len(one) for one in lists]
-    scores = [one.scores for one in lists if one.scores is not None]
+    scores = [engine.relevance(one) for one in lists]
     movies = np.concatenate([one.movies for one in lists])
     store, schema = engine.store, schema_of(engine.store)
     columns = [

@@ -20,7 +20,7 @@ from reelrecs.histories import History, query_of_person
 from reelrecs.kernels import pool
 from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import check_profile, load_model, model_path
-from reelrecs.pipeline.candidates import FeatureMatrix, Rows
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
 from reelrecs.pipeline.protocols import Filter, Scorer, Source
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
@@ -202,10 +202,16 @@ class Engine(Closing):
         if explain and len(ranked) > 0:
             with trace.stage("explain"):
                 reasons = explain_ranked(self.store, query, ranked, self.profile.sequence)
-        items = recommendations_of(self.store, ranked, reasons)
+        items = recommendations_of(self.store, ranked, self.relevance(ranked), reasons)
         user_id = self.store.user_ids[query.user_row] if query.user_row >= 0 else None
         note = shortage(self.store, query, len(items))
         return RecommendationList(user_id, self.store.name, items, trace, note, query.as_of)
+
+    def relevance(self, ranked: Candidates) -> Floats:
+        """[candidates] scores as people are shown them, on [0, 1]: see `Ranker.relevance`."""
+        if ranked.scores is None:
+            return np.zeros(len(ranked), np.float32)
+        return self.model.ranker.relevance(ranked.scores)
 
     def close(self) -> None:
         """Stop the embedded scorer or hang up on the remote one; what is asked later is refused."""

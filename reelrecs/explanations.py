@@ -15,11 +15,16 @@ from reelrecs import config
 from reelrecs.kernels.co_likes import common_likes
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
 from reelrecs.pipeline.query import CoLikeNeighbours, Query
+from reelrecs.reasons import in_words
 from reelrecs.results import Movie, Reason, Related, movie_of
 from reelrecs.stages.sequence_attribution import contributed, history_shares, watched_shares
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.user_context import neighbours_of
 from reelrecs.store.store import Store
+
+LOG_CHANCE, POINTS = "log chance to be the next movie", "points, at most 1"
+"""What contributions and their total are measured in: with a learned ranker, and with fixed
+weights."""
 
 NEIGHBOURS_TERM = "collaborative"
 """The term by which a score counts the neighbours that like a movie."""
@@ -32,7 +37,7 @@ def explain(
 
     `sequence` is the model whose columns the scorer was given, if it was.
     """
-    if ranked.terms is None:
+    if ranked.terms is None or ranked.scores is None:
         raise ValueError("only scored candidates can be explained")
     watched, liked = _nothing(len(ranked)), _nothing(len(ranked))
     counts_neighbours = NEIGHBOURS_TERM in ranked.terms.columns
@@ -42,11 +47,17 @@ def explain(
     elif sequence is not None:
         watched, liked = _by_sequence(sequence, query, ranked.movies, ranked.terms)
     reasons = []
-    for row, movie in enumerate(ranked.movies.tolist()):
+    for row, (movie, total) in enumerate(
+        zip(ranked.movies.tolist(), ranked.scores.tolist(), strict=True)
+    ):
         fans = int(neighbours.likes[movie])
+        contributions = _named(ranked.terms.columns, ranked.terms.values[row])
         reasons.append(
             Reason(
-                contributions=_named(ranked.terms.columns, ranked.terms.values[row]),
+                contributions=contributions,
+                total=total,
+                scale=LOG_CHANCE if sequence is not None else POINTS,
+                in_words=in_words(contributions, len(query.movies)) if sequence is not None else [],
                 found_by={
                     channel: strength
                     for channel, strength in _named(

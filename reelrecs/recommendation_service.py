@@ -118,6 +118,9 @@ def _explanation(reason: Reason) -> Any:
             recommendation_pb2.Finding(channel=channel, strength=strength)
             for channel, strength in reason.found_by.items()
         ],
+        total=reason.total,
+        scale=reason.scale,
+        in_words=reason.in_words,
         similar_users=reason.similar_users,
         related=None if reason.related is None else _related(reason.related),
         because_you_liked=[_movie(movie) for movie in reason.because_you_liked],

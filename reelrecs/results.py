@@ -10,7 +10,7 @@ from typing import Any
 from reelrecs.datasets.feedback import Feedback, value_on_scale
 from reelrecs.datasets.ids import Id
 from reelrecs.datasets.titles import shown_title
-from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.candidates import Candidates, Floats
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
 from reelrecs.store.store import Store
@@ -57,9 +57,15 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a movie is recommended: causes only, but for `related`; contributions are the score."""
+    """Why a movie is recommended: causes only, but for `related`.
 
-    contributions: dict[str, float]  # they add up to the score
+    Contributions add up to `total`, which stands on `scale`; the score shown is made of it alone.
+    """
+
+    contributions: dict[str, float]
+    total: float  # the float32 sum of the contributions
+    scale: str  # what total and contributions are measured in
+    in_words: list[str]  # what the strongest contributions say, the strongest first
     found_by: dict[str, float]  # channel to retrieval score
     similar_users: int | None  # who like it, where the score counts them
     because_you_liked: list[Movie]  # by which the movie stands out, the strongest first
@@ -73,7 +79,7 @@ class Recommendation:
 
     rank: int
     movie: Movie
-    score: float
+    score: float  # on [0, 1]
     sources: list[str]
     explanation: Reason | None
 
@@ -86,18 +92,18 @@ class Recommendation:
 
 
 def recommendations_of(
-    store: Store, ranked: Candidates, reasons: list[Reason] | None
+    store: Store, ranked: Candidates, relevance: Floats, reasons: list[Reason] | None
 ) -> list[Recommendation]:
-    """Ranked candidates as rows for people; `reasons` in the same order, None to leave them out."""
-    if len(ranked) == 0:
-        return []
-    if ranked.scores is None:
-        raise ValueError("only scored candidates make a list")
+    """Ranked candidates as rows for people.
+
+    `relevance` [candidates] are their scores on [0, 1]; `reasons` stand in the same order, None to
+    leave them out.
+    """
     explained: Sequence[Reason | None] = reasons or [None] * len(ranked)
     sources = [channel.partition(".")[0] for channel in ranked.channels]
     rows = zip(
         ranked.movies.tolist(),
-        ranked.scores.tolist(),
+        relevance.tolist(),
         (ranked.retrieval_scores > 0).tolist(),
         explained,
         strict=True,

@@ -20,6 +20,12 @@ CF = "cf"
 TREES = "trees"
 """The term of the boosted trees, where a ranker has one."""
 
+ALTERNATIVES = "alternatives"
+"""The term that makes a log chance of a sum: the same for all candidates of a person."""
+
+LENGTH = "context.length"
+"""The column, log(length of the history + 1), by which the blend for newcomers counts."""
+
 MOST_LEVELS = 8
 """Of a boosted tree: a leaf's number is a byte when trees are grown."""
 
@@ -49,15 +55,30 @@ class Term(NamedTuple):
     weight: float
 
 
+class NewcomerBlend(NamedTuple):
+    """Other parameters of the same terms, for people of whom little is known.
+
+    They count by 1 / (1 + (length / half_at)²) of a history's length, the ranker's own by the rest.
+    """
+
+    center: NDArray[np.float64]  # [terms]
+    scale: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    half_at: float  # ratings at which both count alike
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranker:
     """Term j is weight / scale * (f(column) - center), taken in float64 and rounded to float32.
 
-    Boosted trees add one more term, made of the same f(column). A score is the float32 sum of its
-    terms from left to right and nothing else, so terms that are shown add up to the score to the
-    last bit. With `unit_inputs` every column must be on [0, 1]: what lies outside is refused, never
-    cut, for a count weighed as a share ruins the order in silence. Raises ModelError for parameters
-    that cannot be.
+    Boosted trees add one more term, made of the same f(column). `newcomers` takes the place of all
+    of it for people with short histories, by and by. With `recall`, the share of the movies watched
+    next that are among the candidates, scores are natural logarithms of a chance: a last term,
+    `ALTERNATIVES`, is log(recall) less the log of e to the other terms, summed over the person's
+    candidates. A score is the float32 sum of its terms from left to right and nothing else, so
+    terms that are shown add up to the score to the last bit. With `unit_inputs` every column must
+    be on [0, 1]: what lies outside is refused, never cut, for a count weighed as a share ruins the
+    order in silence. Raises ModelError for parameters that cannot be.
     """
 
     profile: str
@@ -69,17 +90,23 @@ class Ranker:
     weights: NDArray[np.float64]
     unit_inputs: bool = False
     trees: Trees | None = None  # over the terms' inputs: f(column) of each, as one more term
+    newcomers: NewcomerBlend | None = None
+    recall: float | None = None  # above 0, at most 1; None where scores are no chances
 
     def __post_init__(self) -> None:
-        parameters = (self.center, self.scale, self.weights)
+        parameters = [self.center, self.scale, self.weights]
+        if self.newcomers is not None:
+            parameters += self.newcomers[:3]
         lengths = {len(self.names), len(self.columns), len(self.transforms), *map(len, parameters)}
         sound = all(bool(np.isfinite(values).all()) for values in parameters)
         if (
             lengths != {max(1, len(self.names))}
             or not sound
-            or not self.scale.all()
+            or not all(scale.all() for scale in parameters[1::3])
             or not set(self.transforms) <= set(TRANSFORMS)
-            or len({*self.names, TREES}) <= len(self.names)
+            or len({*self.names, TREES, ALTERNATIVES}) <= len(self.names) + 1
+            or not (self.newcomers is None or self.newcomers.half_at > 0)
+            or not (self.recall is None or 0 < self.recall <= 1)
             or not (self.trees is None or _whole(self.trees, len(self.names)))
         ):
             raise ModelError(
@@ -104,7 +131,8 @@ class Ranker:
     @property
     def term_names(self) -> tuple[str, ...]:
         """All terms of a score, in the order in which they add up."""
-        return self.names if self.trees is None else (*self.names, TREES)
+        added = ((TREES, self.trees), (ALTERNATIVES, self.recall))
+        return (*self.names, *(name for name, part in added if part is not None))
 
     @property
     def parameters(self) -> list[Term]:
@@ -116,7 +144,27 @@ class Ranker:
     @property
     def required_columns(self) -> tuple[str, ...]:
         """What a request must bring: each column once, without the one the service adds."""
-        return tuple(dict.fromkeys(column for column in self.columns if column != CF))
+        length = () if self.newcomers is None else (LENGTH,)
+        return tuple(dict.fromkeys(column for column in (*self.columns, *length) if column != CF))
+
+    def relevance(self, scores: Floats) -> Floats:
+        """[rows] scores as people are shown them, on [0, 1], in the same order.
+
+        Of a log chance to be the next movie it is the chance to be among the next
+        `config.RELEVANT_WITHIN`, each taken for a draw of its own. Of points on [0, 1] it is the
+        points, 0 where the re-ranker takes more away; of any other sum the logistic function.
+        """
+        wide = scores.astype(np.float64)
+        if self.recall is not None:
+            with np.errstate(divide="ignore"):  # a chance of 1 leaves none to miss it
+                missed = config.RELEVANT_WITHIN * np.log1p(-np.exp(np.minimum(wide, 0.0)))
+            shown = -np.expm1(missed)
+        elif self.unit_inputs:
+            shown = np.clip(wide, 0.0, 1.0)
+        else:
+            shown = 0.5 * (1.0 + np.tanh(0.5 * wide))
+        relevance: Floats = shown.astype(np.float32)
+        return relevance
 
     def apply(
         self, features: FeatureMatrix, cf: Floats | None, indptr: NDArray[np.int64]
@@ -132,7 +180,7 @@ class Ranker:
         if cf is not None:
             places[CF] = values.shape[1]
             values = np.column_stack([values, cf])
-        for column in self.columns:
+        for column in (*self.columns, *self.required_columns):
             if column not in places:
                 raise ScorerError(
                     f"the ranker needs the column {column}, the features have "
@@ -141,16 +189,18 @@ class Ranker:
         inputs = values[:, [places[column] for column in self.columns]]
         if self.unit_inputs:
             self._require((inputs >= 0.0) & (inputs <= 1.0), inputs, "must be on [0, 1]")
+        lengths = None if self.newcomers is None else np.expm1(values[:, places[LENGTH]])
         with np.errstate(all="ignore"):  # what is no number in the end is refused below
-            terms = self._terms(inputs, indptr)
+            terms = self._terms(inputs, lengths, indptr)
             scores: Floats = terms.cumsum(axis=1)[:, -1]
-        self._require(np.isfinite(terms), terms, "must be finite, and above -1 under log1p")
+        told = terms[:, : len(self.names) + (self.trees is not None)]
+        self._require(np.isfinite(told), told, "must be finite, and above -1 under log1p")
         if not np.isfinite(scores).all():
             row = np.flatnonzero(~np.isfinite(scores))[0]
             raise ScorerError(f"the terms of row {row} add up to no number: mend the features")
         return scores, FeatureMatrix(self.term_names, terms)
 
-    def _terms(self, inputs: Floats, indptr: NDArray[np.int64]) -> Floats:
+    def _terms(self, inputs: Floats, lengths: Floats | None, indptr: NDArray[np.int64]) -> Floats:
         """Every term of every row; transforms the inputs in place."""
         relative = [transform == "relative" for transform in self.transforms]
         if any(relative):
@@ -158,12 +208,21 @@ class Ranker:
         logged = [transform == "log1p" for transform in self.transforms]
         if any(logged):
             inputs[:, logged] = np.log1p(inputs[:, logged])
-        terms = np.empty((len(inputs), len(self.term_names)), np.float32)
-        terms[:, : len(self.names)] = self.weights / self.scale * (inputs - self.center)
+        terms = np.zeros((len(inputs), len(self.term_names)), np.float32)
+        linear = self.weights / self.scale * (inputs - self.center)
+        grown = np.zeros(len(inputs), np.float32)
         if self.trees is not None:
-            grown = np.zeros(len(inputs), np.float32)
             add_trees(*as_readonly_contiguous(inputs.T, *self.trees), grown)
-            terms[:, -1] = grown
+        if self.newcomers is not None and lengths is not None:
+            center, scale, weights, half_at = self.newcomers
+            known = 1.0 - 1.0 / (1.0 + (lengths.astype(np.float64)[:, None] / half_at) ** 2)
+            linear = known * linear + (1.0 - known) * (weights / scale * (inputs - center))
+            grown = (known[:, 0] * grown).astype(np.float32)
+        terms[:, : len(self.names)] = linear
+        if self.trees is not None:
+            terms[:, len(self.names)] = grown
+        if self.recall is not None:
+            terms[:, -1] = np.log(self.recall) - log_of_sum(terms.cumsum(axis=1)[:, -1], indptr)
         return terms
 
     def _require(self, good: NDArray[np.bool_], values: NDArray[np.floating], what: str) -> None:
@@ -191,6 +250,17 @@ def relative_to_best(values: Floats, indptr: NDArray[np.int64]) -> Floats:
     highest = np.maximum.reduceat(values, indptr[:-1][counts > 0])
     relative: Floats = np.exp(values - np.repeat(highest, counts[counts > 0], axis=0))
     return relative
+
+
+def log_of_sum(scores: Floats, indptr: NDArray[np.int64]) -> NDArray[np.float64]:
+    """[rows] the log of e to the scores, summed over the same person's rows."""
+    counts = np.diff(indptr)
+    filled = counts > 0
+    starts, counts = indptr[:-1][filled], counts[filled]
+    wide = scores.astype(np.float64)
+    highest = np.maximum.reduceat(wide, starts)
+    total = np.add.reduceat(np.exp(wide - np.repeat(highest, counts)), starts)
+    return np.repeat(highest + np.log(total), counts)
 
 
 def _whole(trees: Trees, inputs: int) -> bool:

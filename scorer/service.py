@@ -196,7 +196,8 @@ class MLScorerServicer(recommendations_pb2_grpc.MLScorerServicer):
         counts = [len(movies)]
         features = completed(sent, self._model, [user], counts, movies, self._features_for)
         scores, _ = self._model.score_batch(UserBatch.of([user]), counts, movies, features)
-        return recommendations_pb2.ScoreResponse(scores=scores.tolist())
+        relevance = self._model.ranker.relevance(scores)
+        return recommendations_pb2.ScoreResponse(scores=relevance.tolist())
 
 
 def completed(

@@ -74,6 +74,9 @@ def told(response: Any) -> list[dict[str, Any]]:
             "sources": list(one.sources),
             "explanation": {
                 "contributions": {part.term: part.value for part in one.explanation.contributions},
+                "total": one.explanation.total,
+                "scale": one.explanation.scale,
+                "in_words": list(one.explanation.in_words),
                 "found_by": {how.channel: how.strength for how in one.explanation.found_by},
                 "similar_users": one.explanation.similar_users
                 if one.explanation.HasField("similar_users")
@@ -129,7 +132,7 @@ def test_contributions_still_add_up_after_the_wire(ask: Any) -> None:
         total = np.float32(0)
         for part in one.explanation.contributions:
             total += np.float32(part.value)
-        assert total == np.float32(one.score)
+        assert total == np.float32(one.explanation.total)
 
 
 def test_anybody_is_folded_in_by_their_history(sample_engine: Engine, ask: Any) -> None:

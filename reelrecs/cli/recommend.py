@@ -148,20 +148,23 @@ def explained_lines(result: RecommendationList) -> Iterator[str]:
         year = f" ({item.movie.year})" if item.movie.year else ""
         genres = ", ".join(item.movie.genres)
         yield Heading(f"{item.rank:>3}  {item.movie.title}{year}  {genres}  {item.score:.4f}")
-        parts = " + ".join(f"{term} {part:.4f}" for term, part in grouped(reason.contributions))
-        yield f"     score   {parts}"
-        channels = ", ".join(channel.replace(".", " by ") for channel in reason.found_by)
-        neighbours = reason.similar_users
-        liked_it = (
-            f"; {neighbours} similar user{'s' * (neighbours != 1)} liked it" if neighbours else ""
-        )
-        yield f"     found   {channels}{liked_it}"
         if reason.because_you_watched:
             watched = ", ".join(movie.title for movie in reason.because_you_watched)
             yield f"     because you just watched {watched}"
         if reason.because_you_liked:
             liked = ", ".join(movie.title for movie in reason.because_you_liked)
             yield f"     because you liked {liked}"
+        if reason.in_words:
+            yield f"     {', '.join(reason.in_words)}"
+        parts = [f"{term} {part + 0.0:.4f}" for term, part in grouped(reason.contributions)]
+        told = " + ".join(part for part in parts if not part.endswith(" 0.0000"))
+        yield f"     score   {told} = {reason.total:.4f} ({reason.scale})"
+        channels = ", ".join(channel.replace(".", " by ") for channel in reason.found_by)
+        neighbours = reason.similar_users
+        liked_it = (
+            f"; {neighbours} similar user{'s' * (neighbours != 1)} liked it" if neighbours else ""
+        )
+        yield f"     found   {channels}{liked_it}"
         if reason.related is not None and reason.related.similar_users:
             others = reason.related.similar_users
             like = "people who like" if others > 1 else "person who likes"

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
-from reelrecs.pipeline.candidates import Floats
+from reelrecs.pipeline.candidates import Floats, Mask
 
 RIDGE, RIDGE_GROUPS = 1e-4, 1_000
 """Penalty on squared standardised weights: keeps correlated votes from cancelling each other. It is
@@ -36,6 +36,13 @@ class RankingGroups:
         sizes = np.diff(np.append(self.starts, len(self.offset)))
         return np.repeat(np.arange(len(self.starts)), sizes)
 
+    def select(self, groups: Mask, columns: Mask) -> RankingGroups:
+        """The groups and the columns under these masks alone."""
+        rows = groups[self.group_of_row]
+        sizes = np.diff(np.append(self.starts, len(self.offset)))[groups]
+        starts = np.cumsum(sizes) - sizes
+        return RankingGroups(self.features[rows][:, columns], self.offset[rows], starts)
+
 
 @dataclass(frozen=True, slots=True)
 class Logit:
@@ -54,8 +61,8 @@ class Logit:
         )
 
 
-def fit_logit(groups: RankingGroups) -> Logit:
-    """Maximum penalised likelihood by L-BFGS on standardised columns."""
+def fit_logit(groups: RankingGroups, least: float | None = None) -> Logit:
+    """Maximum penalised likelihood by L-BFGS on standardised columns, no weight below `least`."""
     center = groups.features.mean(axis=0, dtype=np.float64)
     scale = np.maximum(groups.features.std(axis=0, dtype=np.float64), 1e-6)
     rows = ((groups.features - center) / scale).astype(np.float32)
@@ -78,6 +85,7 @@ def fit_logit(groups: RankingGroups) -> Logit:
         np.zeros(rows.shape[1]),
         jac=True,
         method="L-BFGS-B",
+        bounds=None if least is None else [(least, None)] * rows.shape[1],
         options={"maxiter": MOST_STEPS, "maxcor": 15},
     )
     return Logit(center, scale, found.x, float(found.fun))

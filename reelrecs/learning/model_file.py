@@ -19,7 +19,7 @@ from reelrecs.config import FIXED, PROFILES
 from reelrecs.errors import ModelError
 from reelrecs.kernels.boosted_trees import Trees
 from reelrecs.scorer.model import ScoringModel
-from reelrecs.scorer.ranker import Ranker
+from reelrecs.scorer.ranker import NewcomerBlend, Ranker
 from reelrecs.scorer.user_knn import KnnSettings
 from reelrecs.stages import base_models
 from reelrecs.stages.feature_schema import schema_digest, schema_of
@@ -27,10 +27,13 @@ from reelrecs.stages.feature_settings import settings_of
 from reelrecs.store import arrow_file
 from reelrecs.store.store import Store
 
-FORMAT = "reelrecs.model/3"
+FORMAT = "reelrecs.model/4"
 
 _TREES = "trees."
 """Stands before the names of the boosted trees' arrays in a file."""
+
+_NEWCOMERS = "newcomers."
+"""Stands before the names of the parameters of the blend for newcomers in a file."""
 
 _BASE_MODELS = "base."
 """Stands before the names of base model arrays in a file."""
@@ -53,11 +56,16 @@ def save_model(model: ScoringModel, path: Path) -> None:
         "scale": ranker.scale,
         "weight": ranker.weights,
     }
+    if ranker.newcomers is not None:
+        parts = zip(NewcomerBlend._fields, ranker.newcomers[:3], strict=False)
+        named |= {f"{_NEWCOMERS}{name}": part for name, part in parts}
     if ranker.trees is not None:
         named |= {f"{_TREES}{name}": part for name, part in ranker.trees._asdict().items()}
     named |= {f"{_BASE_MODELS}{name}": values for name, values in model.base_models.items()}
     settings = {
         "unit_inputs": ranker.unit_inputs,
+        "recall": ranker.recall,
+        "newcomers_half_at": None if ranker.newcomers is None else ranker.newcomers.half_at,
         "neighbours": asdict(model.settings),
         "features": dict(model.feature_settings),
     }
@@ -114,6 +122,8 @@ def _model_of(named: dict[str, Any], metadata: dict[str, str], store: Store) -> 
         np.array(named["weight"], np.float64),
         bool(settings["unit_inputs"]),
         _trees(named),
+        _newcomers(named, settings["newcomers_half_at"]),
+        settings["recall"],
     )
     known = {column for column, _ in schema_of(profile)["columns"]}
     if not known.issuperset(ranker.required_columns):
@@ -134,3 +144,13 @@ def _trees(named: dict[str, Any]) -> Trees | None:
     if f"{_TREES}leaves" not in named:
         return None
     return Trees(*(named[f"{_TREES}{part}"] for part in Trees._fields))
+
+
+def _newcomers(named: dict[str, Any], half_at: float | None) -> NewcomerBlend | None:
+    if half_at is None:
+        return None
+    center, scale, weights = (
+        np.array(named[f"{_NEWCOMERS}{part}"], np.float64)
+        for part in ("center", "scale", "weights")
+    )
+    return NewcomerBlend(center, scale, weights, float(half_at))

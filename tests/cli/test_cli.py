@@ -96,16 +96,19 @@ def test_what_is_related_is_told_apart_from_reasons() -> None:
 
     def lines(similar_users: int) -> list[str]:
         related = Related(similar_users)
-        reason = Reason({"sequence.next": 1.0}, {"sequence.next": 0.5}, None, [], [], related)
+        terms, found = {"sequence.next": 1.0}, {"sequence.next": 0.5}
+        reason = Reason(terms, 1.0, "points", ["rated by many"], found, None, [], [], related)
         item = Recommendation(1, Movie(7, "Heat", 1995, ["Crime"]), 1.0, ["sequence"], reason)
         return list(explained_lines(RecommendationList(None, "mine", [item], Trace())))
 
-    assert [line.strip() for line in lines(59)[2:]] == [
+    assert [line.strip() for line in lines(59)[1:]] == [
+        "rated by many",
+        "score   sequence 1.0000 = 1.0000 (points)",
         "found   sequence by next",
         "also liked by 59 people who like what you like",
     ]
-    assert lines(1)[3].strip() == "also liked by 1 person who likes what you like"
-    assert len(lines(0)) == 3
+    assert lines(1)[4].strip() == "also liked by 1 person who likes what you like"
+    assert len(lines(0)) == 4
 
 
 def test_user_and_search_print_what_the_data_holds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,7 +103,7 @@ def test_contributions_add_up_to_the_score(store: Store, model: ScoringModel) ->
             total = np.float32(0)
             for part in item.explanation.contributions.values():
                 total += np.float32(part)
-            assert item.score == float(total)
+            assert item.explanation.total == float(total)
 
 
 def test_somebody_new_gets_a_list(store: Store, model: ScoringModel) -> None:

@@ -10,7 +10,7 @@ from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
 from reelrecs.kernels.boosted_trees import Trees
 from reelrecs.pipeline.candidates import FeatureMatrix
-from reelrecs.scorer.ranker import Ranker
+from reelrecs.scorer.ranker import NewcomerBlend, Ranker
 
 FIXED = Ranker.fixed()
 
@@ -164,5 +164,78 @@ def test_no_candidates_give_no_scores():
     ],
 )
 def test_parameters_that_cannot_be_are_refused(changes):
+    with pytest.raises(ModelError, match="run train again"):
+        blend_of(**changes)
+
+
+VALUES = arrays.arrays(np.float32, (6, 3), elements=st.floats(-3, 3, width=32))
+
+
+def chances_of(**changes):
+    parts = {"transforms": ("identity", "relative"), "recall": 0.7}
+    return blend_of(**{**parts, **changes})
+
+
+@given(VALUES)
+def test_scores_of_a_ranker_with_recall_are_log_chances_that_add_up_to_it(values):
+    """Against a softmax of the sums, person by person."""
+    matrix = features(values, ("a", "b", "more"))
+    sums, _ = apply(chances_of(recall=None), matrix, None, [0, 2, 2, 6])
+    scores, terms = apply(chances_of(), matrix, None, [0, 2, 2, 6])
+    assert terms.columns == ("one", "two", "alternatives")
+    assert np.array_equal(scores, terms.values.cumsum(axis=1)[:, -1])
+    for person in (slice(0, 2), slice(2, 6)):
+        odds = np.exp(sums[person].astype(np.float64))
+        np.testing.assert_allclose(np.exp(scores[person]), 0.7 * odds / odds.sum(), rtol=1e-4)
+
+
+@given(arrays.arrays(np.float32, 20, elements=st.floats(-60, 0, width=32)))
+def test_relevance_of_log_chances_is_the_chance_to_be_among_the_next_ten(scores):
+    shown = chances_of().relevance(scores)
+    chance = np.exp(scores.astype(np.float64))
+    np.testing.assert_allclose(shown, 1 - (1 - chance) ** 10, rtol=1e-6, atol=1e-12)
+    assert ((shown >= 0) & (shown <= 1)).all()
+    order = np.argsort(scores)
+    assert (np.diff(shown[order]) >= 0).all()
+
+
+@pytest.mark.parametrize("ranker", [FIXED, blend_of(), chances_of()])
+def test_relevance_is_on_the_unit_scale_and_keeps_the_order_whatever_the_sum(ranker):
+    sums = np.array([-1e9, -40.0, -3.0, -0.5, 0.0, 0.25, 1.0, 1.5, 1e9], np.float32)
+    shown = ranker.relevance(sums)
+    assert shown.dtype == np.float32
+    assert ((shown >= 0) & (shown <= 1)).all()
+    assert (np.diff(shown) >= 0).all()
+
+
+def test_newcomers_have_weights_of_their_own_that_fade_as_the_history_grows():
+    lengths = np.array([0.0, 3.0, 1e6])
+    values = np.column_stack([[2.0, 2.0, 2.0], [0.5, 0.5, 0.5], np.log1p(lengths)])
+    matrix = features(values, ("a", "b", "context.length"))
+    blend = NewcomerBlend(np.array([1.0, 0.0]), np.array([4.0, 1.0]), np.array([8.0, 0.0]), 3.0)
+    ranker = blend_of(transforms=("identity", "identity"), newcomers=blend)
+    assert ranker.required_columns == ("a", "b", "context.length")
+    _, terms = apply(ranker, matrix, None, [0, 1, 2, 3])
+    own, newcomers = np.array([1.5, 0.0]), np.array([2.0, 0.0])
+    wanted = np.array([newcomers, (own + newcomers) / 2, own])
+    np.testing.assert_allclose(terms.values, wanted, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ScorerError, match=r"needs the column context\.length"):
+        apply(ranker, features(values[:, :2], ("a", "b")), None, [0, 3])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recall": 0.0},
+        {"recall": 1.1},
+        {"recall": float("nan")},
+        {"newcomers": NewcomerBlend(np.zeros(2), np.ones(2), np.zeros(2), 0.0)},
+        {"newcomers": NewcomerBlend(np.zeros(3), np.ones(2), np.zeros(2), 3.0)},
+        {"newcomers": NewcomerBlend(np.zeros(2), np.array([1.0, 0.0]), np.zeros(2), 3.0)},
+        {"newcomers": NewcomerBlend(np.zeros(2), np.ones(2), np.array([np.nan, 0.0]), 3.0)},
+        {"names": ("one", "alternatives")},
+    ],
+)
+def test_chances_and_blends_that_cannot_be_are_refused(changes):
     with pytest.raises(ModelError, match="run train again"):
         blend_of(**changes)
