@@ -267,6 +267,19 @@ RECENT_USERS = 600
 RECENT_PROFILE_MOVIES, RECENT_PROFILE_GENRE_DECAY, RECENT_PROFILE_YEAR_DECAY = 12, 0.85, 0.7
 """Last movies that make the recent profile of genres and years, and what each step back weighs."""
 
+# -- a model and later data -------------------------------------------------------------------
+UNMET_BIAS_QUANTILE = 0.1
+"""Where in a chain's biases a movie stands that came after training: among the tenth that is rated
+least. What it has gathered since is told by counts and votes, which come from the store."""
+
+SAMPLED_RATINGS = 512
+"""Ratings by which a model knows data without titles again: were a third of them still there by
+chance, half of them would be in one case of 10^15."""
+
+LEAST_SHARE_MET = 0.5
+"""Share of its movies that a store must hold for a model to serve it, and of those the share that
+must bear the same titles: below, the data is other data."""
+
 # -- the learned profile: the ranker --------------------------------------------------------------
 TRAIN_SEED = 7
 """Seeds everything in training."""
