@@ -39,6 +39,15 @@ MAPPED_FROM = 512 * 2**20
 can cut or change it: up to here that costs a quarter of a second at most, beyond it memory that few
 have to spare."""
 
+# -- ratings that arrive ---------------------------------------------------------------------------
+LOG_LOCK_SECONDS = 10.0
+"""Seconds that a writer waits for another process's: a commit takes milliseconds, on a busy disk a
+second."""
+
+FUTURE_SECONDS = 86_400
+"""Seconds by which a rating's time may be ahead of this machine's clock: the moment of asking is
+the time of the last rating, and one from next year would make all others old."""
+
 # -- people and movies that are asked for by hand ------------------------------------------------
 LIKED_TITLE_STARS = 5.0
 """Stars that a title named by --like counts as: what people name unasked is what they love."""
@@ -313,6 +322,24 @@ validation cuts each)."""
 
 FEWEST_GROUPS, FEWEST_GROUPS_FOR_TREES = 20, 100
 """Fewer groups teach the weights nothing, or trees nothing beyond the weights."""
+
+
+def log_folder() -> Path | None:
+    """Where logs of ratings are kept: $REELRECS_LOG_DIR, else the user's data folder.
+
+    No cache: what is lost there can be made again, a rating cannot. None where the system does not
+    know the user's home.
+    """
+    import platformdirs
+
+    chosen = os.environ.get("REELRECS_LOG_DIR")
+    if chosen:
+        return Path(chosen)
+    try:
+        folder = platformdirs.user_data_path("reelrecs", appauthor=False) / "ratings"
+    except RuntimeError:
+        return None
+    return folder if folder.is_absolute() else None
 
 
 def cache_folder() -> Path | None:

@@ -1,0 +1,60 @@
+"""Many writers, one fsync: who comes while the disk is busy is written with the next commit."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from reelrecs.errors import ReelRecsError
+from reelrecs.ratings_log.events import Arrival
+from reelrecs.ratings_log.log_file import RatingsLog
+
+
+class _Group:
+    """Ratings that one writer wants acknowledged together."""
+
+    def __init__(self, ratings: Sequence[Arrival]) -> None:
+        self.ratings = ratings
+        self.answer: int | Exception | None = None
+
+
+class GroupCommit:
+    """Appends to a log for any number of threads; the first in line writes for all who wait.
+
+    There is no thread of its own, so there is none to be lost in a fork or to be waited for.
+    """
+
+    def __init__(self, log: RatingsLog) -> None:
+        self._log = log
+        self._waiting: deque[_Group] = deque()
+        self._lock = threading.Lock()
+
+    def append(self, ratings: Sequence[Arrival]) -> int:
+        """Return when the disk has all of these: how many were new, the others known by their keys.
+
+        Raises InvalidRequest for a key of another rating, and StorageError; none of these ratings
+        is acknowledged then.
+        """
+        mine = _Group(ratings)
+        self._waiting.append(mine)
+        with self._lock:
+            if mine.answer is None:
+                self._write()
+        if isinstance(mine.answer, Exception):
+            raise mine.answer
+        assert mine.answer is not None
+        return mine.answer
+
+    def _write(self) -> None:
+        """Write all who wait by now, the one who holds the lock among them."""
+        groups = []
+        while self._waiting:
+            groups.append(self._waiting.popleft())
+        answers: Sequence[int | Exception]
+        try:
+            answers = self._log.append([group.ratings for group in groups])
+        except ReelRecsError as error:
+            answers = [error] * len(groups)
+        for group, answer in zip(groups, answers, strict=True):
+            group.answer = answer
