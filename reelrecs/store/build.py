@@ -212,9 +212,13 @@ def last_activity_ranks(by_user: RatingsByUser) -> NDArray[np.int32]:
 
 def summary(named: dict[str, Any], genres: Sequence[str]) -> dict[str, str]:
     """The metadata that follows from the arrays and the names of genres."""
+    return {"digest": content_digest(array_digests(named), genres)} | figures(named)
+
+
+def figures(named: dict[str, Any]) -> dict[str, str]:
+    """The same without the digest: the data's end, its scale and mean."""
     stars = named["user_ratings"]
     return {
-        "digest": content_digest(array_digests(named), genres),
         "latest_timestamp": str(int(named["user_times"].max())),
         "scale": json.dumps([float(stars.min()), float(stars.max())]),
         "mean_rating": repr(float(stars.mean(dtype=np.float64))),
