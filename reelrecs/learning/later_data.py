@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from reelrecs.config import LEAST_SHARE_MET
+from reelrecs.config import FIXED, LEAST_SHARE_MET
 from reelrecs.datasets.ids import IdColumn
 from reelrecs.errors import ModelError
 from reelrecs.scorer.model import ScoringModel
@@ -47,7 +47,7 @@ def over(model: ScoringModel, store: Store) -> ScoringModel:
     """The model over another state of its data; raises ModelError where it cannot serve that."""
     if store is model.store:
         return model
-    if store.movie_ids == model.store.movie_ids:
+    if model.ranker.profile == FIXED or store.movie_ids == model.store.movie_ids:
         arrays = model.base_models
     else:
         arrays = placed_on(model.origin, store)

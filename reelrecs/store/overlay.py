@@ -20,7 +20,7 @@ from reelrecs.kernels import csr, splice
 from reelrecs.kernels.splice import Likers, Places, Raters
 from reelrecs.ratings_log.events import Events
 from reelrecs.store.arrivals import Changes, changes_of
-from reelrecs.store.build import figures, last_activity_ranks, rating_columns
+from reelrecs.store.build import figures, last_activity_ranks, norms, rating_columns
 from reelrecs.store.columns import TITLES, Likes, RatingsByMovie, RatingsByUser
 from reelrecs.store.store import Store
 from reelrecs.store.time_order import hash_shift, order_of_time, pair_hash
@@ -76,7 +76,10 @@ def _ratings(store: Store, changes: Changes) -> dict[str, Any]:
     by_movie = _by_movie(store, by_user, fresh, places, ranks)
     likes = _likes(store, changes, fresh, sources, places)
     order = _order(store, changes, fresh, by_user)
-    return rating_columns(by_user, by_movie, likes, ranks, order)
+    norm = np.empty(len(sources))
+    norm[sources >= 0] = store.user_norm[sources[sources >= 0]]
+    norm[fresh.users] = norms(fresh.by_user)
+    return rating_columns(by_user, by_movie, likes, ranks, order, norm)
 
 
 def _fresh(store: Store, changes: Changes) -> _Fresh:

@@ -146,13 +146,13 @@ def check(lines: list[Line], said: list[Said], cuts: list[int], name: Any) -> No
 
 
 @given(worlds())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_numbers(world: tuple[list[Line], list[Said], list[int]]) -> None:
     check(*world, int)
 
 
 @given(worlds())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_texts(world: tuple[list[Line], list[Said], list[int]]) -> None:
     check(*world, str)
 
