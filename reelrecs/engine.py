@@ -7,21 +7,19 @@ import functools
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import numpy as np
 
 from reelrecs import config
+from reelrecs.appending import Appending
 from reelrecs.datasets import locate
 from reelrecs.datasets.ids import Id
 from reelrecs.errors import InvalidRequest
 from reelrecs.explanations import explain as explain_ranked
 from reelrecs.histories import History, query_of_person
 from reelrecs.kernels import pool
-from reelrecs.learning.later_data import over
 from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import check_profile, load_model, model_path
 from reelrecs.moments import Moments
@@ -29,7 +27,7 @@ from reelrecs.pipeline.candidates import FeatureMatrix, Rows
 from reelrecs.pipeline.protocols import Filter, Scorer, Source
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
-from reelrecs.profiles import Profile, features_for, filters_by_name, profile_of
+from reelrecs.profiles import Profile, features_for, filters_by_name
 from reelrecs.ratings_log.group_commit import GroupCommit
 from reelrecs.results import (
     Movie,
@@ -40,16 +38,15 @@ from reelrecs.results import (
     shortage,
     user_profile,
 )
-from reelrecs.scorer.by_name import check_scorer, open_scorer
-from reelrecs.scorer.lifetime import Closing, Once
+from reelrecs.scorer.by_name import check_scorer
+from reelrecs.scorer.lifetime import Closing
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.user_knn import QueryUser
+from reelrecs.serving import Server, Serving
 from reelrecs.similar import SimilarMovies, similar_movies
-from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.stages.user_context import build_query
 from reelrecs.store.build import store_of
 from reelrecs.store.cache import open_live
-from reelrecs.store.incoming import Rating, checked, held
 from reelrecs.store.live import LiveStore
 from reelrecs.store.store import Store
 
@@ -63,14 +60,14 @@ def _of_one_moment(
     """A request: it sees all that has arrived, and one state of the data to its end."""
 
     @functools.wraps(method)
-    def request(self: Engine, *args: P.args, **kwargs: P.kwargs) -> R:
-        with self.one_moment():
-            return method(self, *args, **kwargs)
+    def request(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with engine.one_moment():
+            return method(engine, *args, **kwargs)
 
     return request
 
 
-class Engine(Closing):
+class Engine(Appending, Closing):
     """Recommendations for one data set; usable and closable from any thread, closed when done.
 
     `model` (the fixed one unless given) decides the profile, that is which stages make a list; a
@@ -99,23 +96,15 @@ class Engine(Closing):
         named = [one for one in filters if isinstance(one, str)]
         own = [one for one in filters if not isinstance(one, str)]
         filters_by_name(live.now(), named)  # a name that is none is better known at once
-        read = Once(lambda: _model_for(live.now(), model))
-
-        def serve(now: Store) -> _Serving:
-            """What makes lists of one state of the data.
-
-            It knows nothing of the engine, so that one nobody holds any more is gone at once.
-            """
-            return _serving(
-                now,
-                over(read.get(), now),
-                scorer,
-                tuple(sources),
-                (*filters_by_name(now, named), *own),
-                None if diversity is None else DiversityReranker(now, diversity),
-                (*relax, *config.RELAX_ORDER),
-            )
-
+        serve = Server(
+            model,
+            scorer,
+            tuple(sources),
+            own,
+            named,
+            diversity,
+            (*relax, *config.RELAX_ORDER),
+        )
         self._moments = Moments(live, serve)
         self._appending = None if live.log is None else GroupCommit(live.log)
         self._closed = threading.Event()
@@ -147,8 +136,13 @@ class Engine(Closing):
             check_scorer(scorer)
         with pool.budget_of(threads).active():
             live = _open_live(data_dir)
-            model = partial(load_model, live.now(), Path(models_dir), profile)
-            return cls(live, scorer, model=model, diversity=diversity, filters=filters)
+            return cls(
+                live,
+                scorer,
+                model=lambda: load_model(live.now(), Path(models_dir), profile),
+                diversity=diversity,
+                filters=filters,
+            )
 
     @property
     def store(self) -> Store:
@@ -160,60 +154,13 @@ class Engine(Closing):
         return self._moments.one()
 
     def frozen(self) -> Engine:
-        """This engine without what arrives from here on, for work that many threads share.
+        """The same engine without what arrives from here on, for work that many threads share.
 
         It is closed with this one.
         """
         other = copy.copy(self)
         other._moments, other._appending = self._moments.frozen(), None
         return other
-
-    def append(
-        self,
-        user_id: Id,
-        movie_id: Id,
-        rating: float,
-        *,
-        time: int | None = None,
-        key: str | None = None,
-    ) -> bool:
-        """Keep a rating for good, in the next list already; False if the key was known.
-
-        See `append_many`.
-        """
-        return bool(self.append_many([Rating(user_id, movie_id, rating, time, key)]))
-
-    def append_many(self, ratings: Sequence[Rating]) -> int:
-        """Keep ratings in the data set's log; how many were new, the others known by their keys.
-
-        Returns when the disk has them all; many threads share one fsync. Users and movies may be
-        new. Raises InvalidRequest, and then none of them is kept, DataError and StorageError.
-        """
-        self._check_open()
-        log = self._required_log()
-        with self.one_moment():
-            arrivals = checked(self.store, ratings)
-        return log.append(arrivals) if arrivals else 0
-
-    def forget(self, user_id: Id, movie_id: Id | None = None) -> None:
-        """Forget what a user rated, one movie or all, in the next list already.
-
-        The model has learned from it until the next training, the store's file holds it until the
-        next compaction. Raises NotFound, DataError and StorageError.
-        """
-        self._check_open()
-        log = self._required_log()
-        with self.one_moment():
-            user, movie = held(self.store, user_id, movie_id)
-        log.forget(user, movie)
-
-    def _required_log(self) -> GroupCommit:
-        if self._appending is None:
-            raise InvalidRequest(
-                "this engine has no log of ratings: open a folder, zip or store, on a machine "
-                "whose data folder is known or named by REELRECS_LOG_DIR"
-            )
-        return self._appending
 
     @property
     def model(self) -> ScoringModel:
@@ -323,7 +270,7 @@ class Engine(Closing):
         if self._closed.is_set():
             raise InvalidRequest("the engine is closed: open another")
 
-    def _ready(self) -> _Serving:
+    def _ready(self) -> Serving:
         """All that makes lists, put together now if it has not been."""
         self._check_open()
         with self.threads.active():
@@ -332,58 +279,6 @@ class Engine(Closing):
             self.close()
         self._check_open()
         return serving
-
-
-@dataclass(frozen=True, slots=True)
-class _Serving(Closing):
-    """What it takes to make lists of one state of the data."""
-
-    model: ScoringModel
-    profile: Profile
-    pipeline: Pipeline
-    opened: Closing | None  # a scorer of the engine's own, to be closed with it
-
-    def close(self) -> None:
-        """Close the scorer, if it is the engine's own."""
-        if self.opened is not None:
-            self.opened.close()
-
-
-def _model_for(
-    store: Store, model: ScoringModel | Callable[[], ScoringModel] | None
-) -> ScoringModel:
-    if model is None:
-        return ScoringModel.fixed(store)
-    return model if isinstance(model, ScoringModel) else model()
-
-
-def _serving(
-    store: Store,
-    model: ScoringModel,
-    scorer: Scorer | str,
-    sources: Sequence[Source],
-    filters: Sequence[Filter],
-    reranker: DiversityReranker | None,
-    relax: tuple[str, ...],
-) -> _Serving:
-    """Put the stages of the model's profile, the scorer and the caller's stages together."""
-    profile = profile_of(model)
-    if reranker is None:
-        new_user = max(profile.diversity, config.NEW_USER_DIVERSITY)
-        reranker = DiversityReranker(store, profile.diversity, new_user)
-    chosen = open_scorer(scorer, model) if isinstance(scorer, str) else scorer
-    pipeline = Pipeline(
-        movie_count=store.movie_count,
-        sources=(*profile.sources, *sources),
-        filters=filters,
-        featurizers=profile.featurizers,
-        scorer=chosen,
-        reranker=reranker,
-        relax=relax,
-        last_resort=profile.last_resort,
-    )
-    opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
-    return _Serving(model, profile, pipeline, opened)
 
 
 def train_model(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from reelrecs.datasets.titles import TitleIndex
+from reelrecs.fork_lock import ForkLock
 from reelrecs.scorer.lifetime import Closing, Once
 from reelrecs.store.live import LiveStore
 from reelrecs.store.store import Store
@@ -24,7 +25,7 @@ class Moment(Generic[T]):
         self.titles = titles
         self._users = 0
         self._old = False
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
 
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
@@ -61,7 +62,7 @@ class Moments(Generic[T]):
     def __init__(self, live: LiveStore, serve: Callable[[Store], T]) -> None:
         self.live = live
         self._serve = serve
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._begun = threading.local()
         self._newest = self._of(live.now())
 

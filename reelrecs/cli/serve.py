@@ -47,7 +47,7 @@ def serve(settings: Settings, address: str, workers: int) -> None:
             from reelrecs.scorer.service import scorer_services
 
             services = [
-                *scorer_services(engine.model, engine.features_for),
+                *scorer_services(lambda: engine.model, engine.features_for, engine.one_moment),
                 recommendation_service(engine),
             ]
             log.info(COMPILING)

@@ -24,7 +24,7 @@ def warmup(settings: Settings) -> None:
         from reelrecs.scorer.service import scorer_services
 
         for service in (
-            *scorer_services(engine.model, engine.features_for),
+            *scorer_services(lambda: engine.model, engine.features_for, engine.one_moment),
             recommendation_service(engine),
         ):
             service.warm_up()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from reelrecs import config
 from reelrecs.atomic_write import scratch_folder
+from reelrecs.fork_lock import ForkLock
 from reelrecs.ratings_log.events import checksum
 
 FORMAT = "reelrecs.log/1"
@@ -30,7 +30,7 @@ class Door:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._links: dict[int, sqlite3.Connection] = {}  # by process: none survives a fork
 
     def is_open(self) -> bool:

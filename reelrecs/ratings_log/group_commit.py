@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Sequence
 
 from reelrecs.errors import ReelRecsError
+from reelrecs.fork_lock import ForkLock
 from reelrecs.ratings_log.events import Arrival
 from reelrecs.ratings_log.log_file import RatingsLog
 
@@ -26,9 +26,9 @@ class GroupCommit:
     """
 
     def __init__(self, log: RatingsLog) -> None:
-        self._log = log
+        self.log = log
         self._waiting: deque[_Group] = deque()
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
 
     def append(self, ratings: Sequence[Arrival]) -> int:
         """Return when the disk has all of these: how many were new, the others known by their keys.
@@ -53,7 +53,7 @@ class GroupCommit:
             groups.append(self._waiting.popleft())
         answers: Sequence[int | Exception]
         try:
-            answers = self._log.append([group.ratings for group in groups])
+            answers = self.log.append([group.ratings for group in groups])
         except ReelRecsError as error:
             answers = [error] * len(groups)
         for group, answer in zip(groups, answers, strict=True):

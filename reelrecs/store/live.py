@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-
+from reelrecs.fork_lock import ForkLock
 from reelrecs.ratings_log.log_file import RatingsLog
 from reelrecs.store.overlay import with_events
 from reelrecs.store.store import Store
@@ -19,7 +18,7 @@ class LiveStore:
     def __init__(self, store: Store, log: RatingsLog | None = None, place: int = 0) -> None:
         self.log = log
         self._state = (store, place)
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
 
     @property
     def place(self) -> int:
