@@ -44,6 +44,9 @@ LOG_LOCK_SECONDS = 10.0
 """Seconds that a writer waits for another process's: a commit takes milliseconds, on a busy disk a
 second."""
 
+LOG_GROUP = 1_000
+"""Lines of a file that are written at once: one fsync costs as much as writing a hundred."""
+
 FUTURE_SECONDS = 86_400
 """Seconds by which a rating's time may be ahead of this machine's clock: the moment of asking is
 the time of the last rating, and one from next year would make all others old."""
