@@ -30,6 +30,11 @@ class Appending:
     def _check_open(self) -> None:
         raise NotImplementedError
 
+    @property
+    def has_log(self) -> bool:
+        """Whether ratings can be kept: a data set on disk has a log, a table none."""
+        return self._appending is not None
+
     def append(
         self,
         user_id: Id,

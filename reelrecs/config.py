@@ -47,6 +47,9 @@ second."""
 LOG_GROUP = 1_000
 """Lines of a file that are written at once: one fsync costs as much as writing a hundred."""
 
+LOG_RECORDS_TO_COMPACT = 100_000
+"""Records outside the store from which `doctor` advises to compact: reading them takes a second."""
+
 FUTURE_SECONDS = 86_400
 """Seconds by which a rating's time may be ahead of this machine's clock: the moment of asking is
 the time of the last rating, and one from next year would make all others old."""

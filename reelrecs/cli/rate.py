@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import queue
 import sys
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -82,13 +80,15 @@ def _one(
 
 def _append_lines(engine: Engine, file: str) -> int:
     """Append all lines of a file; what is good before a bad line is kept."""
+    from reelrecs import config
     from reelrecs.datasets.imports.arriving import read_arriving
+    from reelrecs.ratings_log.group_commit import waiting
 
     name = "standard input" if file == STDIN else Path(file).name
     count = 0
     try:
         with _opened(file) as stream:
-            for group in _waiting(read_arriving(stream, name)):
+            for group in waiting(read_arriving(stream, name), config.LOG_GROUP):
                 good, error = _checked(engine.store, group, name)
                 count += engine.append_many(good)
                 if error is not None:
@@ -128,35 +128,3 @@ def _opened(file: str) -> TextIO:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DataError(f"cannot read {file}: {reason}; give a file of ratings") from error
-
-
-def _waiting(lines: Iterator[Arriving]) -> Iterator[list[Arriving]]:
-    """Lines in groups of all that have come by the time the last group was written."""
-    from reelrecs import config
-
-    arrived: queue.Queue[Arriving | BaseException | None] = queue.Queue(4 * config.LOG_GROUP)
-
-    def read() -> None:
-        try:
-            for line in lines:
-                arrived.put(line)
-        except BaseException as error:
-            arrived.put(error)
-        else:
-            arrived.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    ended: BaseException | None = None
-    more = True
-    while more:
-        group: list[Arriving] = []
-        while len(group) < config.LOG_GROUP and (not group or not arrived.empty()):
-            one = arrived.get()
-            if one is None or isinstance(one, BaseException):
-                ended, more = one, False
-                break
-            group.append(one)
-        if group:
-            yield group
-    if ended is not None:
-        raise ended

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from reelrecs.errors import ReelRecsError
 from reelrecs.fork_lock import ForkLock
 from reelrecs.ratings_log.events import Arrival
 from reelrecs.ratings_log.log_file import RatingsLog
+
+T = TypeVar("T")
 
 
 class _Group:
@@ -58,3 +64,57 @@ class GroupCommit:
             answers = [error] * len(groups)
         for group, answer in zip(groups, answers, strict=True):
             group.answer = answer
+
+
+def waiting(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    """What comes, in groups of all that wait by the time the last group was dealt with.
+
+    A thread reads ahead, at most a few groups; it ends when the items do or nobody wants more.
+    """
+    arrived: queue.Queue[T | _End] = queue.Queue(most)
+    unwanted = threading.Event()
+
+    def put(one: T | _End) -> None:
+        while not unwanted.is_set():
+            with contextlib.suppress(queue.Full):
+                arrived.put(one, timeout=_LOOK_AROUND)
+                return
+
+    def read() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                put(item)
+                if unwanted.is_set():
+                    return
+        except BaseException as caught:
+            error = caught
+        put(_End(error))
+
+    threading.Thread(target=read, name="reelrecs-arriving", daemon=True).start()
+    try:
+        while True:
+            group: list[T] = []
+            one: T | _End | None = arrived.get()
+            while one is not None and not isinstance(one, _End):
+                group.append(one)
+                one = None if len(group) == most or arrived.empty() else arrived.get()
+            if group:
+                yield group
+            if isinstance(one, _End):
+                if one.error is not None:
+                    raise one.error
+                return
+    finally:
+        unwanted.set()
+
+
+class _End:
+    """After the last item, with what went wrong."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+_LOOK_AROUND = 0.5
+"""Seconds after which a reader of what nobody takes looks whether it is still wanted."""
