@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 
 SOURCES = {
     "reelrecs/proto/scorer.proto": HERE / "reelrecs" / "v1" / "scorer.proto",
+    "reelrecs/proto/rating.proto": HERE / "reelrecs" / "v1" / "rating.proto",
     "reelrecs/proto/recommendation.proto": HERE / "reelrecs" / "v1" / "recommendation.proto",
     "reelrecs/proto/recommendations.proto": HERE / "recommendations" / "recommendations.proto",
 }

@@ -58,6 +58,7 @@ def write_lists(
     InvalidRequest, NotFound and StorageError before anything is computed, and ScorerError.
     """
     check_limit(limit)
+    engine = engine.frozen()
     store = engine.store
     users = (
         range(store.user_count)

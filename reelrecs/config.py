@@ -39,6 +39,21 @@ MAPPED_FROM = 512 * 2**20
 can cut or change it: up to here that costs a quarter of a second at most, beyond it memory that few
 have to spare."""
 
+# -- ratings that arrive ---------------------------------------------------------------------------
+LOG_LOCK_SECONDS = 10.0
+"""Seconds that a writer waits for another process's: a commit takes milliseconds, on a busy disk a
+second."""
+
+LOG_GROUP = 1_000
+"""Lines of a file that are written at once: one fsync costs as much as writing a hundred."""
+
+LOG_RECORDS_TO_COMPACT = 100_000
+"""Records outside the store from which `doctor` advises to compact: reading them takes a second."""
+
+FUTURE_SECONDS = 86_400
+"""Seconds by which a rating's time may be ahead of this machine's clock: the moment of asking is
+the time of the last rating, and one from next year would make all others old."""
+
 # -- people and movies that are asked for by hand ------------------------------------------------
 LIKED_TITLE_STARS = 5.0
 """Stars that a title named by --like counts as: what people name unasked is what they love."""
@@ -282,6 +297,19 @@ RECENT_USERS = 600
 RECENT_PROFILE_MOVIES, RECENT_PROFILE_GENRE_DECAY, RECENT_PROFILE_YEAR_DECAY = 12, 0.85, 0.7
 """Last movies that make the recent profile of genres and years, and what each step back weighs."""
 
+# -- a model and later data -------------------------------------------------------------------
+UNMET_BIAS_QUANTILE = 0.1
+"""Where in a chain's biases a movie stands that came after training: among the tenth that is rated
+least. What it has gathered since is told by counts and votes, which come from the store."""
+
+SAMPLED_RATINGS = 512
+"""Ratings by which a model knows data without titles again: were a third of them still there by
+chance, half of them would be in one case of 10^15."""
+
+LEAST_SHARE_MET = 0.5
+"""Share of its movies that a store must hold for a model to serve it, and of those the share that
+must bear the same titles: below, the data is other data."""
+
 # -- the learned profile: the ranker --------------------------------------------------------------
 TRAIN_SEED = 7
 """Seeds everything in training."""
@@ -315,6 +343,24 @@ validation cuts each)."""
 
 FEWEST_GROUPS, FEWEST_GROUPS_FOR_TREES = 20, 100
 """Fewer groups teach the weights nothing, or trees nothing beyond the weights."""
+
+
+def log_folder() -> Path | None:
+    """Where logs of ratings are kept: $REELRECS_LOG_DIR, else the user's data folder.
+
+    No cache: what is lost there can be made again, a rating cannot. None where the system does not
+    know the user's home.
+    """
+    import platformdirs
+
+    chosen = os.environ.get("REELRECS_LOG_DIR")
+    if chosen:
+        return Path(chosen)
+    try:
+        folder = platformdirs.user_data_path("reelrecs", appauthor=False) / "ratings"
+    except RuntimeError:
+        return None
+    return folder if folder.is_absolute() else None
 
 
 def cache_folder() -> Path | None:

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from reelrecs import config
 from reelrecs.config import EMBEDDED_SCORER, LOCAL_SCORER
 from reelrecs.datasets import locate
 from reelrecs.datasets.ids import Ids
 from reelrecs.datasets.times import day_of
 from reelrecs.engine import Engine
-from reelrecs.errors import ReelRecsError
+from reelrecs.errors import DataError, ReelRecsError, StorageError
+from reelrecs.learning.later_data import age_of
 from reelrecs.learning.model_folder import load_model
-from reelrecs.store.cache import cache_folder, open_store
+from reelrecs.store.cache import cache_folder, log_path, open_live, open_store
 
 PACKAGES = ("numba", "numpy", "pyarrow", "scipy", "grpcio", "protobuf", "click")
 
@@ -42,6 +44,7 @@ def examine(data_dir: str | None, models_dir: str) -> list[Finding]:
         ("data set", lambda: _data(data_dir)),
         ("store", lambda: _store(data_dir)),
         ("what it means", lambda: _meaning(data_dir)),
+        ("ratings that arrived", lambda: _log(data_dir)),
         ("model", lambda: _model(data_dir, models_dir)),
         ("recommendation", lambda: _recommendation(data_dir, models_dir, LOCAL_SCORER)),
         ("scorer over gRPC", lambda: _recommendation(data_dir, models_dir, EMBEDDED_SCORER)),
@@ -100,10 +103,31 @@ def _meaning(data_dir: str | None) -> str:
     return f"{said}; guessed: {'; '.join(store.guesses)}" if store.guesses else said
 
 
+def _log(data_dir: str | None) -> str:
+    """Where ratings that arrive are kept, and whether what is there is whole."""
+    dataset = locate(None if data_dir is None else Path(data_dir))
+    path = log_path(dataset)
+    if path is None:
+        raise StorageError("no home folder is known: let REELRECS_LOG_DIR name a folder for them")
+    live = open_live(dataset)
+    compacted = live.place
+    live.now()
+    if live.log is None or not live.log.exists():
+        return f"none; {_writable(path.parent)}"
+    damage = live.log.damage()
+    if damage:
+        raise DataError(f"the log {path} is damaged: {damage}; restore it")
+    waiting = live.place - compacted
+    advice = "; compact makes opening faster" if waiting > config.LOG_RECORDS_TO_COMPACT else ""
+    return f"{path}: {live.place:,} records, {waiting:,} of them not in the store yet{advice}"
+
+
 def _model(data_dir: str | None, models_dir: str) -> str:
     store = open_store(locate(None if data_dir is None else Path(data_dir)))
     model = load_model(store, Path(models_dir))
-    return f"profile {model.ranker.profile} with {len(model.ranker.names)} terms"
+    age = age_of(model)
+    since = "" if age is None else f"; trained on an earlier state of the data: {age}"
+    return f"profile {model.ranker.profile} with {len(model.ranker.names)} terms{since}"
 
 
 def _recommendation(data_dir: str | None, models_dir: str, scorer: str) -> str:

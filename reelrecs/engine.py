@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import numpy as np
 
 from reelrecs import config
+from reelrecs.appending import Appending
 from reelrecs.datasets import locate
 from reelrecs.datasets.ids import Id
-from reelrecs.datasets.titles import TitleIndex
 from reelrecs.errors import InvalidRequest
 from reelrecs.explanations import explain as explain_ranked
 from reelrecs.histories import History, query_of_person
 from reelrecs.kernels import pool
 from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import check_profile, load_model, model_path
+from reelrecs.moments import Moments
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
 from reelrecs.pipeline.protocols import Filter, Scorer, Source
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
-from reelrecs.profiles import Profile, features_for, filters_by_name, profile_of
+from reelrecs.profiles import Profile, features_for, filters_by_name
+from reelrecs.ratings_log.group_commit import GroupCommit
 from reelrecs.results import (
     Movie,
     RecommendationList,
@@ -34,19 +38,36 @@ from reelrecs.results import (
     shortage,
     user_profile,
 )
-from reelrecs.scorer.by_name import check_scorer, open_scorer
-from reelrecs.scorer.lifetime import Closing, Once
+from reelrecs.scorer.by_name import check_scorer
+from reelrecs.scorer.lifetime import Closing
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.user_knn import QueryUser
+from reelrecs.serving import Server, Serving
 from reelrecs.similar import SimilarMovies, similar_movies
-from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.stages.user_context import build_query
 from reelrecs.store.build import store_of
-from reelrecs.store.cache import open_store
+from reelrecs.store.cache import open_live
+from reelrecs.store.live import LiveStore
 from reelrecs.store.store import Store
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-class Engine(Closing):
+
+def _of_one_moment(
+    method: Callable[Concatenate[Engine, P], R],
+) -> Callable[Concatenate[Engine, P], R]:
+    """A request: it sees all that has arrived, and one state of the data to its end."""
+
+    @functools.wraps(method)
+    def request(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with engine.one_moment():
+            return method(engine, *args, **kwargs)
+
+    return request
+
+
+class Engine(Appending, Closing):
     """Recommendations for one data set; usable and closable from any thread, closed when done.
 
     `model` (the fixed one unless given) decides the profile, that is which stages make a list; a
@@ -59,7 +80,7 @@ class Engine(Closing):
 
     def __init__(
         self,
-        store: Store,
+        store: Store | LiveStore,
         scorer: Scorer | str = config.LOCAL_SCORER,
         *,
         model: ScoringModel | Callable[[], ScoringModel] | None = None,
@@ -68,25 +89,24 @@ class Engine(Closing):
         filters: Sequence[Filter | str] = (),
         relax: Sequence[str] = (),
     ) -> None:
-        self.store = store
+        live = store if isinstance(store, LiveStore) else LiveStore(store)
         self.threads = pool.current()
         if isinstance(scorer, str):
             check_scorer(scorer)
         named = [one for one in filters if isinstance(one, str)]
         own = [one for one in filters if not isinstance(one, str)]
-        self._serving = Once(
-            partial(
-                _serving,
-                store,
-                model,
-                scorer,
-                tuple(sources),
-                (*filters_by_name(store, named), *own),
-                None if diversity is None else DiversityReranker(store, diversity),
-                (*relax, *config.RELAX_ORDER),
-            )
+        filters_by_name(live.now(), named)  # a name that is none is better known at once
+        serve = Server(
+            model,
+            scorer,
+            tuple(sources),
+            own,
+            named,
+            diversity,
+            (*relax, *config.RELAX_ORDER),
         )
-        self._titles = Once(lambda: TitleIndex(store.all_titles))
+        self._moments = Moments(live, serve)
+        self._appending = None if live.log is None else GroupCommit(live.log)
         self._closed = threading.Event()
 
     @classmethod
@@ -115,9 +135,32 @@ class Engine(Closing):
         if isinstance(scorer, str):
             check_scorer(scorer)
         with pool.budget_of(threads).active():
-            store = _open_store(data_dir)
-            model = partial(load_model, store, Path(models_dir), profile)
-            return cls(store, scorer, model=model, diversity=diversity, filters=filters)
+            live = _open_live(data_dir)
+            return cls(
+                live,
+                scorer,
+                model=lambda: load_model(live.now(), Path(models_dir), profile),
+                diversity=diversity,
+                filters=filters,
+            )
+
+    @property
+    def store(self) -> Store:
+        """The data as this thread's request sees it, or as the last request saw it."""
+        return self._moments.now().store
+
+    def one_moment(self) -> AbstractContextManager[Any]:
+        """A block in which the data stays what it is at its beginning, for this thread."""
+        return self._moments.one()
+
+    def frozen(self) -> Engine:
+        """The same engine without what arrives from here on, for work that many threads share.
+
+        It is closed with this one.
+        """
+        other = copy.copy(self)
+        other._moments, other._appending = self._moments.frozen(), None
+        return other
 
     @property
     def model(self) -> ScoringModel:
@@ -134,6 +177,7 @@ class Engine(Closing):
         """All stages put together."""
         return self._ready().pipeline
 
+    @_of_one_moment
     def recommend(
         self,
         user_id: Id,
@@ -151,6 +195,7 @@ class Engine(Closing):
         """
         return self._list(self.query(user_id, limit, as_of), explain)
 
+    @_of_one_moment
     def recommend_for(
         self,
         history: History,
@@ -167,19 +212,22 @@ class Engine(Closing):
         self._check(limit)
         return self._list(query_of_person(self.store, history, limit, as_of), explain)
 
+    @_of_one_moment
     def similar(self, movie_id: Id, limit: int = config.DEFAULT_LIMIT) -> SimilarMovies:
         """The movies nearest to this one, with the case for each; raises NotFound."""
         self._check(limit)
         return similar_movies(self.store, self.store.movie_row(movie_id), limit)
 
+    @_of_one_moment
     def user(self, user_id: Id, recent: int = config.RECENT_MOVIES) -> UserProfile:
         """What the engine knows of a user; raises NotFound."""
         return user_profile(self.store, self.query(user_id, config.DEFAULT_LIMIT), recent)
 
+    @_of_one_moment
     def search(self, text: str, limit: int = config.DEFAULT_LIMIT) -> list[Movie]:
         """Movies whose title holds the text, articles in either place; the best match first."""
         self._check(limit)
-        rows = self._titles.get().find(text, limit, self.store.movie_rating_counts)
+        rows = self._moments.now().titles.get().find(text, limit, self.store.movie_rating_counts)
         return [movie_of(self.store, row) for row in rows]
 
     def query(self, user_id: Id, limit: int, as_of: int | None = None) -> Query:
@@ -217,9 +265,7 @@ class Engine(Closing):
         """Stop the embedded scorer or hang up on the remote one; what is asked later is refused."""
         self._closed.set()
         self.threads.release()
-        serving = self._serving.made()
-        if serving is not None and serving.opened is not None:
-            serving.opened.close()
+        self._moments.close()
 
     def _check(self, limit: int) -> None:
         self._check_open()
@@ -230,60 +276,15 @@ class Engine(Closing):
         if self._closed.is_set():
             raise InvalidRequest("the engine is closed: open another")
 
-    def _ready(self) -> _Serving:
+    def _ready(self) -> Serving:
         """All that makes lists, put together now if it has not been."""
         self._check_open()
         with self.threads.active():
-            serving = self._serving.get()
+            serving = self._moments.now().serving.get()
         if self._closed.is_set():  # by another thread, which may have found nothing to close yet
             self.close()
         self._check_open()
         return serving
-
-
-class _Serving(NamedTuple):
-    """What it takes to make lists."""
-
-    model: ScoringModel
-    profile: Profile
-    pipeline: Pipeline
-    opened: Closing | None  # a scorer of the engine's own, to be closed with it
-
-
-def _serving(
-    store: Store,
-    model: ScoringModel | Callable[[], ScoringModel] | None,
-    scorer: Scorer | str,
-    sources: Sequence[Source],
-    filters: Sequence[Filter],
-    reranker: DiversityReranker | None,
-    relax: tuple[str, ...],
-) -> _Serving:
-    """Read the model and put its profile's stages, the scorer and the caller's stages together.
-
-    A function and no method, so that an engine nobody holds any more is gone at once.
-    """
-    if model is None:
-        model = ScoringModel.fixed(store)
-    elif not isinstance(model, ScoringModel):
-        model = model()
-    profile = profile_of(model)
-    if reranker is None:
-        new_user = max(profile.diversity, config.NEW_USER_DIVERSITY)
-        reranker = DiversityReranker(store, profile.diversity, new_user)
-    chosen = open_scorer(scorer, model) if isinstance(scorer, str) else scorer
-    pipeline = Pipeline(
-        movie_count=store.movie_count,
-        sources=(*profile.sources, *sources),
-        filters=filters,
-        featurizers=profile.featurizers,
-        scorer=chosen,
-        reranker=reranker,
-        relax=relax,
-        last_resort=profile.last_resort,
-    )
-    opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
-    return _Serving(model, profile, pipeline, opened)
 
 
 def train_model(
@@ -295,19 +296,19 @@ def train_model(
     from reelrecs.learning.train import train  # with scipy's optimizers, which no list needs
 
     with pool.budget_of(threads).active():
-        store = _open_store(data_dir)
+        store = _open_live(data_dir).now()
         model = train(store)
     path = model_path(store, Path(models_dir))
     save_model(model, path)
     return path, model
 
 
-def _open_store(data_dir: Path | str | Any) -> Store:
+def _open_live(data_dir: Path | str | Any) -> LiveStore:
     if data_dir is not None and not isinstance(data_dir, (str, Path)):
         from reelrecs.datasets.imports.tables import import_frames
 
-        return store_of(import_frames(data_dir).tables, "table")
-    return open_store(locate(None if data_dir is None else Path(data_dir)))
+        return LiveStore(store_of(import_frames(data_dir).tables, "table"))
+    return open_live(locate(None if data_dir is None else Path(data_dir)))
 
 
 def check_limit(limit: int) -> None:

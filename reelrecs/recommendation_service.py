@@ -60,11 +60,12 @@ class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServic
             "explain": request.explain,
             "as_of": request.as_of if request.HasField("as_of") else None,
         }
-        if person == "history":
-            result = self._engine.recommend_for(_history(request.history), limit, **asked)
-        else:
-            result = self._engine.recommend(getattr(request, person), limit, **asked)
-        return _response(result, self._engine.store.digest)
+        with self._engine.one_moment():  # so that the digest is that of the list's data
+            if person == "history":
+                result = self._engine.recommend_for(_history(request.history), limit, **asked)
+            else:
+                result = self._engine.recommend(getattr(request, person), limit, **asked)
+            return _response(result, self._engine.store.digest)
 
 
 def recommendation_service(engine: Engine) -> Service:

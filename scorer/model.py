@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from reelrecs.errors import ScorerError
 from reelrecs.pipeline.candidates import FeatureMatrix, Floats, Rows
+from reelrecs.scorer.origin import Origin
 from reelrecs.scorer.ranker import CF, Ranker, require_finite
 from reelrecs.scorer.user_knn import KnnSettings, UserBatch, UserKnn
 from reelrecs.store.store import Store
@@ -25,15 +26,25 @@ class ScoringModel:
         settings: KnnSettings,
         base_models: Mapping[str, NDArray[Any]] | None = None,
         feature_settings: Mapping[str, Any] | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self.store = store
         self.ranker = ranker
         self.settings = settings
         self.base_models = dict(base_models or {})
-        """Arrays of trained base models by name, for the stages that bring the ranker's columns."""
+        """Arrays of trained base models by name, for the stages that bring the ranker's columns;
+        by the store's rows, while the origin has them by its own."""
         self.feature_settings = dict(feature_settings or {})
         """Settings that those stages were trained with, as JSON has them."""
+        self._origin = origin
         self._knn = UserKnn(store, settings)
+
+    @property
+    def origin(self) -> Origin:
+        """The data it was trained on: its own store unless it came from a file."""
+        if self._origin is None:
+            self._origin = Origin.of(self.store, self.base_models)
+        return self._origin
 
     @classmethod
     def fixed(cls, store: Store, settings: KnnSettings | None = None) -> ScoringModel:

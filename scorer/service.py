@@ -7,8 +7,9 @@ INTERNAL and stands in its log, never in a score. What a client does not send is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import grpc
 import numpy as np
@@ -29,6 +30,8 @@ from reelrecs.scorer.server import STATUSES, Service, Statuses, handle_rpc
 from reelrecs.scorer.user_knn import QueryUser, UserBatch, stored_user
 from reelrecs.store.store import Store
 
+T = TypeVar("T")
+
 SERVICES = (
     scorer_pb2.DESCRIPTOR.services_by_name["ScorerService"].full_name,
     recommendations_pb2.DESCRIPTOR.services_by_name["MLScorer"].full_name,
@@ -36,6 +39,9 @@ SERVICES = (
 
 FeaturesFor: TypeAlias = Callable[[QueryUser, Rows], FeatureMatrix]
 """Describes candidates of a user by every column that the model ranks by."""
+
+OneMoment: TypeAlias = Callable[[], AbstractContextManager[Any]]
+"""Makes a block in which data that changes stays as it is."""
 
 
 class _IdsDoNotFit(DataError):
@@ -48,41 +54,69 @@ WARM_CANDIDATES = 20
 """Candidates in the requests that warm a service up: a kernel compiles for one as for many."""
 
 
-def scorer_services(model: ScoringModel, features_for: FeaturesFor | None = None) -> list[Service]:
+def scorer_services(
+    model: ScoringModel | Callable[[], ScoringModel],
+    features_for: FeaturesFor | None = None,
+    one_moment: OneMoment = nullcontext,
+) -> list[Service]:
     """Both services over this model, for `reelrecs.scorer.server.start`.
 
-    With `features_for` they answer requests that lack columns, too.
+    With `features_for` they answer requests that lack columns, too. Where data changes, `model` is
+    a function that tells the present one, which is asked in the block `one_moment` makes.
     """
     add: Any = recommendations_pb2_grpc.add_MLScorerServicer_to_server
-    compatible = MLScorerServicer(model, features_for)
+    compatible = MLScorerServicer(model, features_for, one_moment)
     return [
-        scorer_service(model, features_for),
+        scorer_service(model, features_for, one_moment),
         Service(SERVICES[1], lambda server: add(compatible, server), compatible.warm_up),
     ]
 
 
-def scorer_service(model: ScoringModel, features_for: FeaturesFor | None = None) -> Service:
+def scorer_service(
+    model: ScoringModel | Callable[[], ScoringModel],
+    features_for: FeaturesFor | None = None,
+    one_moment: OneMoment = nullcontext,
+) -> Service:
     """`reelrecs.v1.ScorerService` alone; see `scorer_services`."""
     add: Any = scorer_pb2_grpc.add_ScorerServiceServicer_to_server
-    servicer = ScorerServicer(model, features_for)
+    servicer = ScorerServicer(model, features_for, one_moment)
     return Service(SERVICES[0], lambda server: add(servicer, server), servicer.warm_up)
 
 
-class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
-    """`reelrecs.v1.ScorerService` over one model."""
+class _OverModel:
+    """What answers by a model, which may be another at the next request."""
 
-    def __init__(self, model: ScoringModel, features_for: FeaturesFor | None = None) -> None:
-        self._model = model
+    def __init__(
+        self,
+        model: ScoringModel | Callable[[], ScoringModel],
+        features_for: FeaturesFor | None = None,
+        one_moment: OneMoment = nullcontext,
+    ) -> None:
+        self._model_now = model
         self._features_for = features_for
-        self._version = metadata.version("reelrecs")
+        self._one_moment = one_moment
+
+    @property
+    def _model(self) -> ScoringModel:
+        now = self._model_now
+        return now if isinstance(now, ScoringModel) else now()
+
+    def _answer(self, work: Callable[[], T]) -> T:
+        """Do the work over one state of the data."""
+        with self._one_moment():
+            return work()
+
+
+class ScorerServicer(_OverModel, scorer_pb2_grpc.ScorerServiceServicer):
+    """`reelrecs.v1.ScorerService` over one model."""
 
     def Score(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Score candidates of one user or many."""
-        return handle_rpc(context, lambda: self._score(request))
+        return handle_rpc(context, lambda: self._answer(lambda: self._score(request)))
 
     def Describe(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Say which data and model answer."""
-        return handle_rpc(context, self._describe)
+        return handle_rpc(context, lambda: self._answer(self._describe))
 
     def warm_up(self) -> None:
         """Answer requests of every kind: a stored user, a history, nobody, all in one."""
@@ -136,20 +170,16 @@ class ScorerServicer(scorer_pb2_grpc.ScorerServiceServicer):
             profile=ranker.profile,
             required_columns=ranker.required_columns,
             terms=terms,
-            version=self._version,
+            version=metadata.version("reelrecs"),
         )
 
 
-class MLScorerServicer(recommendations_pb2_grpc.MLScorerServicer):
+class MLScorerServicer(_OverModel, recommendations_pb2_grpc.MLScorerServicer):
     """`recommendations.MLScorer` over the same model, for clients that exist already."""
-
-    def __init__(self, model: ScoringModel, features_for: FeaturesFor | None = None) -> None:
-        self._model = model
-        self._features_for = features_for
 
     def ScoreCandidates(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Score every candidate of one user."""
-        return handle_rpc(context, lambda: self._score(request), _STATUSES)
+        return handle_rpc(context, lambda: self._answer(lambda: self._score(request)), _STATUSES)
 
     def warm_up(self) -> None:
         """Answer a request of somebody with few ratings, and of somebody with many."""

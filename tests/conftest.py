@@ -57,6 +57,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in [name for name in os.environ if name.startswith("REELRECS_")]:
             patch.delenv(name)
         patch.setenv("REELRECS_CACHE_DIR", str(folder))
+        patch.setenv("REELRECS_LOG_DIR", str(tmp_path_factory.mktemp("logs")))
         patch.setenv("REELRECS_MODELS_DIR", str(tmp_path_factory.mktemp("models")))
         for folder_of_code in (TESTS.parent, PACKAGE):
             patch.setenv("PYTHONPATH", str(folder_of_code), prepend=os.pathsep)

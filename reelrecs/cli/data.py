@@ -76,12 +76,14 @@ def info(settings: Settings, format_: str) -> None:
     """What the data set of --data-dir holds."""
     from reelrecs.datasets import locate
     from reelrecs.datasets.times import day_of
-    from reelrecs.store.cache import open_store, store_path
+    from reelrecs.store.cache import log_path, open_live, store_path
 
     with progress_line():
         dataset = locate(None if settings.data_dir is None else Path(settings.data_dir))
-        store = open_store(dataset)
-    at = dataset.path if dataset.is_store else store_path(dataset)
+        live = open_live(dataset)
+        compacted = live.place
+        store = live.now()
+    at = dataset.path if dataset.is_store and compacted == 0 else store_path(dataset)
     facts: dict[str, Any] = {
         "name": store.name,
         "path": str(dataset.path),
@@ -103,6 +105,9 @@ def info(settings: Settings, format_: str) -> None:
         "store": str(at),
         "store_mb": round(at.stat().st_size / 1e6, 1),
         "digest": store.digest,
+        "log": str(log_path(dataset) or "no home folder is known"),
+        "log_records": live.place,
+        "log_records_in_store": compacted,
     }
     print_rows(format_, ("what", "value"), _rows(facts), facts)
 

@@ -31,8 +31,9 @@ def models() -> None:
 def list_(settings: Settings, format_: str) -> None:
     """Print every model file: of which data, of which profile, in which state.
 
-    States: good, stale (of a data set of this name with other content), damaged (or of another
-    version), of other data (which --data-dir does not name, so nothing is said of them).
+    States: good, older (of an earlier state of this data, which it serves), stale (of a data set of
+    this name that it cannot serve), damaged (or of another version), of other data (which
+    --data-dir does not name, so nothing is said of them).
     """
     with progress_line():
         store = _store(settings)
@@ -55,10 +56,12 @@ def show(settings: Settings, format_: str) -> None:
     """
     with progress_line():
         store = _store(settings)
+        from reelrecs.learning.later_data import age_of
         from reelrecs.learning.model_folder import find_model, load_model
         from reelrecs.scorer.ranker import TREES
 
-        ranker = load_model(store, Path(settings.models_dir), settings.profile).ranker
+        model = load_model(store, Path(settings.models_dir), settings.profile)
+        ranker, age = model.ranker, age_of(model)
         trained = find_model(store, Path(settings.models_dir)) is not None
     rows: list[list[Any]] = [list(term) for term in ranker.parameters]
     if ranker.trees is not None:
@@ -74,6 +77,7 @@ def show(settings: Settings, format_: str) -> None:
         "dataset": store.name,
         "profile": ranker.profile,
         "trained": trained,
+        "age": None if age is None else age._asdict(),
         "terms": [dict(zip(columns, row, strict=True)) for row in rows],
     }
     print_rows(format_, columns, rows, document)
@@ -82,7 +86,7 @@ def show(settings: Settings, format_: str) -> None:
 @models.command()
 @click.pass_obj
 def verify(settings: Settings) -> None:
-    """Check that this data set's model can be opened and was trained on this very data.
+    """Check that this data set's model can be opened and serves this data; say how old it is.
 
     Exits with 5 where it cannot be used or there is none.
     """
@@ -93,10 +97,17 @@ def verify(settings: Settings) -> None:
 
         folder = Path(settings.models_dir)
         path = find_model(store, folder) or model_path(store, folder)
+        from reelrecs.learning.later_data import age_of
+
         model = load_model_file(path, store)
-    terms = len(model.ranker.term_names)
-    trained_on = f"trained on {store.name} ({store.digest[:SHOWN_DIGEST]})"
-    print_lines([f"{path}: good, profile {model.ranker.profile} with {terms} terms, {trained_on}"])
+        age = age_of(model)
+    terms, origin = len(model.ranker.term_names), model.origin
+    trained_on = f"trained on {origin.dataset} ({origin.digest[:SHOWN_DIGEST]})"
+    state = "good" if age is None else "older"
+    since = "" if age is None else f": {age}"
+    print_lines(
+        [f"{path}: {state}, profile {model.ranker.profile} with {terms} terms, {trained_on}{since}"]
+    )
 
 
 @models.command()
@@ -104,7 +115,7 @@ def verify(settings: Settings) -> None:
 @format_option
 @click.pass_obj
 def prune(settings: Settings, dry_run: bool, format_: str) -> None:
-    """Remove models that are damaged, or stale: of a data set of this name with other content.
+    """Remove models that are damaged, stale, or older than the one that is used.
 
     Models of data sets of other names stay; name theirs with --data-dir.
     """

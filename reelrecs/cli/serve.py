@@ -42,13 +42,15 @@ def serve(settings: Settings, address: str, workers: int) -> None:
     with contextlib.ExitStack() as running:
         with progress_line():
             engine = running.enter_context(settings.open_engine())
+            from reelrecs.rating_service import rating_service
             from reelrecs.recommendation_service import recommendation_service
             from reelrecs.scorer.server import start
             from reelrecs.scorer.service import scorer_services
 
             services = [
-                *scorer_services(engine.model, engine.features_for),
+                *scorer_services(lambda: engine.model, engine.features_for, engine.one_moment),
                 recommendation_service(engine),
+                rating_service(engine),
             ]
             log.info(COMPILING)
             server = start(services, address, workers)

@@ -20,12 +20,14 @@ def warmup(settings: Settings) -> None:
     start = time.perf_counter()
     with progress_line(), settings.open_engine() as engine:
         log.info(COMPILING)
+        from reelrecs.rating_service import rating_service
         from reelrecs.recommendation_service import recommendation_service
         from reelrecs.scorer.service import scorer_services
 
         for service in (
-            *scorer_services(engine.model, engine.features_for),
+            *scorer_services(lambda: engine.model, engine.features_for, engine.one_moment),
             recommendation_service(engine),
+            rating_service(engine),
         ):
             service.warm_up()
     note(f"ready in {time.perf_counter() - start:.1f} s")

@@ -149,6 +149,17 @@ class Ids:
         """Some of these, by ascending row."""
         return Ids(self._numbers[rows] if self._texts is None else self.take(rows))
 
+    def joined(self, column: IdColumn) -> Ids:
+        """These and the ids of a column of the same kind; the very same if it has no others."""
+        missing = np.flatnonzero(self.rows_of(column) < 0)
+        if len(missing) == 0:
+            return self
+        others, _ = coded(take_ids(column, missing))
+        if self._texts is None:
+            return Ids(np.union1d(self._numbers, others.values))
+        both = pa.concat_arrays([self._texts, others.values])
+        return Ids(both.take(pc.sort_indices(both)))
+
     def parse(self, text: str) -> Id:
         """What a person typed as an id of this kind; raises InvalidRequest.
 

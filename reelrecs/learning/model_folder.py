@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -12,15 +13,19 @@ from typing import Any
 
 from reelrecs.config import FIXED, PROFILES
 from reelrecs.errors import InvalidRequest, ModelError, StorageError
+from reelrecs.learning.later_data import OtherData, age_of
 from reelrecs.learning.model_file import FORMAT, load_model_file
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.store import arrow_file
 from reelrecs.store.names import safe_name
 from reelrecs.store.store import Store
 
-GOOD, STALE, DAMAGED, OTHER = "good", "stale", "damaged", "of other data"
-"""Of this very data; of a data set of this name with other content; unreadable or of another
-version; of a data set of another name, so that nothing more can be said."""
+log = logging.getLogger(__name__)
+
+GOOD, OLDER, STALE, DAMAGED, OTHER = "good", "older", "stale", "damaged", "of other data"
+"""Of this very data; of an earlier state of it, which serves as well; of a data set of this name
+that it cannot serve; unreadable or of another version; of a data set of another name, so that
+nothing more can be said."""
 
 SUFFIX = ".model.arrow"
 """Ends the name of a model, so that it may stand beside a store of the same name."""
@@ -31,7 +36,7 @@ HEAD = 1 << 16
 _KIND = FORMAT.partition("/")[0].encode()
 
 UNUSABLE = (STALE, DAMAGED)
-"""What `prune` removes: training again is the only use for such a file."""
+"""What `prune` removes in any case: training again is the only use for such a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +70,17 @@ def list_models(folder: Path, store: Store) -> list[ModelFile]:
 
 
 def prune_models(folder: Path, store: Store, dry_run: bool = False) -> list[ModelFile]:
-    """Remove what no command could use with this data and return it; raises StorageError."""
-    gone = [one for one in list_models(folder, store) if one.state in UNUSABLE]
+    """Remove what no command would use with this data and return it; raises StorageError.
+
+    That is what cannot be used, and older models than the one that is.
+    """
+    used = find_model(store, folder)
+    gone = [
+        one
+        for one in list_models(folder, store)
+        if one.state in UNUSABLE
+        or (one.state == OLDER and used is not None and one.file != used.name)
+    ]
     for one in gone if not dry_run else ():
         path = folder / one.file
         try:
@@ -111,13 +125,14 @@ def _examined(path: Path, store: Store) -> ModelFile | None:
 
 
 def _state(path: Path, store: Store, digest: str | None) -> str:
-    if digest is not None and digest != store.digest:
-        return STALE
+    older = digest is not None and digest != store.digest
     try:
         load_model_file(path, store)
+    except OtherData:
+        return STALE
     except ModelError:
         return DAMAGED
-    return GOOD
+    return OLDER if older else GOOD
 
 
 def _begins_as_model(path: Path) -> bool:
@@ -129,8 +144,9 @@ def _begins_as_model(path: Path) -> bool:
 def load_model(store: Store, models_dir: Path, profile: str | None = None) -> ScoringModel:
     """The model of a profile; None: the trained one if it is there, else the fixed one.
 
-    Raises ModelError for a trained model that is absent, damaged or of other data, and
-    InvalidRequest for a profile that does not exist.
+    One of an earlier state of the data serves, and a log line says how old it is. Raises ModelError
+    for a trained model that is absent, damaged or of other data, and InvalidRequest for a profile
+    that does not exist.
     """
     check_profile(profile)
     if profile == FIXED:
@@ -138,7 +154,11 @@ def load_model(store: Store, models_dir: Path, profile: str | None = None) -> Sc
     path = find_model(store, models_dir)
     if path is None and profile is None:
         return ScoringModel.fixed(store)
-    return load_model_file(path or model_path(store, models_dir), store)
+    model = load_model_file(path or model_path(store, models_dir), store)
+    age = age_of(model)
+    if age is not None:
+        log.warning(f"the model of {model.origin.created[:10]} is older than {store.name}: {age}")
+    return model
 
 
 def check_profile(profile: str | None) -> None:
@@ -159,17 +179,26 @@ def model_path(store: Store, models_dir: Path) -> Path:
 
 
 def find_model(store: Store, models_dir: Path) -> Path | None:
-    """The model of this very data; else the newest file named after the data set; else None.
+    """The model of this very data; else the newest named after the data set that can serve it.
 
-    The second is stale or of an older version. Who opens it is told so, and nobody gets the fixed
-    profile in silence because a file of ratings has grown.
+    Else the newest named after it, which cannot: who opens it is told why, and nobody gets the
+    fixed profile in silence because data has changed. Else None.
     """
     exact = model_path(store, models_dir)
     with _reading(models_dir):
         if exact.exists():
             return exact
         named = [path for path in models_dir.glob(f"*{SUFFIX}") if _is_named_after(path, store)]
-        return max(named, key=lambda path: (path.stat().st_mtime_ns, path.name), default=None)
+        named.sort(key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+    return next((path for path in named if _serves(path, store)), named[0] if named else None)
+
+
+def _serves(path: Path, store: Store) -> bool:
+    try:
+        load_model_file(path, store)
+    except ModelError:
+        return False
+    return True
 
 
 def _is_named_after(path: Path, store: Store) -> bool:

@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from reelrecs.kernels.item_item import SparseRows
 from reelrecs.pipeline.candidates import Floats, Rows
+from reelrecs.stages.base_models import SHORT_COLUMNS
 
 _HIGHEST_CODE = 127
 """Of an int8: the largest entry of a row."""
-
-_SHORT_COLUMNS = 1 << 16
-"""Movies whose rows an unsigned 16-bit integer can tell apart."""
 
 
 def strongest(values: Floats, most: int) -> NDArray[np.int64]:
@@ -48,7 +46,7 @@ def sparse_rows(rows: Rows, columns: Rows, values: Floats, movie_count: int) -> 
     kept = codes != 0
     indptr = np.zeros(movie_count + 1, np.int64)
     np.cumsum(np.bincount(rows[kept], minlength=movie_count), out=indptr[1:])
-    kind = np.uint16 if movie_count <= _SHORT_COLUMNS else np.int32
+    kind = np.uint16 if movie_count <= SHORT_COLUMNS else np.int32
     return SparseRows(indptr, columns[kept].astype(kind), codes[kept].astype(np.int8), scales)
 
 

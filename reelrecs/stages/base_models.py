@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reelrecs.config import UNMET_BIAS_QUANTILE
 from reelrecs.errors import ModelError
 from reelrecs.stages.markov_chain import DECAYS
 
@@ -28,6 +29,13 @@ MATRICES = ("next_item", "ease", "co_occurrence")
 its SparseRows, as in "ease.columns"."""
 
 
+SHORT_COLUMNS = 1 << 16
+"""Movies up to which a column's number fits into 16 bits."""
+
+MATRIX_PARTS = ("indptr", "columns", "codes")
+"""The parts of a matrix that say what stands where."""
+
+
 def _matrix_arrays(name: str) -> dict[str, ArraySpec]:
     entries = (f"entries of {name}",)
     return {
@@ -46,6 +54,41 @@ ARRAYS = {
     **{array: spec for name in MATRICES for array, spec in _matrix_arrays(name).items()},
 }
 """Every array of a trained model. A count without a value gets the length that it is met with."""
+
+
+def on_rows(
+    named: Mapping[str, NDArray[Any]], rows: NDArray[np.int32], movie_count: int
+) -> dict[str, NDArray[Any]]:
+    """The arrays of a model by the rows of another catalogue, which has so many movies.
+
+    `rows` [its movies] says where each stands there, -1 = not at all. A movie that the model has
+    not met has no vectors and no entries in matrices; its bias, which is its popularity as far as
+    the chain knows, is that of the model's little known movies.
+    """
+    kept = np.flatnonzero(rows >= 0)
+    placed: dict[str, NDArray[Any]] = {}
+    for name, spec in ARRAYS.items():
+        values = named[name]
+        if spec.shape[0] == "movies":
+            placed[name] = np.zeros((movie_count, *values.shape[1:]), values.dtype)
+            if name == "bias" and len(values):
+                placed[name][:] = np.quantile(values, UNMET_BIAS_QUANTILE, method="lower")
+            placed[name][rows[kept]] = values[kept]
+        else:
+            placed[name] = values
+    for name in MATRICES:
+        indptr, columns, codes = (named[f"{name}.{part}"] for part in MATRIX_PARTS)
+        owners = rows[np.repeat(np.arange(len(rows)), np.diff(indptr))]
+        others = rows[columns]
+        entries = np.flatnonzero((owners >= 0) & (others >= 0))
+        entries = entries[np.lexsort((others[entries], owners[entries]))]
+        counts = np.bincount(owners[entries], minlength=movie_count)
+        placed[f"{name}.indptr"] = np.concatenate([[0], np.cumsum(counts)])
+        placed[f"{name}.columns"] = others[entries].astype(
+            np.uint16 if movie_count <= SHORT_COLUMNS else np.int32
+        )
+        placed[f"{name}.codes"] = codes[entries]
+    return placed
 
 
 def validate(named: Mapping[str, NDArray[Any]], movie_count: int) -> None:

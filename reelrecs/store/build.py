@@ -157,8 +157,12 @@ def rating_columns(
     likes: Likes,
     activity_ranks: NDArray[np.int32],
     rating_order: NDArray[np.uint32],
+    user_norms: NDArray[np.float64] | None = None,
 ) -> dict[str, arrow_file.Array]:
-    """Ratings in both orders under the names they have in a store, with the statistics of both."""
+    """Ratings in both orders under the names they have in a store, with the statistics of both.
+
+    `user_norms` [users] are worked out unless they are known.
+    """
     movie_count = len(by_movie.indptr) - 1
     count = np.empty(movie_count, np.int32)
     mean = np.empty(movie_count, np.float32)
@@ -171,7 +175,7 @@ def rating_columns(
         "user_times": by_user.times,
         "user_activity_ranks": activity_ranks,
         "rating_order": rating_order,
-        "user_norm": _norms(by_user),
+        "user_norm": norms(by_user) if user_norms is None else user_norms,
         "user_likes_indptr": likes.user_indptr,
         "user_likes": likes.movies,
         "movie_likes_indptr": likes.movie_indptr,
@@ -187,7 +191,7 @@ def rating_columns(
     }
 
 
-def _norms(by_user: RatingsByUser) -> NDArray[np.float64]:
+def norms(by_user: RatingsByUser) -> NDArray[np.float64]:
     """Euclidean length of each user's ratings."""
     indptr = by_user.indptr
     users = len(indptr) - 1
@@ -212,9 +216,13 @@ def last_activity_ranks(by_user: RatingsByUser) -> NDArray[np.int32]:
 
 def summary(named: dict[str, Any], genres: Sequence[str]) -> dict[str, str]:
     """The metadata that follows from the arrays and the names of genres."""
+    return {"digest": content_digest(array_digests(named), genres)} | figures(named)
+
+
+def figures(named: dict[str, Any]) -> dict[str, str]:
+    """The same without the digest: the data's end, its scale and mean."""
     stars = named["user_ratings"]
     return {
-        "digest": content_digest(array_digests(named), genres),
         "latest_timestamp": str(int(named["user_times"].max())),
         "scale": json.dumps([float(stars.min()), float(stars.max())]),
         "mean_rating": repr(float(stars.mean(dtype=np.float64))),

@@ -23,7 +23,7 @@ from reelrecs.datasets.ids import LONGEST_SHOWN, Id, Ids
 from reelrecs.errors import DataError, NotFound, one_line
 from reelrecs.store import arrow_file, invariants
 from reelrecs.store.columns import GENRE_MARK, GENRE_TEXTS, Likes, RatingsByMovie, RatingsByUser
-from reelrecs.store.digests import content_digest
+from reelrecs.store.digests import array_digests, content_digest
 from reelrecs.store.file_memory import FileMemory, Identity, identity
 
 FORMAT = "reelrecs.store/5"
@@ -48,8 +48,6 @@ class Store:
         self.metadata = metadata
         self.name = metadata["name"]
         self._memory = memory
-        self.digest = metadata["digest"]
-        """Identity of the content: equal exactly when all arrays and genre names are equal."""
         self.genres: tuple[str, ...] = tuple(json.loads(metadata["genres"]))
         self.latest_timestamp = int(metadata["latest_timestamp"])
         """Seconds since 1970 at which the data ends; ages are measured against this."""
@@ -128,7 +126,7 @@ class Store:
             raise arrow_file.NotReadable(f"{path}: it is no {FORMAT} file")
         try:
             store = cls(file.arrays, file.metadata, file.memory)
-            if store.digest != content_digest(file.digests, store.genres):
+            if file.metadata["digest"] != content_digest(file.digests, store.genres):
                 raise invariants.Broken("its digest is of other arrays")
             invariants.check(store)
         except KeyError as error:
@@ -136,6 +134,10 @@ class Store:
         except (TypeError, ValueError) as error:
             raise arrow_file.NotReadable(f"{path}: {error}") from error
         return store
+
+    def changed(self, named: dict[str, Any], metadata: dict[str, str]) -> Store:
+        """Another store that may hold arrays of this one, and so of the file that it maps."""
+        return Store(named, metadata, self._memory)
 
     def require_unchanged(self) -> None:
         """Raise DataError if another program has written to the file that this store maps.
@@ -148,6 +150,15 @@ class Store:
             raise DataError(
                 f"the store of {self.name} was changed by another program while in use; restart"
             )
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the content: equal exactly when all arrays and genre names are equal.
+
+        A file says it; of a store that ratings were merged into it is worked out when asked for.
+        """
+        told = self.metadata.get("digest")
+        return told or content_digest(array_digests(self.arrays), self.genres)
 
     @property
     def user_count(self) -> int:

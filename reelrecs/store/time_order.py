@@ -27,6 +27,11 @@ def pair_hash(users: NDArray[np.int64], movies: NDArray[np.int32]) -> NDArray[np
     return mixed ^ (mixed >> np.uint64(31))
 
 
+def hash_shift(first: int, last: int) -> int:
+    """How many of a hash's low bits are left out where times go from `first` to `last`."""
+    return 64 - HASH_BITS if last - first < 1 << 63 - HASH_BITS else 0
+
+
 def order_of_time(by_user: RatingsByUser) -> NDArray[np.uint32]:
     """[ratings] entries of `by_user`, oldest first; equal times by `pair_hash`."""
     times, count = by_user.times, len(by_user.times)
@@ -38,8 +43,9 @@ def order_of_time(by_user: RatingsByUser) -> NDArray[np.uint32]:
         entries = np.arange(start, min(start + BLOCK, count))
         users = np.searchsorted(by_user.indptr, entries, "right") - 1
         keys[entries] = pair_hash(users, by_user.movies[entries])
-    if last - first < 1 << 63 - HASH_BITS:
-        keys >>= np.uint64(64 - HASH_BITS)
+    shift = hash_shift(first, last)
+    if shift:
+        keys >>= np.uint64(shift)
         keys |= (times - first).view(np.uint64) << np.uint64(HASH_BITS)
         return np.argsort(keys, kind="stable").astype(np.uint32)
     return np.lexsort((keys, times)).astype(np.uint32)

@@ -169,7 +169,9 @@ def test_empty_and_broken_data_are_named(mine: Path) -> None:
     assert "movies.csv" in fails_with(3, "--data-dir", str(mine), "recommend", "--user-id", "1")
 
 
-def test_a_model_of_other_data_and_a_damaged_one_are_refused(mine: Path, tmp_path: Path) -> None:
+def test_an_older_model_serves_and_says_so_and_a_damaged_one_is_refused(
+    mine: Path, tmp_path: Path
+) -> None:
     models = tmp_path / "models"
     ask = ("--data-dir", str(mine), "--models-dir", str(models), "recommend", "--user-id", "1")
     trained = call("--data-dir", str(mine), "--models-dir", str(models), "train")
@@ -179,9 +181,15 @@ def test_a_model_of_other_data_and_a_damaged_one_are_refused(mine: Path, tmp_pat
     assert call(*ask).returncode == 0
     with (mine / "ratings.csv").open("a") as file:
         file.write("12,30,1.0,99\n")
-    assert "trained on other data" in fails_with(5, *ask)
+    older = call(*ask)
+    assert older.returncode == 0
+    assert "is older than mine: +1 ratings, +0 users, +0 movies" in older.stderr
+    assert older.stderr.count("older than mine") == 1
     model.write_bytes(model.read_bytes()[:100])
     assert "run train again" in fails_with(5, *ask)
+    for needs_none in (("search", "--title", "Film"), ("similar", "--movie-id", "3")):
+        done = call("--data-dir", str(mine), "--models-dir", str(models), *needs_none)
+        assert done.returncode == 0, done.stderr
 
 
 def test_a_models_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

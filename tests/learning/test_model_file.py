@@ -129,7 +129,9 @@ def test_a_model_of_another_version_is_said_to_be_one(
 
 
 def test_a_model_of_other_data_is_refused(saved: Path) -> None:
-    assert "trained on other data" in refused(saved, store_of(random_triples(6)))
+    other = store_of([(user, movie + 60, stars) for user, movie, stars in random_triples(6)])
+    assert "trained on other data" in refused(saved, other)
+    assert "5 of its 65 movies are there" in refused(saved, other)
 
 
 def test_another_unit_of_a_column_is_another_schema(

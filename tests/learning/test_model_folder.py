@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import (
     DAMAGED,
     GOOD,
+    OLDER,
     OTHER,
     STALE,
     find_model,
@@ -28,6 +30,7 @@ from reelrecs.learning.model_folder import (
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.store import arrow_file
 from reelrecs.store.store import Store
+from tests.conftest import Logged
 from tests.worlds import random_triples, store_of
 
 
@@ -43,7 +46,8 @@ def folder(tmp_path: Path, store: Store) -> Path:
     good = model_path(store, models)
     save_model(ScoringModel.fixed(store), good)
     named, metadata = arrow_file.read(good)
-    arrow_file.write(models / "b-stale.arrow", named, metadata | {"digest": "0" * 32})
+    others = {"movie_ids": -1 - named["movie_ids"][::-1]}
+    arrow_file.write(models / "b-stale.arrow", named | others, metadata | {"digest": "0" * 32})
     (models / "c-cut.arrow").write_bytes(good.read_bytes()[:-200])
     save_model(ScoringModel.fixed(store_of(random_triples(1))), models / "d-other.arrow")
     lacking = {name: values for name, values in named.items() if name != "weight"}
@@ -145,14 +149,43 @@ def test_names_that_look_alike_once_they_are_harmless_stay_apart(tmp_path: Path)
     assert len(paths) == 4
 
 
-def test_data_that_has_grown_does_not_fall_back_in_silence(tmp_path: Path) -> None:
-    old, new = named("data", 1), named("data", 2)
+def test_data_that_is_other_data_now_does_not_fall_back_in_silence(tmp_path: Path) -> None:
+    old, new = named("data", 1), store_of([(1, 900, 4.0), (2, 901, 3.0)])
+    new.name = "data"
     save_model(ScoringModel.fixed(old), model_path(old, tmp_path))
+    assert [one.state for one in list_models(tmp_path, new)] == [STALE]
     with pytest.raises(ModelError, match=r"trained on other data .*: run train again"):
         load_model(new, tmp_path)
     assert load_model(new, tmp_path, "fixed").ranker.profile == "fixed"
     assert load_model(named("data-2", 3), tmp_path).ranker.profile == "fixed"
     assert load_model(named("dat", 3), tmp_path).ranker.profile == "fixed"
+
+
+def test_data_that_has_grown_is_served_by_the_newest_model_and_its_age_is_told(
+    tmp_path: Path, logged: Logged
+) -> None:
+    states = [named("data", seed) for seed in (1, 2, 3)]
+    for age, state in enumerate(states[:2]):
+        save_model(ScoringModel.fixed(state), model_path(state, tmp_path))
+        os.utime(model_path(state, tmp_path), (1_000 + age, 1_000 + age))
+    newest = model_path(states[1], tmp_path)
+    assert find_model(states[2], tmp_path) == newest
+    assert load_model(states[2], tmp_path).store is states[2]
+    assert "is older than data" in logged.lines[-1]
+    assert {one.state for one in list_models(tmp_path, states[2])} == {OLDER}
+    assert load_model(states[0], tmp_path).origin.digest == states[0].digest
+    newest.write_bytes(b"rubbish")
+    assert find_model(states[2], tmp_path) == model_path(states[0], tmp_path)
+
+
+def test_pruning_leaves_the_older_model_that_is_used(tmp_path: Path) -> None:
+    states = [named("data", seed) for seed in (1, 2, 3)]
+    for age, state in enumerate(states[:2]):
+        save_model(ScoringModel.fixed(state), model_path(state, tmp_path))
+        os.utime(model_path(state, tmp_path), (1_000 + age, 1_000 + age))
+    gone = prune_models(tmp_path, states[2])
+    assert [one.file for one in gone] == [model_path(states[0], tmp_path).name]
+    assert prune_models(tmp_path, states[1]) == []
 
 
 def test_a_model_of_an_older_version_is_said_to_be_one(tmp_path: Path) -> None:

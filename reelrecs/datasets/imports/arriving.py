@@ -1,0 +1,126 @@
+"""Ratings from a stream, line by line as they come: csv or JSON lines, of files or pipes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from reelrecs.datasets.imports.columns import BY_PLACE, RATINGS, known, plain_name, recognise
+from reelrecs.datasets.times import seconds_of_date, whole_number
+from reelrecs.errors import DataError, one_line
+
+SEPARATORS = (",", "\t", ";", "|")
+
+KEY = "key"
+"""Name of the column by which a rating that is sent again is known."""
+
+SHOWN = 80
+"""Letters of a bad line in a message."""
+
+
+class Arriving(NamedTuple):
+    """One line, not yet looked at but for its form."""
+
+    number: int  # of the line, from 1
+    user: str
+    movie: str
+    rating: str
+    time: int | None  # in seconds or any finer unit
+    key: str | None
+
+
+def read_arriving(lines: Iterable[str], name: str) -> Iterator[Arriving]:
+    """The ratings of csv with or without a header, or of JSON lines; blank lines are passed over.
+
+    Column names are those of any import, and `key`; without a header columns are user, movie,
+    rating and time. Raises DataError, naming the line, at the first that is no rating.
+    """
+    columns: Mapping[str, int | str] | None = None
+    separator = ","
+    for number, line in enumerate(lines, 1):
+        text = line.strip("\r\n\ufeff")
+        if not text.strip():
+            continue
+        if text.lstrip().startswith("{"):
+            said = _object(text, number, name)
+            if columns is None:
+                columns = _roles(list(said), name)
+            yield _arriving(columns, said, number, text, name)
+            continue
+        if columns is None:
+            separator = max(SEPARATORS, key=text.count)
+        fields: list[str] = _fields(text, separator, number, name)
+        if columns is None:
+            headed = any(known(field, RATINGS) for field in fields)
+            columns = _places(fields, name, headed)
+            if headed:
+                continue
+        yield _arriving(columns, dict(enumerate(fields)), number, text, name)
+
+
+def moment_of(text: str) -> int | None:
+    """A time as people write it: a number of seconds or a finer unit, or a date; None for none."""
+    found = whole_number(text)
+    return seconds_of_date(text) if found is None else found
+
+
+def _roles(names: list[str], name: str) -> dict[str, str]:
+    """The key of each role in JSON objects."""
+    places = _places(names, name, True)
+    return {role: names[at] for role, at in places.items()}
+
+
+def _places(names: list[str], name: str, headed: bool) -> dict[str, int]:
+    places = recognise(names, RATINGS, name, {}, headed)
+    if headed:
+        plain = [plain_name(one) for one in names]
+        if KEY in plain:
+            places[KEY] = plain.index(KEY)
+    elif len(names) > len(BY_PLACE["ratings"]):
+        raise DataError(
+            f"{name} has {len(names)} columns and no header: name them in a first line, such as "
+            "user_id,movie_id,rating,timestamp"
+        )
+    return places
+
+
+def _fields(text: str, separator: str, number: int, name: str) -> list[str]:
+    try:
+        return next(csv.reader([text], delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise _bad(name, number, str(error), text) from error
+
+
+def _object(text: str, number: int, name: str) -> dict[str, Any]:
+    try:
+        said = json.loads(text)
+    except ValueError as error:
+        raise _bad(name, number, "no JSON object", text) from error
+    if not isinstance(said, dict):
+        raise _bad(name, number, "no JSON object", text)
+    return said
+
+
+def _arriving(
+    columns: Mapping[str, int | str], said: Mapping[Any, Any], number: int, text: str, name: str
+) -> Arriving:
+    values = {role: said.get(place) for role, place in columns.items()}
+    told = {role: "" if value is None else str(value).strip() for role, value in values.items()}
+    for role in ("user", "item", "rating"):
+        if not told.get(role):
+            raise _bad(name, number, f"no {role}", text)
+    time = None
+    if told.get("time"):
+        time = moment_of(told["time"])
+        if time is None:
+            raise _bad(name, number, "a time that is none", text)
+    return Arriving(number, told["user"], told["item"], told["rating"], time, told.get(KEY) or None)
+
+
+def _bad(name: str, number: int, cause: str, text: str) -> DataError:
+    return DataError(
+        f"{name}, line {number}: {cause}: {one_line(text, SHOWN)!r}; mend it and send the file "
+        "from there, or all of it with keys"
+    )

@@ -1,0 +1,1 @@
+"""Ratings that arrive: kept in order of arrival, through any crash, until the data has them."""

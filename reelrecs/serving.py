@@ -1,0 +1,103 @@
+"""What makes lists of one state of the data: model, stages and scorer put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from reelrecs import config
+from reelrecs.fork_lock import ForkLock
+from reelrecs.learning.later_data import over
+from reelrecs.pipeline.protocols import Filter, Scorer, Source
+from reelrecs.pipeline.runner import Pipeline
+from reelrecs.profiles import Profile, filters_by_name, profile_of
+from reelrecs.scorer.by_name import open_scorer
+from reelrecs.scorer.lifetime import Closing
+from reelrecs.scorer.model import ScoringModel
+from reelrecs.stages.rerankers import DiversityReranker
+from reelrecs.store.store import Store
+
+
+class Server:
+    """Puts everything together for each state of the data; the model is read once.
+
+    It knows nothing of the engine, so that one nobody holds any more is gone at once.
+    """
+
+    def __init__(
+        self,
+        model: ScoringModel | Callable[[], ScoringModel] | None,
+        scorer: Scorer | str,
+        sources: Sequence[Source],
+        filters: Sequence[Filter],
+        named_filters: Sequence[str],
+        diversity: float | None,
+        relax: tuple[str, ...],
+    ) -> None:
+        self._model = model
+        self._scorer = scorer
+        self._sources, self._filters, self._named = sources, filters, named_filters
+        self._diversity, self._relax = diversity, relax
+        self._lock = ForkLock()
+
+    def __call__(self, store: Store) -> Serving:
+        """What makes lists of this state; raises ModelError where the model cannot serve it."""
+        model, reranker = self._model_over(store), None
+        if self._diversity is not None:
+            reranker = DiversityReranker(store, self._diversity)
+        filters = (*filters_by_name(store, self._named), *self._filters)
+        return serve(store, model, self._scorer, self._sources, filters, reranker, self._relax)
+
+    def _model_over(self, store: Store) -> ScoringModel:
+        """The model over this state, kept in place of that over the last one."""
+        with self._lock:
+            if self._model is None:
+                self._model = ScoringModel.fixed(store)
+            elif not isinstance(self._model, ScoringModel):
+                self._model = self._model()
+            self._model = over(self._model, store)
+            return self._model
+
+
+@dataclass(frozen=True, slots=True)
+class Serving(Closing):
+    """What it takes to make lists of one state of the data."""
+
+    model: ScoringModel
+    profile: Profile
+    pipeline: Pipeline
+    opened: Closing | None  # a scorer of the engine's own, to be closed with it
+
+    def close(self) -> None:
+        """Close the scorer, if it is the engine's own."""
+        if self.opened is not None:
+            self.opened.close()
+
+
+def serve(
+    store: Store,
+    model: ScoringModel,
+    scorer: Scorer | str,
+    sources: Sequence[Source],
+    filters: Sequence[Filter],
+    reranker: DiversityReranker | None,
+    relax: tuple[str, ...],
+) -> Serving:
+    """Put the stages of the model's profile, the scorer and the caller's stages together."""
+    profile = profile_of(model)
+    if reranker is None:
+        new_user = max(profile.diversity, config.NEW_USER_DIVERSITY)
+        reranker = DiversityReranker(store, profile.diversity, new_user)
+    chosen = open_scorer(scorer, model) if isinstance(scorer, str) else scorer
+    pipeline = Pipeline(
+        movie_count=store.movie_count,
+        sources=(*profile.sources, *sources),
+        filters=filters,
+        featurizers=profile.featurizers,
+        scorer=chosen,
+        reranker=reranker,
+        relax=relax,
+        last_resort=profile.last_resort,
+    )
+    opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
+    return Serving(model, profile, pipeline, opened)
