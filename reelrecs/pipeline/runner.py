@@ -91,10 +91,12 @@ class Pipeline:
             return _without_surplus(kept, len(rest.channels), query.limit)
 
     def _found(self, source: Source, query: Query, trace: Trace) -> Candidates:
-        """What a source finds, checked."""
+        """What a source finds of what the query allows, checked."""
         with trace.stage(source.name), _blamed(f"source {source.name}"):
             batch = source.find(query)
             _check_found(batch, self.movie_count)
+        if query.allowed is not None:
+            batch = batch.take(query.allowed[batch.movies])
         trace.found[source.name] = len(batch)
         return batch
 
