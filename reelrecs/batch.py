@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
@@ -20,19 +19,7 @@ from reelrecs.datasets.ids import Id
 from reelrecs.datasets.text import whole_lines
 from reelrecs.engine import Engine, check_limit
 from reelrecs.errors import DataError, InvalidRequest, NotFound, StorageError
-from reelrecs.store.store import Store
-
-
-def schema_of(store: Store) -> pa.Schema:
-    """The columns of a file of lists; ids are int64 or strings, as the data has them."""
-    return pa.schema(
-        [
-            ("user_id", pa.string() if store.user_ids.is_text else pa.int64()),
-            ("rank", pa.int32()),
-            ("movie_id", pa.string() if store.movie_ids.is_text else pa.int64()),
-            ("score", pa.float32()),
-        ]
-    )
+from reelrecs.many_lists import lists_table, schema_of
 
 
 class Written(NamedTuple):
@@ -57,8 +44,8 @@ def write_lists(
     appears whole or not at all. `progress` hears how many more users are done. Raises
     InvalidRequest, NotFound and StorageError before anything is computed, and ScorerError.
     """
-    check_limit(limit)
     store = engine.store
+    check_limit(store, limit)
     users = (
         range(store.user_count)
         if user_ids is None
@@ -150,15 +137,5 @@ def _blocks(engine: Engine, users: Sequence[int], limit: int) -> Generator[_Bloc
 
 
 def _block(engine: Engine, users: Sequence[int], limit: int) -> _Block:
-    lists = engine.pipeline.run_many([engine.query_of_row(row, limit) for row in users])
-    lengths = [len(one) for one in lists]
-    scores = [one.scores for one in lists if one.scores is not None]
-    movies = np.concatenate([one.movies for one in lists])
-    store, schema = engine.store, schema_of(engine.store)
-    columns = [
-        store.user_ids.take(np.repeat(np.array(users, np.int32), lengths)).cast(schema.types[0]),
-        np.concatenate([np.arange(1, length + 1, dtype=np.int32) for length in lengths]),
-        store.movie_ids.take(movies).cast(schema.types[2]),
-        np.concatenate([np.zeros(0, np.float32), *scores]),
-    ]
-    return _Block(pa.table(columns, schema=schema), lengths)
+    lists = engine.ranked_many([engine.query_of_row(row, limit) for row in users])
+    return _Block(lists_table(engine.store, users, lists), [len(one) for one in lists])

@@ -15,8 +15,9 @@ LIKED_FROM = 4.0
 DEFAULT_LIMIT = 20
 """Recommendations in a list: one screen."""
 
-MAX_LIMIT = 500
-"""Longest list served: Thunder's 300 candidates and Phoenix's 200."""
+SHORT_CATALOGUE_LIMIT = 500
+"""Lists as long as the catalogue are served. Where that holds fewer movies, so many may be asked
+for all the same: a program that asks for the same number everywhere gets all there are."""
 
 MODELS_DIR = "models"
 """Where `train` leaves models and everything else looks for them, relative to where one stands."""

@@ -89,7 +89,7 @@ def scorer_option(usual: str) -> Callable[[F], F]:
 def limit_option(command: F) -> F:
     """--limit, whose bounds the engine checks."""
     return click.option(
-        "--limit", type=int, default=20, show_default=True, help="Movies in the list, 1 to 500."
+        "--limit", type=int, default=20, show_default=True, help="Movies in the list, up to all."
     )(command)
 
 

@@ -23,11 +23,9 @@ from reelrecs.table import Heading
 
 if TYPE_CHECKING:
     from reelrecs.engine import Engine
-    from reelrecs.results import Recommendation, RecommendationList
+    from reelrecs.results import RecommendationList
 
 log = logging.getLogger(__name__)
-
-COLUMNS = ("rank", "movie_id", "title", "year", "genres", "score", "sources")
 
 
 @click.command()
@@ -178,7 +176,9 @@ def grouped(contributions: dict[str, float]) -> list[tuple[str, float]]:
 
 
 def _rows(result: RecommendationList, explain: bool) -> tuple[tuple[str, ...], list[list[Any]]]:
-    rows = [_row(item) for item in result]
+    from reelrecs.results import COLUMNS
+
+    rows = result.rows()
     if not explain or not rows or result[0].explanation is None:
         return COLUMNS, rows
     terms = tuple(result[0].explanation.contributions)
@@ -186,19 +186,6 @@ def _rows(result: RecommendationList, explain: bool) -> tuple[tuple[str, ...], l
         if item.explanation is not None:
             row.extend(item.explanation.contributions[term] for term in terms)
     return COLUMNS + terms, rows
-
-
-def _row(item: Recommendation) -> list[Any]:
-    movie = item.movie
-    return [
-        item.rank,
-        movie.movie_id,
-        movie.title,
-        movie.year,
-        "|".join(movie.genres),
-        item.score,
-        "+".join(item.sources),
-    ]
 
 
 def _say_what_gave(result: RecommendationList) -> None:

@@ -45,7 +45,7 @@ class Pipeline:
             return candidates, trace
         candidates = self.featurized(query, candidates, trace)
         with trace.stage("score"):
-            scored = self._scored([query], [candidates])[0]
+            scored = self.scored([query], [candidates])[0]
         with trace.stage("rerank"):
             ranked = self.reranker.rerank(query, scored).of(scored)
         return ranked, trace
@@ -70,7 +70,7 @@ class Pipeline:
             batches.append(self.featurized(query, found, trace) if len(found) else found)
             query.cache.clear()
         filled = [at for at, batch in enumerate(batches) if len(batch)]
-        scored = self._scored([queries[at] for at in filled], [batches[at] for at in filled])
+        scored = self.scored([queries[at] for at in filled], [batches[at] for at in filled])
         for at, batch in zip(filled, scored, strict=True):
             batches[at] = batch
         return batches
@@ -115,7 +115,7 @@ class Pipeline:
             candidates.movies, candidates.channels, candidates.retrieval_scores, features=matrix
         )
 
-    def _scored(
+    def scored(
         self, queries: Sequence[Query], batches: Sequence[Candidates]
     ) -> Sequence[Candidates]:
         """Each batch as the scorer gives it back, checked."""
