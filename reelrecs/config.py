@@ -56,6 +56,10 @@ BATCH_USERS = 64
 """Users scored in one call by `batch`: the call costs little for each, and a block is done well
 before the scorer's deadline."""
 
+RAY_BLOCKS = 4
+"""Blocks of users in one task of a Ray worker: some hundred milliseconds, so that workers end
+together and one that is killed loses little."""
+
 BATCH_GROUP = 16
 """Blocks of users that make a row group of the output: large enough to compress, small enough that
 memory stays at megabytes."""
