@@ -60,6 +60,9 @@ RAY_BLOCKS = 4
 """Blocks of users in one task of a Ray worker: some hundred milliseconds, so that workers end
 together and one that is killed loses little."""
 
+RAY_CONNECT_SECONDS = 5.0
+"""How long a Ray cluster's address may take to answer a call."""
+
 BATCH_GROUP = 16
 """Blocks of users that make a row group of the output: large enough to compress, small enough that
 memory stays at megabytes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,8 @@ from reelrecs.errors import InvalidRequest, ReelRecsError, ScorerError, one_line
 LOCAL = "local"
 """The address that means a cluster of this machine's own, made for one batch."""
 
-_ANSWER = pa.schema([("lists", pa.binary()), ("lengths", pa.binary())])
+_ANSWER = pa.schema([("lists", pa.binary()), ("lengths", pa.binary()), ("fault", pa.string())])
+"""A row is a block of lists, or what kept the worker from making one."""
 
 
 class Opening(NamedTuple):
@@ -74,35 +76,49 @@ def ray_blocks(
             compute=ray.data.ActorPoolStrategy(size=workers),
             num_cpus=1,
         )
+        _hush()
         for answer in answers.iter_rows():
+            if answer["fault"]:
+                raise ScorerError(f"a Ray worker cannot make lists: {answer['fault']}")
             lengths = np.frombuffer(answer["lengths"], np.int64)
             yield Block(pa.ipc.open_stream(answer["lists"]).read_all(), lengths.tolist())
 
 
 class _Worker:
-    """A process of the cluster with a store and a model of its own."""
+    """A process of the cluster with a store and a model of its own.
+
+    It opens them at its first part, and says in its answer what went wrong: Ray would start a
+    worker that raises again and again, for nothing.
+    """
 
     def __init__(self, opening: Opening, job: Job, sample: bytes) -> None:
-        self._engine = Engine.open(
-            opening.data_dir, models_dir=opening.models_dir, profile=opening.profile, threads=1
-        )
-        self._job = job
-        if _packed(block_of(self._engine, job, job.users).table) != sample:
-            raise ScorerError(
-                f"a worker on {os.uname().nodename} gives other lists than this process: its data, "
-                "model or versions are others; make them the same on every machine"
-            )
+        self._opening, self._job, self._sample = opening, job, sample
+        self._engine: Engine | None = None
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """The blocks of each part that the batch names."""
-        lists, lengths = [], []
-        for users in batch["users"].to_pylist():
-            rows = np.frombuffer(users, np.int32).tolist()
-            for part in in_parts(rows, config.BATCH_USERS):
-                block = block_of(self._engine, self._job, part)
-                lists.append(_packed(block.table))
-                lengths.append(np.array(block.lengths, np.int64).tobytes())
-        return pa.table([lists, lengths], schema=_ANSWER)
+        try:
+            engine = self._engine = self._engine or self._opened()
+            rows: list[tuple[bytes, bytes, str | None]] = [
+                (_packed(block.table), np.array(block.lengths, np.int64).tobytes(), None)
+                for users in batch["users"].to_pylist()
+                for part in in_parts(np.frombuffer(users, np.int32).tolist(), config.BATCH_USERS)
+                for block in [block_of(engine, self._job, part)]
+            ]
+        except ReelRecsError as error:
+            rows = [(b"", b"", str(error))]
+        return pa.table([list(column) for column in zip(*rows, strict=True)], schema=_ANSWER)
+
+    def _opened(self) -> Engine:
+        """The engine; raises ScorerError where its lists are not those of the asking process."""
+        data_dir, models_dir, profile = self._opening
+        engine = Engine.open(data_dir, models_dir=models_dir, profile=profile, threads=1)
+        if _packed(block_of(engine, self._job, self._job.users).table) != self._sample:
+            raise ScorerError(
+                f"its lists on {os.uname().nodename} are not those of this process; have the same "
+                "data, model and versions on every machine"
+            )
+        return engine
 
 
 def _packed(table: pa.Table) -> bytes:
@@ -118,13 +134,19 @@ def _ray() -> Any:
     """The package, asked to send no statistics about its use to anybody and to say little."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         import ray
         import ray.data
     except ImportError as error:
         raise InvalidRequest("--ray needs the package ray: pip install 'reelrecs[ray]'") from error
     return ray
+
+
+def _hush() -> None:
+    """Keep what Ray logs about a batch in Ray's own files."""
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.CRITICAL + 1)
 
 
 @contextmanager
@@ -135,6 +157,7 @@ def _connected(ray: Any, address: str, cores: int) -> Iterator[None]:
         return
     own = {"num_cpus": cores, "include_dashboard": False} if address == LOCAL else {}
     try:
+        _require_listener(address)
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         reason = one_line(str(error), 200)
@@ -147,16 +170,18 @@ def _connected(ray: Any, address: str, cores: int) -> Iterator[None]:
         ray.shutdown()
 
 
+def _require_listener(address: str) -> None:
+    """Raise OSError at once where HOST:PORT takes no calls: Ray itself would try for minutes."""
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), config.RAY_CONNECT_SECONDS).close()
+
+
 @contextmanager
 def _told(ray: Any) -> Iterator[None]:
-    """Turn what Ray says of a failed worker into one line; our own errors stay what they are."""
+    """Turn what Ray says of a failed worker into one line."""
     try:
         yield
     except ray.exceptions.RayError as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, ReelRecsError):
-            cause = getattr(cause, "cause", None) or cause.__cause__
-        if isinstance(cause, ReelRecsError):
-            raise cause from error
-        last = str(error).strip().splitlines()[-1]
-        raise ScorerError(f"a Ray worker failed: {one_line(last, 300)}; see Ray's logs") from error
+        last = one_line(str(error).strip().splitlines()[-1], 300)
+        raise ScorerError(f"a Ray worker failed: {last}; see the logs of Ray") from error
