@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reelrecs.errors import InvalidRequest
 
 if TYPE_CHECKING:
     import pandas
     import polars
-    import pyarrow as pa
 
 
 class Tabular:
@@ -17,8 +16,8 @@ class Tabular:
 
     __slots__ = ()
 
-    def to_arrow(self) -> pa.Table:
-        """The table itself."""
+    def to_arrow(self) -> Any:
+        """The same as a pyarrow.Table, a library without types."""
         raise NotImplementedError
 
     def to_pandas(self) -> pandas.DataFrame:

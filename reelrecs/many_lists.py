@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -77,7 +78,7 @@ class RecommendationLists(Tabular):
     def __iter__(self) -> Iterator[RecommendationList]:
         return (self.at(position) for position in range(len(self)))
 
-    def to_arrow(self) -> pa.Table:
+    def to_arrow(self) -> Any:
         """Columns user_id, rank, movie_id, score: what `batch` writes; strangers have no id."""
         return lists_table(self._store, self._people, self._ranked)
 

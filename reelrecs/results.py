@@ -145,7 +145,7 @@ class RecommendationList(Tabular):
             "recommendations": [item.to_dict() for item in self.items],
         }
 
-    def to_arrow(self) -> pa.Table:
+    def to_arrow(self) -> Any:
         """Columns rank, movie_id, title, year, genres (a list) and score."""
         movies = [item.movie for item in self.items]
         return pa.table(

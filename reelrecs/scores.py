@@ -58,7 +58,7 @@ class ScoredMovies(Tabular):
         items = [item.to_dict() for item in self.items]
         return {"user_id": self.user_id, "dataset": self.dataset, "scores": items}
 
-    def to_arrow(self) -> pa.Table:
+    def to_arrow(self) -> Any:
         """Columns movie_id, title, score, rated, and term.NAME for each term."""
         table = pa.table(
             {
