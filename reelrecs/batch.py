@@ -14,10 +14,11 @@ import xxhash
 from pyarrow import csv
 
 from reelrecs import config
+from reelrecs.asking import check_limit
 from reelrecs.atomic_write import write_whole
 from reelrecs.constraints import Constraints
 from reelrecs.datasets.ids import Id
-from reelrecs.engine import Engine, check_limit
+from reelrecs.engine import Engine
 from reelrecs.errors import InvalidRequest, StorageError
 from reelrecs.id_files import read_ids
 from reelrecs.many_lists import lists_table, schema_of
