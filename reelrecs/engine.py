@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from reelrecs import config
 from reelrecs.asking import Asking
@@ -20,18 +20,17 @@ from reelrecs.learning.model_folder import check_profile, load_model, model_path
 from reelrecs.pipeline.candidates import FeatureMatrix, Rows
 from reelrecs.pipeline.protocols import Filter, Scorer, Source
 from reelrecs.pipeline.runner import Pipeline
-from reelrecs.profiles import Profile, features_for, filters_by_name
+from reelrecs.profiles import Profile, features_for, filters_by_name, profile_of
 from reelrecs.results import (
     Movie,
     UserProfile,
     movie_of,
     user_profile,
 )
-from reelrecs.scorer.by_name import check_scorer
-from reelrecs.scorer.lifetime import Once
+from reelrecs.scorer.by_name import check_scorer, open_scorer
+from reelrecs.scorer.lifetime import Closing, Once
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.user_knn import QueryUser
-from reelrecs.serving import Serving, serving_of
 from reelrecs.similar import SimilarMovies, similar_movies
 from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.store.build import store_of
@@ -68,7 +67,7 @@ class Engine(Asking):
         named = [one for one in filters if isinstance(one, str)]
         own = [one for one in filters if not isinstance(one, str)]
         serving = partial(
-            serving_of,
+            _serving,
             store,
             scorer=scorer,
             sources=tuple(sources),
@@ -78,7 +77,7 @@ class Engine(Asking):
         )
         self._serving_by = serving  # makes it of a model
         self._serving = Once(partial(self._serving_by, model))
-        self._retired: list[Once[Serving]] = []
+        self._retired: list[Once[_Serving]] = []
         self._models_dir = Path(config.MODELS_DIR)
         self._titles = Once(lambda: TitleIndex(store.all_titles))
         self._closed = threading.Event()
@@ -176,7 +175,7 @@ class Engine(Asking):
         if self._closed.is_set():
             raise InvalidRequest("the engine is closed: open another")
 
-    def _ready(self) -> Serving:
+    def _ready(self) -> _Serving:
         """All that makes lists, put together now if it has not been."""
         self._check_open()
         with self.threads.active():
@@ -185,6 +184,51 @@ class Engine(Asking):
             self.close()
         self._check_open()
         return serving
+
+
+class _Serving(NamedTuple):
+    """What it takes to make lists."""
+
+    model: ScoringModel
+    profile: Profile
+    pipeline: Pipeline
+    opened: Closing | None  # a scorer of the engine's own, to be closed with it
+
+
+def _serving(
+    store: Store,
+    model: ScoringModel | Callable[[], ScoringModel] | None,
+    scorer: Scorer | str,
+    sources: Sequence[Source],
+    filters: Sequence[Filter],
+    reranker: DiversityReranker | None,
+    relax: tuple[str, ...],
+) -> _Serving:
+    """Read the model and put its profile's stages, the scorer and the caller's stages together.
+
+    A function and no method, so that an engine nobody holds any more is gone at once.
+    """
+    if model is None:
+        model = ScoringModel.fixed(store)
+    elif not isinstance(model, ScoringModel):
+        model = model()
+    profile = profile_of(model)
+    if reranker is None:
+        new_user = max(profile.diversity, config.NEW_USER_DIVERSITY)
+        reranker = DiversityReranker(store, profile.diversity, new_user)
+    chosen = open_scorer(scorer, model) if isinstance(scorer, str) else scorer
+    pipeline = Pipeline(
+        movie_count=store.movie_count,
+        sources=(*profile.sources, *sources),
+        filters=filters,
+        featurizers=profile.featurizers,
+        scorer=chosen,
+        reranker=reranker,
+        relax=relax,
+        last_resort=profile.last_resort,
+    )
+    opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
+    return _Serving(model, profile, pipeline, opened)
 
 
 def train_model(
