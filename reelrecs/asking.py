@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from reelrecs import config
-from reelrecs.constraints import Constraints, movie_rows
+from reelrecs.constraints import UNCONSTRAINED, Applied, Constraints, movie_rows
 from reelrecs.datasets.ids import Id
 from reelrecs.errors import InvalidRequest
 from reelrecs.explanations import explain as explain_ranked
@@ -58,7 +58,7 @@ class Asking(Closing):
         looked at, and what everybody rates is what they rated then. Base models keep what they
         learned of all times. Raises NotFound, InvalidRequest, ModelError, ScorerError.
         """
-        return self._list(self.query(user_id, limit, as_of, constraints), explain)
+        return self._recommend(user_id, limit, explain, as_of, constraints)
 
     def recommend_for(
         self,
@@ -73,7 +73,7 @@ class Asking(Closing):
 
         As `recommend` otherwise; raises NotFound for a movie the data does not hold, too.
         """
-        return self._list(self.query(history, limit, as_of, constraints), explain)
+        return self._recommend(history, limit, explain, as_of, constraints)
 
     def recommend_many(
         self,
@@ -88,17 +88,17 @@ class Asking(Closing):
         One object, that gives single lists, an Arrow table, and pandas and polars frames. Raises
         before anything is computed as `recommend` does.
         """
-        allowed, seen = self._allowed(limit, constraints)
+        applied = self._applied(limit, constraints)
         everybody = range(self.store.user_count)
         people = everybody if users is None else [self._person(one) for one in users]
         parts = (
             people[start : start + config.BATCH_USERS]
             for start in range(0, len(people), config.BATCH_USERS)
         )
-        lists = RecommendationLists(self.store)
+        lists = RecommendationLists(self.store, applied.refused)
 
         def answered(part: Sequence[int | History]) -> tuple[list[Query], list[Candidates]]:
-            queries = [self._query(one, limit, as_of, allowed, seen) for one in part]
+            queries = [self._query(one, limit, as_of, applied) for one in part]
             return queries, self.ranked_many(queries)
 
         for queries, ranked in self.threads.in_order(answered, parts):
@@ -143,8 +143,8 @@ class Asking(Closing):
         constraints: Constraints | None = None,
     ) -> Query:
         """The pipeline's view of a user; raises NotFound or InvalidRequest."""
-        allowed, include_seen = self._allowed(limit, constraints)
-        return self._query(self._person(user), limit, as_of, allowed, include_seen)
+        applied = self._applied(limit, constraints)
+        return self._query(self._person(user), limit, as_of, applied)
 
     def query_of_row(
         self,
@@ -162,40 +162,48 @@ class Asking(Closing):
         """The lists of these queries, each best first; raises ModelError, ScorerError."""
         return self.pipeline.run_many(queries)
 
-    def _list(self, query: Query, explain: bool) -> RecommendationList:
+    def _recommend(
+        self,
+        user: Id | History,
+        limit: int,
+        explain: bool,
+        as_of: int | None,
+        constraints: Constraints | None,
+    ) -> RecommendationList:
+        applied = self._applied(limit, constraints)
+        query = self._query(self._person(user), limit, as_of, applied)
         with self.threads.active():
             ranked, trace = self.pipeline.run(query)
         reasons = None
         if explain and len(ranked) > 0:
             with trace.stage("explain"):
                 reasons = explain_ranked(self.store, query, ranked, self.profile.sequence)
-        items = recommendations_of(self.store, ranked, reasons)
-        user_id = self.store.user_ids[query.user_row] if query.user_row >= 0 else None
-        note = shortage(self.store, query, len(items))
-        return RecommendationList(user_id, self.store.name, items, trace, note, query.as_of)
+        return RecommendationList(
+            self.store.user_ids[query.user_row] if query.user_row >= 0 else None,
+            self.store.name,
+            recommendations_of(self.store, ranked, reasons),
+            trace,
+            shortage(self.store, query, len(ranked)),
+            query.as_of,
+            applied.refused,
+        )
 
     def _person(self, user: Id | History) -> int | History:
         """Somebody by the row of the store, or by the history they come with."""
         return user if isinstance(user, History) else self.store.user_row(user)
 
     def _query(
-        self,
-        person: int | History,
-        limit: int,
-        as_of: int | None,
-        allowed: Mask | None,
-        include_seen: bool,
+        self, person: int | History, limit: int, as_of: int | None, applied: Applied
     ) -> Query:
+        allowed, include_seen, _ = applied
         if isinstance(person, History):
             return query_of_person(self.store, person, limit, as_of, allowed, include_seen)
         return build_query(self.store, person, limit, as_of, allowed, include_seen)
 
-    def _allowed(self, limit: int, constraints: Constraints | None) -> tuple[Mask | None, bool]:
-        """What `Query` calls `allowed` and `include_seen`, once the request is known to be fit."""
+    def _applied(self, limit: int, constraints: Constraints | None) -> Applied:
+        """The constraints for this data, once the request is known to be fit."""
         self._check(limit)
-        if constraints is None:
-            return None, False
-        return constraints.mask(self.store), constraints.include_seen
+        return UNCONSTRAINED if constraints is None else constraints.applied(self.store)
 
     def _check(self, limit: int) -> None:
         self._check_open()

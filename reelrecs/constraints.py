@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,17 @@ from reelrecs.errors import InvalidRequest
 from reelrecs.pipeline.candidates import Mask, Rows
 from reelrecs.store.columns import GENRE_MARK, GENRE_TEXTS
 from reelrecs.store.store import Store
+
+
+class Applied(NamedTuple):
+    """Constraints as they are for one data set."""
+
+    mask: Mask | None  # [movies of the store] True for what may be recommended; None: all
+    include_seen: bool
+    refused: dict[str, int]  # what each constraint wants, and how many movies do not meet it
+
+
+UNCONSTRAINED = Applied(None, False, {})
 
 _SEQUENCES = ("allow", "deny", "genres", "not_genres")
 
@@ -73,12 +85,17 @@ class Constraints:
         Read-only. Raises NotFound for an id the data does not hold, InvalidRequest for a genre it
         does not know and for a rating outside its scale.
         """
-        parts = [mask for _, mask in self._parts(store)]
+        return self.applied(store).mask
+
+    def applied(self, store: Store) -> Applied:
+        """The mask, and how many movies each constraint keeps off; raises as `mask` does."""
+        parts = self._parts(store)
         if not parts:
-            return None
-        allowed: Mask = np.logical_and.reduce(parts)
+            return Applied(None, self.include_seen, {})
+        allowed: Mask = np.logical_and.reduce([mask for _, mask in parts])
         allowed.flags.writeable = False
-        return allowed
+        refused = {phrase: int((~mask).sum()) for phrase, mask in parts}
+        return Applied(allowed, self.include_seen, refused)
 
     def refusals(self, store: Store, movie: int) -> list[str]:
         """What does not let the movie in this row pass, a phrase each; raises as `mask` does."""

@@ -66,7 +66,7 @@ class Engine(Asking):
             check_scorer(scorer)
         named = [one for one in filters if isinstance(one, str)]
         own = [one for one in filters if not isinstance(one, str)]
-        serving = partial(
+        self._serving_by = partial(  # makes it of a model
             _serving,
             store,
             scorer=scorer,
@@ -75,7 +75,6 @@ class Engine(Asking):
             reranker=None if diversity is None else DiversityReranker(store, diversity),
             relax=(*relax, *config.RELAX_ORDER),
         )
-        self._serving_by = serving  # makes it of a model
         self._serving = Once(partial(self._serving_by, model))
         self._retired: list[Once[_Serving]] = []
         self._models_dir = Path(config.MODELS_DIR)

@@ -31,8 +31,9 @@ class RecommendationLists(Tabular):
     all. Memory is some hundred bytes a movie of a list.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, refused: dict[str, int]) -> None:
         self._store = store
+        self._refused = refused  # see `RecommendationList`
         self._people: list[int] = []  # rows of users, -1 for those the store does not hold
         self._ranked: list[Candidates] = []
         self._notes: list[str] = []
@@ -64,6 +65,7 @@ class RecommendationLists(Tabular):
             Trace(),
             self._notes[position],
             self._as_of[position],
+            self._refused,
         )
 
     def __getitem__(self, user_id: Id) -> RecommendationList:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import compress
 from typing import Any
 
@@ -124,6 +124,8 @@ class RecommendationList(Tabular):
     trace: Trace
     note: str = ""  # why there are fewer than asked for; "" where there are not
     as_of: int = 0  # the moment of asking, in seconds since 1970
+    refused: dict[str, int] = field(default_factory=dict)
+    """What each constraint wants, and how many movies of the data it keeps off."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -141,6 +143,7 @@ class RecommendationList(Tabular):
             "dataset": self.dataset,
             "as_of": self.as_of,
             "relaxed": list(self.trace.relaxed),
+            "refused": self.refused,
             "note": self.note,
             "recommendations": [item.to_dict() for item in self.items],
         }
@@ -205,7 +208,7 @@ def shortage(store: Store, query: Query, found: int) -> str:
         what = "movies" if query.include_seen else "unseen movies"
         return f"{short}of {left:,} {what} of {store.name}{meeting} the others pass no filter"
     rated = catalogue - left
-    seen = f", of which {rated:,} are rated already" if rated else ""
+    seen = f", of which {rated:,} {'is' if rated == 1 else 'are'} rated already" if rated else ""
     return f"{short}{store.name} holds {movies}{meeting}{seen}"
 
 

@@ -251,3 +251,13 @@ def test_own_sources_and_filters_are_bound_too(store: Store) -> None:
         wanted = Constraints(genres=["Horror"])
         for item in engine.recommend(1, MOVIES, constraints=wanted):
             assert "Horror" in item.movie.genres
+
+
+def test_a_list_says_what_each_constraint_keeps_off(engine: Engine, store: Store) -> None:
+    wanted = Constraints(genres=["Horror"], deny=[3, 4], year_to=1960)
+    old = int(((store.movie_years > 1960) | (store.movie_years == 0)).sum())
+    others = sum("Horror" not in store.genres_of(row) for row in range(store.movie_count))
+    told = engine.recommend(1, constraints=wanted).to_dict()["refused"]
+    assert told == {"no denied movies": 2, "only Horror": others, "only 1960 or earlier": old}
+    assert engine.recommend_many([1], constraints=wanted)[1].refused == told
+    assert engine.recommend(1).refused == {}
