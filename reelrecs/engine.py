@@ -3,71 +3,46 @@
 from __future__ import annotations
 
 import copy
-import functools
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
-
-import numpy as np
+from typing import Any, Self
 
 from reelrecs import config
 from reelrecs.appending import Appending
+from reelrecs.asking import Asking
 from reelrecs.datasets import locate
 from reelrecs.datasets.ids import Id
 from reelrecs.errors import InvalidRequest
-from reelrecs.explanations import explain as explain_ranked
-from reelrecs.histories import History, query_of_person
 from reelrecs.kernels import pool
 from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import check_profile, load_model, model_path
-from reelrecs.moments import Moments
-from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
+from reelrecs.moments import Moments, of_one_moment
+from reelrecs.pipeline.candidates import FeatureMatrix, Rows
 from reelrecs.pipeline.protocols import Filter, Scorer, Source
-from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
 from reelrecs.profiles import Profile, features_for, filters_by_name
 from reelrecs.ratings_log.group_commit import GroupCommit
 from reelrecs.results import (
     Movie,
-    RecommendationList,
     UserProfile,
     movie_of,
-    recommendations_of,
-    shortage,
     user_profile,
 )
 from reelrecs.scorer.by_name import check_scorer
-from reelrecs.scorer.lifetime import Closing
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.user_knn import QueryUser
 from reelrecs.serving import Server, Serving
 from reelrecs.similar import SimilarMovies, similar_movies
-from reelrecs.stages.user_context import build_query
 from reelrecs.store.build import store_of
 from reelrecs.store.cache import open_live
 from reelrecs.store.live import LiveStore
 from reelrecs.store.store import Store
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-
-def _of_one_moment(
-    method: Callable[Concatenate[Engine, P], R],
-) -> Callable[Concatenate[Engine, P], R]:
-    """A request: it sees all that has arrived, and one state of the data to its end."""
-
-    @functools.wraps(method)
-    def request(engine: Engine, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with engine.one_moment():
-            return method(engine, *args, **kwargs)
-
-    return request
-
-
-class Engine(Appending, Closing):
+class Engine(Asking, Appending):
     """Recommendations for one data set; usable and closable from any thread, closed when done.
 
     `model` (the fixed one unless given) decides the profile, that is which stages make a list; a
@@ -96,17 +71,18 @@ class Engine(Appending, Closing):
         named = [one for one in filters if isinstance(one, str)]
         own = [one for one in filters if not isinstance(one, str)]
         filters_by_name(live.now(), named)  # a name that is none is better known at once
-        serve = Server(
-            model,
-            scorer,
-            tuple(sources),
-            own,
-            named,
-            diversity,
-            (*relax, *config.RELAX_ORDER),
+        self._server_of = partial(  # a model
+            Server,
+            scorer=scorer,
+            sources=tuple(sources),
+            filters=own,
+            named_filters=named,
+            diversity=diversity,
+            relax=(*relax, *config.RELAX_ORDER),
         )
-        self._moments = Moments(live, serve)
+        self._moments = Moments(live, self._server_of(model))
         self._appending = None if live.log is None else GroupCommit(live.log)
+        self._models_dir = Path(config.MODELS_DIR)
         self._closed = threading.Event()
 
     @classmethod
@@ -136,13 +112,15 @@ class Engine(Appending, Closing):
             check_scorer(scorer)
         with pool.budget_of(threads).active():
             live = _open_live(data_dir)
-            return cls(
+            engine = cls(
                 live,
                 scorer,
                 model=lambda: load_model(live.now(), Path(models_dir), profile),
                 diversity=diversity,
                 filters=filters,
             )
+        engine._models_dir = Path(models_dir)
+        return engine
 
     @property
     def store(self) -> Store:
@@ -153,7 +131,7 @@ class Engine(Appending, Closing):
         """A block in which the data stays what it is at its beginning, for this thread."""
         return self._moments.one()
 
-    def frozen(self) -> Engine:
+    def frozen(self) -> Self:
         """The same engine without what arrives from here on, for work that many threads share.
 
         It is closed with this one.
@@ -177,100 +155,46 @@ class Engine(Appending, Closing):
         """All stages put together."""
         return self._ready().pipeline
 
-    @_of_one_moment
-    def recommend(
-        self,
-        user_id: Id,
-        limit: int = config.DEFAULT_LIMIT,
-        *,
-        explain: bool = False,
-        as_of: int | None = None,
-    ) -> RecommendationList:
-        """The user's list, best first.
+    def train(self, models_dir: Path | str | None = None) -> Path:
+        """Make the data's model, keep it and recommend by it from now on; the file's path.
 
-        `as_of`, in seconds since 1970, is the moment of asking, the data's end unless given: what
-        the user rated later is not looked at, and what everybody rates is what they rated then.
-        Base models keep what they learned of all times.
-        Raises NotFound, InvalidRequest, ModelError, ScorerError.
+        It stands in `models_dir`, or where the engine looks for models, whole or not at all.
+        Requests that are under way end as they began. Raises StorageError.
         """
-        return self._list(self.query(user_id, limit, as_of), explain)
+        self._check_open()
+        folder = self._models_dir if models_dir is None else Path(models_dir)
+        with self.threads.active():
+            path, model = trained(self.store, folder)
+        self._moments.serve_by(self._server_of(model))
+        return path
 
-    @_of_one_moment
-    def recommend_for(
-        self,
-        history: History,
-        limit: int = config.DEFAULT_LIMIT,
-        *,
-        explain: bool = False,
-        as_of: int | None = None,
-    ) -> RecommendationList:
-        """The list of somebody the store does not hold, by what they rated; none is somebody new.
-
-        `as_of` as for `recommend`.
-        Raises NotFound for a movie the data does not hold, InvalidRequest, ModelError, ScorerError.
-        """
-        self._check(limit)
-        return self._list(query_of_person(self.store, history, limit, as_of), explain)
-
-    @_of_one_moment
+    @of_one_moment
     def similar(self, movie_id: Id, limit: int = config.DEFAULT_LIMIT) -> SimilarMovies:
         """The movies nearest to this one, with the case for each; raises NotFound."""
         self._check(limit)
         return similar_movies(self.store, self.store.movie_row(movie_id), limit)
 
-    @_of_one_moment
+    @of_one_moment
     def user(self, user_id: Id, recent: int = config.RECENT_MOVIES) -> UserProfile:
         """What the engine knows of a user; raises NotFound."""
         return user_profile(self.store, self.query(user_id, config.DEFAULT_LIMIT), recent)
 
-    @_of_one_moment
+    @of_one_moment
     def search(self, text: str, limit: int = config.DEFAULT_LIMIT) -> list[Movie]:
         """Movies whose title holds the text, articles in either place; the best match first."""
         self._check(limit)
         rows = self._moments.now().titles.get().find(text, limit, self.store.movie_rating_counts)
         return [movie_of(self.store, row) for row in rows]
 
-    def query(self, user_id: Id, limit: int, as_of: int | None = None) -> Query:
-        """The pipeline's view of a user; raises NotFound or InvalidRequest."""
-        return self.query_of_row(self.store.user_row(user_id), limit, as_of)
-
-    def query_of_row(self, row: int, limit: int, as_of: int | None = None) -> Query:
-        """The same of the user in a row of the store; raises InvalidRequest."""
-        self._check(limit)
-        return build_query(self.store, row, limit, as_of)
-
     def features_for(self, user: QueryUser, movies: Rows) -> FeatureMatrix:
         """The columns that the model ranks by, for a scorer that was not sent them."""
         return features_for(self.store, self.profile.featurizers, user, movies)
-
-    def _list(self, query: Query, explain: bool) -> RecommendationList:
-        with self.threads.active():
-            ranked, trace = self.pipeline.run(query)
-        reasons = None
-        if explain and len(ranked) > 0:
-            with trace.stage("explain"):
-                reasons = explain_ranked(self.store, query, ranked, self.profile.sequence)
-        items = recommendations_of(self.store, ranked, self.relevance(ranked), reasons)
-        user_id = self.store.user_ids[query.user_row] if query.user_row >= 0 else None
-        note = shortage(self.store, query, len(items))
-        return RecommendationList(user_id, self.store.name, items, trace, note, query.as_of)
-
-    def relevance(self, ranked: Candidates) -> Floats:
-        """[candidates] scores as people are shown them, on [0, 1]: see `Ranker.relevance`."""
-        if ranked.scores is None:
-            return np.zeros(len(ranked), np.float32)
-        return self.model.ranker.relevance(ranked.scores)
 
     def close(self) -> None:
         """Stop the embedded scorer or hang up on the remote one; what is asked later is refused."""
         self._closed.set()
         self.threads.release()
         self._moments.close()
-
-    def _check(self, limit: int) -> None:
-        self._check_open()
-        check_limit(limit)
-        self.store.require_unchanged()
 
     def _check_open(self) -> None:
         if self._closed.is_set():
@@ -288,17 +212,21 @@ class Engine(Appending, Closing):
 
 
 def train_model(
-    data_dir: Path | str | None,
+    data_dir: Path | str | Any,
     models_dir: Path | str,
     threads: int | None = None,
 ) -> tuple[Path, ScoringModel]:
     """Make a data set's model and write it, whole or not at all; raises StorageError too."""
+    with pool.budget_of(threads).active():
+        return trained(_open_live(data_dir).now(), Path(models_dir))
+
+
+def trained(store: Store, models_dir: Path) -> tuple[Path, ScoringModel]:
+    """Make a store's model and write it into a folder of models, whole or not at all."""
     from reelrecs.learning.train import train  # with scipy's optimizers, which no list needs
 
-    with pool.budget_of(threads).active():
-        store = _open_live(data_dir).now()
-        model = train(store)
-    path = model_path(store, Path(models_dir))
+    model = train(store)
+    path = model_path(store, models_dir)
     save_model(model, path)
     return path, model
 
@@ -309,10 +237,3 @@ def _open_live(data_dir: Path | str | Any) -> LiveStore:
 
         return LiveStore(store_of(import_frames(data_dir).tables, "table"))
     return open_live(locate(None if data_dir is None else Path(data_dir)))
-
-
-def check_limit(limit: int) -> None:
-    """Raise InvalidRequest unless lists of this length are served."""
-    whole = isinstance(limit, (int, np.integer)) and not isinstance(limit, bool)
-    if not whole or not 1 <= limit <= config.MAX_LIMIT:
-        raise InvalidRequest(f"limit {limit!r}: ask for 1 to {config.MAX_LIMIT} movies")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from reelrecs.datasets.titles import TitleIndex
 from reelrecs.fork_lock import ForkLock
@@ -14,6 +16,30 @@ from reelrecs.store.live import LiveStore
 from reelrecs.store.store import Store
 
 T = TypeVar("T", bound=Closing)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Momentary(Protocol):
+    """Whatever can hold to one state of the data."""
+
+    def one_moment(self) -> AbstractContextManager[Any]:
+        """A block in which the data stays what it is at its beginning."""
+        ...
+
+
+E = TypeVar("E", bound=_Momentary)
+
+
+def of_one_moment(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
+    """Make a method a request: it sees all that has arrived, and one state of the data."""
+
+    @functools.wraps(method)
+    def request(engine: E, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with engine.one_moment():
+            return method(engine, *args, **kwargs)
+
+    return request
 
 
 class Moment(Generic[T]):
@@ -95,6 +121,13 @@ class Moments(Generic[T]):
         other._newest = self.now()
         other.live = LiveStore(other._newest.store)
         return other
+
+    def serve_by(self, serve: Callable[[Store], T]) -> None:
+        """Serve by this from now on; requests that are under way end as they began."""
+        with self._lock:
+            self._serve, old = serve, self._newest
+            self._newest = self._of(old.store, old)
+            old.retire()
 
     def close(self) -> None:
         """Give back what serves the newest moment; others are closed by those who use them."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import compress
 from typing import Any
+
+import pyarrow as pa
 
 from reelrecs.datasets.feedback import Feedback, value_on_scale
 from reelrecs.datasets.ids import Id
 from reelrecs.datasets.titles import shown_title
+from reelrecs.frames import Tabular
 from reelrecs.pipeline.candidates import Candidates, Floats
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
 from reelrecs.store.store import Store
+from reelrecs.table import html_table, table_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +96,25 @@ class Recommendation:
 
 
 def recommendations_of(
-    store: Store, ranked: Candidates, relevance: Floats, reasons: list[Reason] | None
+    store: Store,
+    ranked: Candidates,
+    relevance: Callable[[Floats], Floats],
+    reasons: list[Reason] | None,
 ) -> list[Recommendation]:
     """Ranked candidates as rows for people.
 
-    `relevance` [candidates] are their scores on [0, 1]; `reasons` stand in the same order, None to
+    `relevance` makes of their scores what is shown; `reasons` stand in the same order, None to
     leave them out.
     """
+    if len(ranked) == 0:
+        return []
+    if ranked.scores is None:
+        raise ValueError("only scored candidates make a list")
     explained: Sequence[Reason | None] = reasons or [None] * len(ranked)
     sources = [channel.partition(".")[0] for channel in ranked.channels]
     rows = zip(
         ranked.movies.tolist(),
-        relevance.tolist(),
+        relevance(ranked.scores).tolist(),
         (ranked.retrieval_scores > 0).tolist(),
         explained,
         strict=True,
@@ -117,7 +128,7 @@ def recommendations_of(
 
 
 @dataclass(frozen=True, slots=True)
-class RecommendationList:
+class RecommendationList(Tabular):
     """A person's list, best first, and how it came about."""
 
     user_id: Id | None  # None for somebody the store does not hold
@@ -126,6 +137,8 @@ class RecommendationList:
     trace: Trace
     note: str = ""  # why there are fewer than asked for; "" where there are not
     as_of: int = 0  # the moment of asking, in seconds since 1970
+    refused: dict[str, int] = field(default_factory=dict)
+    """What each constraint wants, and how many movies of the data it keeps off."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -143,24 +156,73 @@ class RecommendationList:
             "dataset": self.dataset,
             "as_of": self.as_of,
             "relaxed": list(self.trace.relaxed),
+            "refused": self.refused,
             "note": self.note,
             "recommendations": [item.to_dict() for item in self.items],
         }
+
+    def to_arrow(self) -> Any:
+        """Columns rank, movie_id, title, year, genres (a list) and score."""
+        movies = [item.movie for item in self.items]
+        return pa.table(
+            {
+                "rank": pa.array([item.rank for item in self.items], pa.int32()),
+                "movie_id": [movie.movie_id for movie in movies],
+                "title": pa.array([movie.title for movie in movies], pa.string()),
+                "year": pa.array([movie.year for movie in movies], pa.int32()),
+                "genres": pa.array([movie.genres for movie in movies], pa.list_(pa.string())),
+                "score": pa.array([item.score for item in self.items], pa.float32()),
+            }
+        )
+
+    def rows(self) -> list[list[Any]]:
+        """The list as a table for people, under the names of COLUMNS."""
+        return [
+            [
+                item.rank,
+                item.movie.movie_id,
+                item.movie.title,
+                item.movie.year,
+                "|".join(item.movie.genres),
+                item.score,
+                "+".join(item.sources),
+            ]
+            for item in self.items
+        ]
+
+    def __str__(self) -> str:
+        notes = [self.note] if self.note else []
+        return "\n".join([*table_lines(COLUMNS, self.rows()), *notes])
+
+    def _repr_html_(self) -> str:
+        return html_table(COLUMNS, self.rows(), self.note)
+
+
+COLUMNS = ("rank", "movie_id", "title", "year", "genres", "score", "sources")
+"""What a list shows of each movie."""
 
 
 def shortage(store: Store, query: Query, found: int) -> str:
     """Why a list of so many is shorter than asked for, in one line; "" where it is not."""
     if found >= query.limit:
         return ""
-    unseen = store.movie_count - len(query.movies)
-    movies = f"{store.movie_count:,} movie{'s' * (store.movie_count != 1)}"
-    if unseen == 0:
-        return f"nothing is left to recommend: all {movies} of {store.name} are rated already"
+    left = int(query.open_movies(store.movie_count).sum())
+    catalogue = store.movie_count if query.allowed is None else int(query.allowed.sum())
+    movies = f"{catalogue:,} movie{'s' * (catalogue != 1)}"
+    meeting = "" if query.allowed is None else f" that meet{'s' * (catalogue == 1)} the constraints"
+    if catalogue == 0:
+        return f"nothing can be recommended: no movie of {store.name} meets the constraints"
+    if left == 0:
+        return (
+            f"nothing is left to recommend: all {movies} of {store.name}{meeting} are rated already"
+        )
     short = f"only {found:,} of the {query.limit:,} asked for: "
-    if found < unseen:
-        return f"{short}of {unseen:,} unseen movies of {store.name} the others pass no filter"
-    seen = f", of which {len(query.movies):,} are rated already" if len(query.movies) else ""
-    return f"{short}{store.name} holds {movies}{seen}"
+    if found < left:
+        what = "movies" if query.include_seen else "unseen movies"
+        return f"{short}of {left:,} {what} of {store.name}{meeting} the others pass no filter"
+    rated = catalogue - left
+    seen = f", of which {rated:,} {'is' if rated == 1 else 'are'} rated already" if rated else ""
+    return f"{short}{store.name} holds {movies}{meeting}{seen}"
 
 
 @dataclass(frozen=True, slots=True)

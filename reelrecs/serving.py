@@ -98,6 +98,7 @@ def serve(
         reranker=reranker,
         relax=relax,
         last_resort=profile.last_resort,
+        relevance=model.ranker.relevance,
     )
     opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
     return Serving(model, profile, pipeline, opened)

@@ -64,7 +64,7 @@ def test_a_short_list_says_why() -> None:
         result = engine.recommend_for(every, 5)
         assert result.to_dict() | {"dataset": ""} == {
             "user_id": None, "dataset": "", "as_of": engine.store.latest_timestamp,
-            "relaxed": [], "recommendations": [],
+            "relaxed": [], "refused": {}, "recommendations": [],
             "note": "nothing is left to recommend: all 6 movies of world are rated already",
         }  # fmt: skip
 

@@ -5,17 +5,29 @@ What a stage answers is checked here, once, before any kernel sees it; a StageEr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from reelrecs.errors import StageError
-from reelrecs.pipeline.candidates import BOOL, FLOAT, Candidates, FeatureMatrix, Mask, require
+from reelrecs.pipeline.candidates import (
+    BOOL,
+    FLOAT,
+    Candidates,
+    FeatureMatrix,
+    Floats,
+    Mask,
+    require,
+)
 from reelrecs.pipeline.protocols import Featurizer, Filter, ManyScorer, Reranker, Scorer, Source
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
+
+
+def _as_they_are(scores: Floats) -> Floats:
+    return scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +37,8 @@ class Pipeline:
     `movie_count` is the size of the catalogue, whose rows sources may name. `relax` names the
     filters that may be given up, first to last, when too few candidates pass; a filter that is not
     named there always holds. `last_resort` is asked where fewer candidates than wanted are left,
-    and gives no more than are missing.
+    and gives no more than are missing. `relevance` makes of scores [n] what people are shown, on
+    [0, 1] and in the same order.
     """
 
     movie_count: int
@@ -36,6 +49,7 @@ class Pipeline:
     reranker: Reranker
     relax: tuple[str, ...] = ()
     last_resort: Source | None = None
+    relevance: Callable[[Floats], Floats] = _as_they_are
 
     def run(self, query: Query) -> tuple[Candidates, Trace]:
         """At most query.limit candidates, best first, with scores and terms, and what happened."""
@@ -45,7 +59,7 @@ class Pipeline:
             return candidates, trace
         candidates = self.featurized(query, candidates, trace)
         with trace.stage("score"):
-            scored = self._scored([query], [candidates])[0]
+            scored = self.scored([query], [candidates])[0]
         with trace.stage("rerank"):
             ranked = self.reranker.rerank(query, scored).of(scored)
         return ranked, trace
@@ -70,7 +84,7 @@ class Pipeline:
             batches.append(self.featurized(query, found, trace) if len(found) else found)
             query.cache.clear()
         filled = [at for at, batch in enumerate(batches) if len(batch)]
-        scored = self._scored([queries[at] for at in filled], [batches[at] for at in filled])
+        scored = self.scored([queries[at] for at in filled], [batches[at] for at in filled])
         for at, batch in zip(filled, scored, strict=True):
             batches[at] = batch
         return batches
@@ -91,10 +105,12 @@ class Pipeline:
             return _without_surplus(kept, len(rest.channels), query.limit)
 
     def _found(self, source: Source, query: Query, trace: Trace) -> Candidates:
-        """What a source finds, checked."""
+        """What a source finds of what the query allows, checked."""
         with trace.stage(source.name), _blamed(f"source {source.name}"):
             batch = source.find(query)
             _check_found(batch, self.movie_count)
+        if query.allowed is not None:
+            batch = batch.take(query.allowed[batch.movies])
         trace.found[source.name] = len(batch)
         return batch
 
@@ -113,7 +129,7 @@ class Pipeline:
             candidates.movies, candidates.channels, candidates.retrieval_scores, features=matrix
         )
 
-    def _scored(
+    def scored(
         self, queries: Sequence[Query], batches: Sequence[Candidates]
     ) -> Sequence[Candidates]:
         """Each batch as the scorer gives it back, checked."""
