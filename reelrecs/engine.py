@@ -13,6 +13,7 @@ from typing import Any, Self
 from reelrecs import config
 from reelrecs.appending import Appending
 from reelrecs.asking import Asking
+from reelrecs.assembly import Assembler, Assembly
 from reelrecs.datasets import locate
 from reelrecs.datasets.ids import Id
 from reelrecs.errors import InvalidRequest
@@ -34,7 +35,6 @@ from reelrecs.results import (
 from reelrecs.scorer.by_name import check_scorer
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.user_knn import QueryUser
-from reelrecs.serving import Server, Serving
 from reelrecs.similar import SimilarMovies, similar_movies
 from reelrecs.store.build import store_of
 from reelrecs.store.cache import open_live
@@ -71,8 +71,8 @@ class Engine(Asking, Appending):
         named = [one for one in filters if isinstance(one, str)]
         own = [one for one in filters if not isinstance(one, str)]
         filters_by_name(live.now(), named)  # a name that is none is better known at once
-        self._server_of = partial(  # a model
-            Server,
+        self._assembler_of = partial(  # a model
+            Assembler,
             scorer=scorer,
             sources=tuple(sources),
             filters=own,
@@ -80,7 +80,7 @@ class Engine(Asking, Appending):
             diversity=diversity,
             relax=(*relax, *config.RELAX_ORDER),
         )
-        self._moments = Moments(live, self._server_of(model))
+        self._moments = Moments(live, self._assembler_of(model))
         self._appending = None if live.log is None else GroupCommit(live.log)
         self._models_dir = Path(config.MODELS_DIR)
         self._closed = threading.Event()
@@ -165,7 +165,7 @@ class Engine(Asking, Appending):
         folder = self._models_dir if models_dir is None else Path(models_dir)
         with self.threads.active():
             path, model = trained(self.store, folder)
-        self._moments.serve_by(self._server_of(model))
+        self._moments.serve_by(self._assembler_of(model))
         return path
 
     @of_one_moment
@@ -200,7 +200,7 @@ class Engine(Asking, Appending):
         if self._closed.is_set():
             raise InvalidRequest("the engine is closed: open another")
 
-    def _ready(self) -> Serving:
+    def _ready(self) -> Assembly:
         """All that makes lists, put together now if it has not been."""
         self._check_open()
         with self.threads.active():

@@ -92,7 +92,10 @@ def test_the_compatible_client_gets_the_engines_scores(
         for movie, values in zip(expected.movies, expected.features.values, strict=True)
     ]
     request = recommendations_pb2.ScoreRequest(user_id=user_id, features=candidates)
-    assert list(score_candidates(request).scores) == engine.pipeline.relevance(expected.scores).tolist()
+    assert (
+        list(score_candidates(request).scores)
+        == engine.pipeline.relevance(expected.scores).tolist()
+    )
     request.ClearField("features")
     assert list(score_candidates(request).scores) == []
 

@@ -18,7 +18,7 @@ from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.store.store import Store
 
 
-class Server:
+class Assembler:
     """Puts everything together for each state of the data; the model is read once.
 
     It knows nothing of the engine, so that one nobody holds any more is gone at once.
@@ -40,13 +40,13 @@ class Server:
         self._diversity, self._relax = diversity, relax
         self._lock = ForkLock()
 
-    def __call__(self, store: Store) -> Serving:
+    def __call__(self, store: Store) -> Assembly:
         """What makes lists of this state; raises ModelError where the model cannot serve it."""
         model, reranker = self._model_over(store), None
         if self._diversity is not None:
             reranker = DiversityReranker(store, self._diversity)
         filters = (*filters_by_name(store, self._named), *self._filters)
-        return serve(store, model, self._scorer, self._sources, filters, reranker, self._relax)
+        return assemble(store, model, self._scorer, self._sources, filters, reranker, self._relax)
 
     def _model_over(self, store: Store) -> ScoringModel:
         """The model over this state, kept in place of that over the last one."""
@@ -60,7 +60,7 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Serving(Closing):
+class Assembly(Closing):
     """What it takes to make lists of one state of the data."""
 
     model: ScoringModel
@@ -74,7 +74,7 @@ class Serving(Closing):
             self.opened.close()
 
 
-def serve(
+def assemble(
     store: Store,
     model: ScoringModel,
     scorer: Scorer | str,
@@ -82,7 +82,7 @@ def serve(
     filters: Sequence[Filter],
     reranker: DiversityReranker | None,
     relax: tuple[str, ...],
-) -> Serving:
+) -> Assembly:
     """Put the stages of the model's profile, the scorer and the caller's stages together."""
     profile = profile_of(model)
     if reranker is None:
@@ -101,4 +101,4 @@ def serve(
         relevance=model.ranker.relevance,
     )
     opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
-    return Serving(model, profile, pipeline, opened)
+    return Assembly(model, profile, pipeline, opened)
