@@ -29,7 +29,7 @@ def expected() -> set[str]:
         files |= {f"reelrecs/{folder}/{path}" for path in _code_of(ROOT / folder)}
     sample = ROOT / "data" / "ml-latest-small"
     files |= {f"reelrecs/data/ml-latest-small/{path.name}" for path in sample.iterdir()}
-    return files | {"reelrecs/py.typed"}
+    return files | {"reelrecs/py.typed", "reelrecs/learning/pretrained.arrow"}
 
 
 def _code_of(folder: Path) -> Iterator[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-FIXED, LEARNED = "fixed", "learned"
-PROFILES = (LEARNED, FIXED)
-"""Names of the profiles: which stages make a list and what ranks it."""
+FIXED, LEARNED, PRETRAINED = "fixed", "learned", "pretrained"
+PROFILES = (LEARNED, PRETRAINED, FIXED)
+"""Names of the profiles: which stages make a list and what ranks it. Learned is of the data at
+hand, pretrained what was learned of other people's, for as long as nobody trains."""
 
 LIKED_FROM = 4.0
 """Stars from which a rating means "liked": the usual cut on a five-star scale."""
@@ -343,6 +344,9 @@ LEADING_COLUMNS = ("sequence.next_alike", "recent.1000", "recent.at_length")
 HARD_NEGATIVES, SAMPLED_NEGATIVES = 30, 30
 """Negatives of the movie watched: the best by some columns in turn, and a random sample of the
 others. Forty of each teach no more."""
+
+PRETRAINED_QUESTIONS = 4_000
+"""Questions of each data set that teach the pretrained ranker."""
 
 HELD_OUT_SHARE, FEWEST_HELD_OUT_USERS = 0.5, 40
 """Most of the users who may teach, unless that is next to nobody: on small data the base models

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reelrecs import config
-from reelrecs.config import FIXED, LEARNED
+from reelrecs.config import FIXED
 from reelrecs.errors import InvalidRequest
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Rows
 from reelrecs.pipeline.protocols import Featurizer, Filter, Source
@@ -62,7 +62,7 @@ def profile_of(model: ScoringModel) -> Profile:
         RecentSource(sequence),
     )
     return Profile(
-        LEARNED,
+        model.ranker.profile,
         sources,
         (SequenceFeatures(sequence),),
         config.LEARNED_DIVERSITY,

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from reelrecs.config import FIXED, LEAST_SHARE_MET
+from reelrecs.config import FIXED, LEAST_SHARE_MET, PRETRAINED
 from reelrecs.datasets.ids import IdColumn
 from reelrecs.errors import ModelError
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.origin import Origin
-from reelrecs.stages.base_models import on_rows
+from reelrecs.stages.base_models import on_rows, untrained
 from reelrecs.store.store import Store
 
 
@@ -47,7 +47,9 @@ def over(model: ScoringModel, store: Store) -> ScoringModel:
     """The model over another state of its data; raises ModelError where it cannot serve that."""
     if store is model.store:
         return model
-    if model.ranker.profile == FIXED or store.movie_ids == model.store.movie_ids:
+    if model.ranker.profile == PRETRAINED:
+        arrays = untrained(store)
+    elif model.ranker.profile == FIXED or store.movie_ids == model.store.movie_ids:
         arrays = model.base_models
     else:
         arrays = placed_on(model.origin, store)

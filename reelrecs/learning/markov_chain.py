@@ -8,6 +8,7 @@ sampled softmax at every position. Single-threaded but for BLAS, seeded, so repe
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,7 +105,7 @@ class _Trainer:
 
     def run(self) -> Chain:
         """All steps, batches of whole users in a random order."""
-        step = 0
+        step, started = 0, time.monotonic()
         while step < self.steps and len(self.starts) > 0:
             order = self.rng.permutation(len(self.starts))
             batch_of = (np.cumsum(self.lengths[order]) - 1) // self.settings.batch_rows
@@ -114,7 +115,8 @@ class _Trainer:
                 self._update(step)
                 if step == self.steps:
                     break
-            log.info(f"training the chain, {step / self.steps:.0%}")
+            left = (time.monotonic() - started) * (self.steps - step) / step
+            log.info(f"training the chain, {step / self.steps:.0%}, about {left:.0f} s left of it")
         return Chain(*self.parameters)
 
     def _first_vectors(self, indptr: NDArray[np.int64]) -> tuple[Floats, Floats]:

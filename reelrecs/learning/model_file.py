@@ -17,25 +17,18 @@ import pyarrow as pa
 from reelrecs.config import FIXED, PROFILES
 from reelrecs.datasets.ids import Ids
 from reelrecs.errors import ModelError
-from reelrecs.kernels.boosted_trees import Trees
 from reelrecs.learning.later_data import placed_on
+from reelrecs.learning.ranker_parts import ranker_of, ranker_parts
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.origin import Origin
-from reelrecs.scorer.ranker import NewcomerBlend, Ranker
 from reelrecs.scorer.user_knn import KnnSettings
 from reelrecs.stages import base_models
-from reelrecs.stages.feature_schema import schema_digest, schema_of
+from reelrecs.stages.feature_schema import schema_digest
 from reelrecs.stages.feature_settings import settings_of
 from reelrecs.store import arrow_file
 from reelrecs.store.store import Store
 
 FORMAT = "reelrecs.model/4"
-
-_TREES = "trees."
-"""Stands before the names of the boosted trees' arrays in a file."""
-
-_NEWCOMERS = "newcomers."
-"""Stands before the names of the parameters of the blend for newcomers in a file."""
 
 _BASE_MODELS = "base."
 """Stands before the names of base model arrays in a file."""
@@ -50,19 +43,7 @@ _UNREADABLE = (
 def save_model(model: ScoringModel, path: Path) -> None:
     """Write the model, whole or not at all; raises StorageError."""
     ranker = model.ranker
-    named: dict[str, arrow_file.Array] = {
-        "name": pa.array(ranker.names, pa.large_string()),
-        "column": pa.array(ranker.columns, pa.large_string()),
-        "transform": pa.array(ranker.transforms, pa.large_string()),
-        "center": ranker.center,
-        "scale": ranker.scale,
-        "weight": ranker.weights,
-    }
-    if ranker.newcomers is not None:
-        parts = zip(NewcomerBlend._fields, ranker.newcomers[:3], strict=False)
-        named |= {f"{_NEWCOMERS}{name}": part for name, part in parts}
-    if ranker.trees is not None:
-        named |= {f"{_TREES}{name}": part for name, part in ranker.trees._asdict().items()}
+    named, of_ranker = ranker_parts(ranker)
     origin = model.origin
     named |= {f"{_BASE_MODELS}{name}": values for name, values in origin.base_models.items()}
     named |= {"movie_ids": origin.movie_ids.values, "titles": origin.titles}
@@ -70,9 +51,7 @@ def save_model(model: ScoringModel, path: Path) -> None:
         if (sample := getattr(origin, name)) is not None:
             named[name] = sample
     settings = {
-        "unit_inputs": ranker.unit_inputs,
-        "recall": ranker.recall,
-        "newcomers_half_at": None if ranker.newcomers is None else ranker.newcomers.half_at,
+        **of_ranker,
         "neighbours": asdict(model.settings),
         "features": dict(model.feature_settings),
     }
@@ -122,22 +101,7 @@ def _model_of(named: dict[str, Any], metadata: dict[str, str], store: Store) -> 
     if profile not in PROFILES or metadata["schema"] != schema_digest(profile):
         raise ModelError("made by another version: run train again")
     settings = json.loads(metadata["settings"])
-    ranker = Ranker(
-        profile,
-        tuple(named["name"].to_pylist()),
-        tuple(named["column"].to_pylist()),
-        tuple(named["transform"].to_pylist()),
-        np.array(named["center"], np.float64),
-        np.array(named["scale"], np.float64),
-        np.array(named["weight"], np.float64),
-        bool(settings["unit_inputs"]),
-        _trees(named),
-        _newcomers(named, settings["newcomers_half_at"]),
-        settings["recall"],
-    )
-    known = {column for column, _ in schema_of(profile)["columns"]}
-    if not known.issuperset(ranker.required_columns):
-        raise ModelError("its ranker reads columns that nothing brings: run train again")
+    ranker = ranker_of(profile, named, settings)
     origin = _origin(named, metadata)
     features = settings["features"]
     if profile != FIXED:
@@ -183,19 +147,3 @@ def _origin(named: dict[str, Any], metadata: dict[str, str]) -> Origin:
 
 def _length(values: Any) -> int:
     return 0 if values is None else len(values)
-
-
-def _trees(named: dict[str, Any]) -> Trees | None:
-    if f"{_TREES}leaves" not in named:
-        return None
-    return Trees(*(named[f"{_TREES}{part}"] for part in Trees._fields))
-
-
-def _newcomers(named: dict[str, Any], half_at: float | None) -> NewcomerBlend | None:
-    if half_at is None:
-        return None
-    center, scale, weights = (
-        np.array(named[f"{_NEWCOMERS}{part}"], np.float64)
-        for part in ("center", "scale", "weights")
-    )
-    return NewcomerBlend(center, scale, weights, float(half_at))

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from reelrecs.config import FIXED, PROFILES
+from reelrecs.config import FIXED, PRETRAINED, PROFILES
 from reelrecs.errors import InvalidRequest, ModelError, StorageError
 from reelrecs.learning.later_data import OtherData, age_of
 from reelrecs.learning.model_file import FORMAT, load_model_file
+from reelrecs.learning.pretrained import pretrained_model
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.store import arrow_file
 from reelrecs.store.names import safe_name
@@ -142,7 +143,7 @@ def _begins_as_model(path: Path) -> bool:
 
 
 def load_model(store: Store, models_dir: Path, profile: str | None = None) -> ScoringModel:
-    """The model of a profile; None: the trained one if it is there, else the fixed one.
+    """The model of a profile; None: the trained one if it is there, else the pretrained one.
 
     One of an earlier state of the data serves, and a log line says how old it is. Raises ModelError
     for a trained model that is absent, damaged or of other data, and InvalidRequest for a profile
@@ -152,8 +153,8 @@ def load_model(store: Store, models_dir: Path, profile: str | None = None) -> Sc
     if profile == FIXED:
         return ScoringModel.fixed(store)
     path = find_model(store, models_dir)
-    if path is None and profile is None:
-        return ScoringModel.fixed(store)
+    if profile == PRETRAINED or (path is None and profile is None):
+        return pretrained_model(store)
     model = load_model_file(path or model_path(store, models_dir), store)
     age = age_of(model)
     if age is not None:

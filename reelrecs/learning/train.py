@@ -46,6 +46,12 @@ def train(store: Store) -> ScoringModel:
     log.info(f"describing {len(questions):,} groups")
     groups = collect_ranking_groups(store, sequence, questions)
     log.info(f"learning the ranker from {len(groups.starts):,} groups")
+    ranker = fit_ranker(LEARNED, groups, len(groups.starts) / len(questions))
+    return ScoringModel.learned(store, ranker, named, sequence.settings.to_dict())
+
+
+def fit_ranker(profile: str, groups: RankingGroups, recall: float) -> Ranker:
+    """Weights, trees on top of them, and the blend for newcomers; see `Ranker` for `recall`."""
     with threadpool_limits(1):
         logit = fit_logit(groups)
     columns = (*COLUMNS, *COMPARED)
@@ -53,8 +59,8 @@ def train(store: Store) -> ScoringModel:
     if len(groups.starts) >= config.FEWEST_GROUPS_FOR_TREES:
         log.info("growing trees on top of it")
         trees = fit_trees(groups, logit.scores(groups.features) + groups.offset, config.TRAIN_SEED)
-    ranker = Ranker(
-        LEARNED,
+    return Ranker(
+        profile,
         (*COLUMNS, *(f"{column}.relative" for column in COMPARED)),
         columns,
         ("identity",) * len(COLUMNS) + ("relative",) * len(COMPARED),
@@ -63,9 +69,8 @@ def train(store: Store) -> ScoringModel:
         logit.weights,
         trees=trees,
         newcomers=_blend_for_newcomers(groups, columns),
-        recall=len(groups.starts) / len(questions),
+        recall=recall,
     )
-    return ScoringModel.learned(store, ranker, named, sequence.settings.to_dict())
 
 
 def _blend_for_newcomers(groups: RankingGroups, columns: Sequence[str]) -> NewcomerBlend | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from reelrecs.config import UNMET_BIAS_QUANTILE
 from reelrecs.errors import ModelError
 from reelrecs.stages.markov_chain import DECAYS
+from reelrecs.store.store import Store
 
 LARGEST, LARGEST_HALF = 1e9, 1e3
 """No number of a trained model comes near it, nor one of half precision near the second; one
@@ -34,6 +35,28 @@ SHORT_COLUMNS = 1 << 16
 
 MATRIX_PARTS = ("indptr", "columns", "codes")
 """The parts of a matrix that say what stands where."""
+
+
+def untrained(store: Store) -> dict[str, NDArray[Any]]:
+    """Arrays for a store on which nothing was trained.
+
+    The chain knows popularity, the matrices no pair. What they depend on is counted in the store,
+    so they are made anew for each state of it.
+    """
+    count = store.movie_count
+    matrix: dict[str, NDArray[Any]] = {
+        "indptr": np.zeros(count + 1, np.int64),
+        "columns": np.zeros(0, np.int32),
+        "codes": np.zeros(0, np.int8),
+        "scales": np.ones(count, np.float32),
+    }
+    return {
+        "context_embeddings": np.zeros((count, 1), np.float16),
+        "item_embeddings": np.zeros((count, 1), np.float16),
+        "projection": np.zeros((len(DECAYS), 1), np.float32),
+        "bias": np.log1p(store.movie_rating_counts).astype(np.float32),
+        **{f"{name}.{part}": values for name in MATRICES for part, values in matrix.items()},
+    }
 
 
 def _matrix_arrays(name: str) -> dict[str, ArraySpec]:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from reelrecs import config
-from reelrecs.config import FIXED, LEARNED
+from reelrecs.config import FIXED, LEARNED, PRETRAINED
 from reelrecs.kernels.sequence_features import FLOORS, PROFILE
 from reelrecs.stages import catalogue_features, sequence_features
 
@@ -36,6 +36,7 @@ def schema_of(profile: str) -> dict[str, Any]:
             ],
         },
     }
+    schemas[PRETRAINED] = schemas[LEARNED]
     return schemas[profile]
 
 
