@@ -20,6 +20,7 @@ from reelrecs.datasets.ids import Id
 from reelrecs.datasets.text import whole_lines
 from reelrecs.engine import Engine, check_limit
 from reelrecs.errors import DataError, InvalidRequest, NotFound, StorageError
+from reelrecs.pipeline.queries import Queries
 from reelrecs.store.store import Store
 
 
@@ -150,15 +151,15 @@ def _blocks(engine: Engine, users: Sequence[int], limit: int) -> Generator[_Bloc
 
 
 def _block(engine: Engine, users: Sequence[int], limit: int) -> _Block:
-    lists = engine.pipeline.run_many([engine.query_of_row(row, limit) for row in users])
-    lengths = [len(one) for one in lists]
-    scores = [one.scores for one in lists if one.scores is not None]
-    movies = np.concatenate([one.movies for one in lists])
+    queries = Queries.of([engine.query_of_row(row, limit) for row in users])
+    lists, _ = engine.pipeline.run(queries)
+    counts, rows = lists.counts, lists.rows
+    places = np.arange(len(rows)) - np.repeat(lists.indptr[:-1], counts)
     store, schema = engine.store, schema_of(engine.store)
     columns = [
-        store.user_ids.take(np.repeat(np.array(users, np.int32), lengths)).cast(schema.types[0]),
-        np.concatenate([np.arange(1, length + 1, dtype=np.int32) for length in lengths]),
-        store.movie_ids.take(movies).cast(schema.types[2]),
-        np.concatenate([np.zeros(0, np.float32), *scores]),
+        store.user_ids.take(np.repeat(np.array(users, np.int32), counts)).cast(schema.types[0]),
+        (places + 1).astype(np.int32),
+        store.movie_ids.take(rows.movies).cast(schema.types[2]),
+        np.zeros(0, np.float32) if rows.scores is None else rows.scores,
     ]
-    return _Block(pa.table(columns, schema=schema), lengths)
+    return _Block(pa.table(columns, schema=schema), counts.tolist())

@@ -293,6 +293,9 @@ HARD_NEGATIVES, SAMPLED_NEGATIVES = 30, 30
 """Negatives of the movie watched: the best by some columns in turn, and a random sample of the
 others. Forty of each teach no more."""
 
+QUESTIONS_AT_ONCE = 128
+"""Questions described together: the candidates of all take some megabytes a thread."""
+
 HELD_OUT_SHARE, FEWEST_HELD_OUT_USERS = 0.5, 40
 """Most of the users who may teach, unless that is next to nobody: on small data the base models
 need the last movies of the rest (+.003 NDCG on ml-latest-small, nothing on ml-100k, three

@@ -21,7 +21,7 @@ from reelrecs.kernels import pool
 from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import check_profile, load_model, model_path
 from reelrecs.pipeline.candidates import FeatureMatrix, Rows
-from reelrecs.pipeline.protocols import Filter, Scorer, Source
+from reelrecs.pipeline.protocols import BatchFilter, Filter, Scorer, Source
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
 from reelrecs.profiles import Profile, features_for, filters_by_name, profile_of
@@ -197,7 +197,7 @@ class Engine(Closing):
 
     def _list(self, query: Query, explain: bool) -> RecommendationList:
         with self.threads.active():
-            ranked, trace = self.pipeline.run(query)
+            ranked, trace = self.pipeline.run_one(query)
         reasons = None
         if explain and len(ranked) > 0:
             with trace.stage("explain"):
@@ -249,7 +249,7 @@ def _serving(
     model: ScoringModel | Callable[[], ScoringModel] | None,
     scorer: Scorer | str,
     sources: Sequence[Source],
-    filters: Sequence[Filter],
+    filters: Sequence[Filter | BatchFilter],
     reranker: DiversityReranker | None,
     relax: tuple[str, ...],
 ) -> _Serving:
@@ -275,6 +275,7 @@ def _serving(
         reranker=reranker,
         relax=relax,
         last_resort=profile.last_resort,
+        gatherer=profile.gatherer,
     )
     opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
     return _Serving(model, profile, pipeline, opened)

@@ -11,7 +11,9 @@ from reelrecs import config
 from reelrecs.errors import InvalidRequest, ScorerError
 from reelrecs.kernels.content import content_similarities
 from reelrecs.kernels.rerank import marginal_relevance
+from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
+from reelrecs.pipeline.reranking import BatchReranking
 from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.stages.user_context import build_query
 from tests.worlds import random_triples, store_of
@@ -117,7 +119,8 @@ def test_shown_scores_descend_and_are_the_sums_of_their_terms(scores, strength, 
         rows, scores=terms.cumsum(axis=1)[:, -1], terms=FeatureMatrix(("a", "b"), terms)
     )
     reranking = DiversityReranker(STORE, strength).rerank(replace(QUERY, limit=limit), batch)
-    ranked = reranking.of(batch)
+    given = CandidateBatch.of([batch])
+    ranked = BatchReranking.of([reranking], given).lists(given).rows
     assert (ranked.scores[1:] <= ranked.scores[:-1]).all()
     assert ranked.terms.columns == (("a", "b", "variety") if strength and scores else ("a", "b"))
     for score, parts in zip(ranked.scores, ranked.terms.values, strict=True):
