@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
+from reelrecs.kernels import ranker as kernels
 from reelrecs.kernels.boosted_trees import Trees, add_trees
 from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.pipeline.candidates import FeatureMatrix, Floats
@@ -138,33 +139,44 @@ class Ranker:
                     f"the ranker needs the column {column}, the features have "
                     f"{', '.join(features.columns) or 'none'}: send it too"
                 )
-        inputs = values[:, [places[column] for column in self.columns]]
+        inputs = self._inputs(values, [places[column] for column in self.columns], indptr)
         if self.unit_inputs:
-            self._require((inputs >= 0.0) & (inputs <= 1.0), inputs, "must be on [0, 1]")
-        with np.errstate(all="ignore"):  # what is no number in the end is refused below
-            terms = self._terms(inputs, indptr)
-            scores: Floats = terms.cumsum(axis=1)[:, -1]
-        self._require(np.isfinite(terms), terms, "must be finite, and above -1 under log1p")
-        if not np.isfinite(scores).all():
+            self._require((inputs.T >= 0.0) & (inputs.T <= 1.0), inputs.T, "must be on [0, 1]")
+        scores, terms, finite = self._terms(inputs)
+        if not finite:
+            self._require(np.isfinite(terms), terms, "must be finite, and above -1 under log1p")
             row = np.flatnonzero(~np.isfinite(scores))[0]
             raise ScorerError(f"the terms of row {row} add up to no number: mend the features")
         return scores, FeatureMatrix(self.term_names, terms)
 
-    def _terms(self, inputs: Floats, indptr: NDArray[np.int64]) -> Floats:
-        """Every term of every row; transforms the inputs in place."""
-        relative = [transform == "relative" for transform in self.transforms]
-        if any(relative):
-            inputs[:, relative] = relative_to_best(inputs[:, relative], indptr)
-        logged = [transform == "log1p" for transform in self.transforms]
-        if any(logged):
-            inputs[:, logged] = np.log1p(inputs[:, logged])
-        terms = np.empty((len(inputs), len(self.term_names)), np.float32)
-        terms[:, : len(self.names)] = self.weights / self.scale * (inputs - self.center)
+    def _inputs(self, values: Floats, places: list[int], indptr: NDArray[np.int64]) -> Floats:
+        """f(column) of every term [terms, rows]."""
+        inputs = np.empty((len(places), len(values)), np.float32)
+        relative = np.array([transform == "relative" for transform in self.transforms])
+        kernels.gather_inputs(
+            *as_readonly_contiguous(values, np.array(places), relative, indptr), inputs
+        )
+        with np.errstate(all="ignore"):  # what is no number in the end is refused later
+            for term, transform in enumerate(self.transforms):
+                if transform == "relative":
+                    np.exp(inputs[term], out=inputs[term])
+                elif transform == "log1p":
+                    np.log1p(inputs[term], out=inputs[term])
+        return inputs
+
+    def _terms(self, inputs: Floats) -> tuple[Floats, Floats, bool]:
+        """Scores, every term of every row, and whether all of them are finite."""
+        rows = inputs.shape[1]
+        terms = np.empty((rows, len(self.term_names)), np.float32)
+        scores = np.empty(rows, np.float32)
         if self.trees is not None:
-            grown = np.zeros(len(inputs), np.float32)
-            add_trees(*as_readonly_contiguous(inputs.T, *self.trees), grown)
+            grown = np.zeros(rows, np.float32)
+            add_trees(*as_readonly_contiguous(inputs, *self.trees), grown)
             terms[:, -1] = grown
-        return terms
+        finite = kernels.add_terms(
+            *as_readonly_contiguous(inputs, self.weights / self.scale, self.center), terms, scores
+        )
+        return scores, terms, finite
 
     def _require(self, good: NDArray[np.bool_], values: NDArray[np.floating], what: str) -> None:
         if not good.all():
@@ -183,14 +195,6 @@ def require_finite(features: FeatureMatrix) -> None:
         raise ScorerError(
             f"column {features.columns[at]}, row {row} is not finite: mend the features"
         )
-
-
-def relative_to_best(values: Floats, indptr: NDArray[np.int64]) -> Floats:
-    """[rows, columns] of e to the distance from the highest of the same person, in (0, 1]."""
-    counts = np.diff(indptr)
-    highest = np.maximum.reduceat(values, indptr[:-1][counts > 0])
-    relative: Floats = np.exp(values - np.repeat(highest, counts[counts > 0], axis=0))
-    return relative
 
 
 def _whole(trees: Trees, inputs: int) -> bool:

@@ -11,9 +11,10 @@ from reelrecs.kernels.sequence_world import Evidence, Workspace, workspace
 from reelrecs.pipeline import lifting
 from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, Floats, Mask, Rows
-from reelrecs.pipeline.protocols import BatchFilter, Filter
+from reelrecs.pipeline.protocols import BatchFilter, BatchReranker, Filter
 from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
+from reelrecs.pipeline.reranking import BatchReranking
 from reelrecs.pipeline.runner import Pipeline
 from reelrecs.pipeline.trace import BatchTrace
 from reelrecs.stages.recent_ratings import WINDOWS
@@ -46,6 +47,11 @@ def featurized(pipeline: Pipeline, query: Query) -> Candidates:
 def keeps(stage: Filter | BatchFilter, query: Query, candidates: Candidates) -> Mask:
     """What a filter lets pass."""
     return lifting.keep_all(stage, Queries.of([query]), CandidateBatch.of([candidates]))
+
+
+def reranked(stage: BatchReranker, query: Query, candidates: Candidates) -> BatchReranking:
+    """The list that a re-ranker makes of scored candidates."""
+    return stage.rerank_all(Queries.of([query]), CandidateBatch.of([candidates]))
 
 
 def found_by(
