@@ -38,10 +38,15 @@ def candidates_of(pipeline: Pipeline, query: Query) -> Candidates:
 
 def featurized(pipeline: Pipeline, query: Query) -> Candidates:
     """The same with features."""
-    alone, trace = Queries.of([query]), BatchTrace()
-    evidence = pipeline.gathered(alone, trace)
-    found = pipeline.candidates(alone, evidence, trace)
-    return pipeline.featurized(alone, found, evidence, trace).rows
+    return featurized_all(pipeline, [query]).rows
+
+
+def featurized_all(pipeline: Pipeline, queries: Sequence[Query]) -> CandidateBatch:
+    """The same for several queries together."""
+    together, trace = Queries.of(queries), BatchTrace()
+    evidence = pipeline.gathered(together, trace)
+    found = pipeline.candidates(together, evidence, trace)
+    return pipeline.featurized(together, found, evidence, trace)
 
 
 def keeps(stage: Filter | BatchFilter, query: Query, candidates: Candidates) -> Mask:

@@ -5,7 +5,8 @@ What a stage that is lifted answers is checked for each query, so that a fault i
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,11 +29,18 @@ from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.reranking import BatchReranking
 
 
+@functools.cache
+def _answers(kind: type, how: str) -> bool:
+    """Whether stages of a type answer batches: asked once, for protocols take their time."""
+    return hasattr(kind, how)
+
+
 def find_all(stage: Source | BatchSource, queries: Queries, evidence: Any) -> CandidateBatch:
     """What a source of either kind finds for each query."""
-    if isinstance(stage, BatchSource):
-        return stage.find_all(queries, evidence)
-    parts = [stage.find(query) for query in queries]
+    if _answers(type(stage), "find_all"):
+        return cast(BatchSource, stage).find_all(queries, evidence)
+    alone = cast(Source, stage)
+    parts = [alone.find(query) for query in queries]
     for part in parts:
         if not isinstance(part, Candidates):
             raise StageError(
@@ -43,11 +51,12 @@ def find_all(stage: Source | BatchSource, queries: Queries, evidence: Any) -> Ca
 
 def keep_all(stage: Filter | BatchFilter, queries: Queries, candidates: CandidateBatch) -> Mask:
     """What a filter of either kind lets pass of each query's candidates."""
-    if isinstance(stage, BatchFilter):
-        return stage.keep_all(queries, candidates)
+    if _answers(type(stage), "keep_all"):
+        return cast(BatchFilter, stage).keep_all(queries, candidates)
+    alone = cast(Filter, stage)
     masks = []
     for query, own in zip(queries, candidates, strict=True):
-        mask = stage.keep(query, own)
+        mask = alone.keep(query, own)
         require("what it keeps", mask, BOOL, own.movies.shape)
         masks.append(mask)
     return masks[0] if len(masks) == 1 else np.concatenate([np.zeros(0, np.bool_), *masks])
@@ -57,12 +66,13 @@ def features_of_all(
     stage: Featurizer | BatchFeaturizer, queries: Queries, candidates: CandidateBatch, evidence: Any
 ) -> FeatureMatrix:
     """How a featurizer of either kind describes each query's candidates."""
-    if isinstance(stage, BatchFeaturizer):
-        return stage.features_of_all(queries, candidates, evidence)
+    if _answers(type(stage), "features_of_all"):
+        return cast(BatchFeaturizer, stage).features_of_all(queries, candidates, evidence)
+    alone = cast(Featurizer, stage)
     parts = []
     for query, own in zip(queries, candidates, strict=True):
         if len(own):
-            part = stage.features(query, own)
+            part = alone.features(query, own)
             require("features", part.values, FLOAT, (len(own), len(part.columns)))
             parts.append(part)
     if len({part.columns for part in parts}) > 1:
@@ -74,15 +84,16 @@ def score_all(
     stage: Scorer | BatchScorer, queries: Queries, candidates: CandidateBatch
 ) -> CandidateBatch:
     """What a scorer of either kind makes of each query's candidates."""
-    if isinstance(stage, BatchScorer):
-        scored = stage.score_all(queries, candidates)
+    if _answers(type(stage), "score_all"):
+        scored = cast(BatchScorer, stage).score_all(queries, candidates)
         if not isinstance(scored, CandidateBatch):
             raise StageError(f"a {type(scored).__name__} is no CandidateBatch: fill in the given")
         _check_scored(candidates.rows, scored.rows)
         return scored
+    alone = cast(Scorer, stage)
     parts = []
     for query, own in zip(queries, candidates, strict=True):
-        part = stage.score(query, own) if len(own) else own
+        part = alone.score(query, own) if len(own) else own
         if len(own):
             _check_scored(own, part)
         parts.append(part)
@@ -93,11 +104,11 @@ def rerank_all(
     stage: Reranker | BatchReranker, queries: Queries, candidates: CandidateBatch
 ) -> BatchReranking:
     """How a re-ranker of either kind orders each query's candidates."""
-    if isinstance(stage, BatchReranker):
-        return stage.rerank_all(queries, candidates)
-    pairs = zip(queries, candidates, strict=True)
+    if _answers(type(stage), "rerank_all"):
+        return cast(BatchReranker, stage).rerank_all(queries, candidates)
+    alone, pairs = cast(Reranker, stage), zip(queries, candidates, strict=True)
     return BatchReranking.of(
-        [stage.rerank(query, own) if len(own) else None for query, own in pairs], candidates
+        [alone.rerank(query, own) if len(own) else None for query, own in pairs], candidates
     )
 
 

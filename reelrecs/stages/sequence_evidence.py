@@ -32,9 +32,10 @@ class SequenceGatherer:
     def evidence(self, asked: Asked) -> SequenceEvidence:
         """The same for queries that stand in arrays."""
         ranges = pool.split(len(asked.own_rows), pool.threads())
-        parts = [*pool.current().in_order(lambda span: self._found(asked, *span), ranges)]
-        found = parts[0]
-        if len(parts) > 1:
+        if len(ranges) == 1:
+            found = self._found(asked, *ranges[0])
+        else:
+            parts = pool.current().in_order(lambda span: self._found(asked, *span), ranges)
             found = Found(*map(np.concatenate, zip(*parts, strict=True)))
         indptr = np.zeros(len(found.counts) + 1, np.int64)
         np.cumsum(found.counts, out=indptr[1:])

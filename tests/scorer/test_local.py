@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from reelrecs.engine import Engine
 from reelrecs.errors import ScorerError
 from reelrecs.histories import History, query_of_person
-from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.pipeline.protocols import BatchScorer, Scorer
 from reelrecs.pipeline.queries import Queries
@@ -24,7 +23,7 @@ from reelrecs.scorer.server import start
 from reelrecs.scorer.service import scorer_services
 from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store
-from tests.asking import featurized
+from tests.asking import featurized, featurized_all
 from tests.models import learned_model_of
 from tests.worlds import random_triples, store_of
 
@@ -91,8 +90,8 @@ def test_scores_and_terms_are_the_same_bits(
         else person(STORE, seed)
         for seed in seeds
     ]
-    batches = [featurized(engine.pipeline, query) for query in queries]
-    together = Queries.of(queries), CandidateBatch.of(batches)
+    together = Queries.of(queries), featurized_all(engine.pipeline, queries)
+    batches = list(together[1])
     expected = scorers["local"].score_all(*together)
     for scorer in scorers.values():
         for ours, theirs in zip(expected, scorer.score_all(*together), strict=True):
