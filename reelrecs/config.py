@@ -123,6 +123,10 @@ FIXED_WEIGHTS = {
 }
 """The fixed ranker; every term is on [0, 1], so a score is too."""
 
+CONSTRAINED_CANDIDATES = 200
+"""Candidates of a list that is asked for under constraints, where the catalogue holds so many: what
+few movies are allowed are all scored."""
+
 RECENCY_YEARS = 10
 """Years from the user's era that the recency filter lets pass."""
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reelrecs.pipeline.candidate_batch import CandidateBatch, merge
 from reelrecs.pipeline.candidates import Candidates, Mask
@@ -26,22 +27,25 @@ def completed(
     queries: Queries,
     found: CandidateBatch,
     kept: CandidateBatch,
-    short: Sequence[int],
+    wanted: NDArray[np.int64],
     trace: BatchTrace,
 ) -> CandidateBatch:
-    """The kept candidates, with more for the queries that are `short`."""
+    """The kept candidates, with more for the queries that have fewer than `wanted` [queries]."""
     parts = list(kept)
-    for at in short:
+    for at in np.flatnonzero(kept.counts < wanted).tolist():
         one = trace.of(at)
-        parts[at] = _longer(pipeline, queries[at], found[at], one)
+        parts[at] = _longer(pipeline, queries[at], found[at], int(wanted[at]), one)
         trace.completed[at] = one
     channels = max((part.channels for part in parts), key=len)
     return CandidateBatch.of([_with_channels(part, channels) for part in parts])
 
 
-def _longer(pipeline: Pipeline, query: Query, found: Candidates, trace: Trace) -> Candidates:
+def _longer(
+    pipeline: Pipeline, query: Query, found: Candidates, wanted: int, trace: Trace
+) -> Candidates:
     alone = Queries.of([query])
-    if not _let_pass(pipeline, alone, found).all():
+    passes = _let_pass(pipeline, alone, found)
+    if int(passes.sum()) < query.limit and not passes.all():
         found = _widened(pipeline, query, found)
     rest = _rest(pipeline, alone, found, trace)
     last = len(rest.channels)
@@ -61,7 +65,7 @@ def _longer(pipeline: Pipeline, query: Query, found: Candidates, trace: Trace) -
     trace.removed = {
         name: everything.movies[~mask] for name, mask in masks.items() if name not in relaxed
     }
-    return _without_surplus(everything.take(keep), last, query.limit)
+    return _without_surplus(everything.take(keep), last, wanted)
 
 
 def _widened(pipeline: Pipeline, query: Query, found: Candidates) -> Candidates:
@@ -104,13 +108,13 @@ def _all_but(masks: dict[str, Mask], relaxed: Sequence[str], length: int) -> Mas
     return keep
 
 
-def _without_surplus(candidates: Candidates, columns: int, limit: int) -> Candidates:
-    """At most `limit`, of those found by the last columns alone the strongest, ties by row."""
+def _without_surplus(candidates: Candidates, columns: int, wanted: int) -> Candidates:
+    """At most `wanted`: of those that the last columns alone found the strongest, ties by row."""
     strengths = candidates.retrieval_scores[:, candidates.retrieval_scores.shape[1] - columns :]
     strongest = strengths.max(axis=1, initial=0.0)
     keep = strongest == 0.0
     added = np.lexsort((candidates.movies, -strongest))[: len(keep) - int(keep.sum())]
-    keep[added[: max(0, limit - int(keep.sum()))]] = True
+    keep[added[: max(0, wanted - int(keep.sum()))]] = True
     return candidates.take(keep)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from reelrecs import config
 from reelrecs.errors import StageError
 from reelrecs.pipeline import lifting
 from reelrecs.pipeline.candidate_batch import CandidateBatch, merge
@@ -109,11 +110,12 @@ class Pipeline:
             trace.filtered = merged
             trace.masks = self.masks(queries, merged)
             kept = merged.keep(_all(trace.masks, len(merged.rows)))
-        short = np.flatnonzero(kept.counts < queries.limits).tolist()
-        if not short:
+        constrained = np.where(queries.mask_of >= 0, config.CONSTRAINED_CANDIDATES, 0)
+        wanted = np.maximum(queries.limits, constrained)
+        if (kept.counts >= wanted).all():
             return kept
         with trace.clock.stage("completion"):
-            return completed(self, queries, merged, kept, short, trace)
+            return completed(self, queries, merged, kept, wanted, trace)
 
     def found(self, queries: Queries, evidence: Any, trace: BatchTrace) -> CandidateBatch:
         """What the sources find together."""
