@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reelrecs import config
 from reelrecs.engine import Engine
 from reelrecs.kernels.pool import ThreadBudget
 from reelrecs.pipeline.candidate_batch import CandidateBatch
@@ -14,6 +15,7 @@ from reelrecs.pipeline.candidates import Candidates, Mask
 from reelrecs.pipeline.lifting import features_of_all, rerank_all, score_all
 from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
+from reelrecs.pipeline.trace import BatchTrace
 from reelrecs.stages.user_context import build_query, query_of_history
 from tests.models import learned_model_of
 from tests.worlds import random_triples, store_of
@@ -81,6 +83,24 @@ def test_lists_are_full_and_hold_nothing_else(
     may = query.open_movies(STORE.movie_count)
     assert may[found.movies].all()
     assert len(set(found.movies.tolist())) == len(found) == min(limit, int(may.sum()))
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10_000), st.sampled_from([0.05, 0.3, 0.8]), st.booleans())
+def test_sources_look_at_nothing_else(
+    engine: Engine, seed: int, share: float, include_seen: bool
+) -> None:
+    """No place of theirs is taken by what is not allowed."""
+    query = asked(seed, share, 20, include_seen)
+    pipeline, alone, trace = engine.pipeline, Queries.of([query]), BatchTrace()
+    evidence = pipeline.gathered(alone, trace)
+    may = query.open_movies(STORE.movie_count)
+    for source in pipeline.sources:
+        found = pipeline.found_by(source, alone, evidence, trace).rows
+        assert may[found.movies].all()
+        if source.name == "sequence":
+            chain = found.retrieval_scores[:, found.channels.index("sequence.markov_chain")]
+            assert np.count_nonzero(chain) == min(config.SEQUENCE_CANDIDATES[1], int(may.sum()))
 
 
 class EverySeventh:

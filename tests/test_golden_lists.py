@@ -25,7 +25,7 @@ SIZE = 4
 def random_base_models(store: Store) -> dict[str, np.ndarray]:
     """Every array of a trained model, drawn at random; item-to-item rows of eight entries each."""
     rng, movies = np.random.default_rng(11), store.movie_count
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "context_embeddings": rng.normal(size=(movies, SIZE)).astype(np.float16),
         "item_embeddings": rng.normal(size=(movies, SIZE)).astype(np.float16),
         "projection": rng.normal(size=(4 * SIZE, SIZE)).astype(np.float32),
