@@ -100,7 +100,7 @@ def test_sources_look_at_nothing_else(
         assert may[found.movies].all()
         if source.name == "sequence":
             chain = found.retrieval_scores[:, found.channels.index("sequence.markov_chain")]
-            assert np.count_nonzero(chain) == min(config.SEQUENCE_CANDIDATES[1], int(may.sum()))
+            assert np.count_nonzero(chain) >= min(config.SEQUENCE_CANDIDATES[1], int(may.sum()))
 
 
 class EverySeventh:
