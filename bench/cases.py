@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 import grpc
 import numpy as np
@@ -29,9 +29,11 @@ from reelrecs.engine import Engine
 from reelrecs.kernels import knn, parse
 from reelrecs.kernels.knn import SparseRows
 from reelrecs.learning.model_folder import load_model
-from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.lifting import find_all, rerank_all, score_all
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
-from reelrecs.pipeline.trace import Trace
+from reelrecs.pipeline.trace import BatchTrace
 from reelrecs.scorer import wire
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.stages.user_context import build_query
@@ -43,6 +45,18 @@ REQUESTS = 200
 
 LISTS = 3 * REQUESTS
 """Whole lists asked for: each of those users three times."""
+
+
+class Asked(NamedTuple):
+    """A request on its way through the stages."""
+
+    queries: Queries
+    evidence: Any
+    candidates: CandidateBatch
+
+    def described(self) -> tuple[Queries, CandidateBatch, Any]:
+        """What featurizers are given."""
+        return self.queries, self.candidates, self.evidence
 
 
 class Fixture:
@@ -103,11 +117,16 @@ class Fixture:
         lengths = np.diff(self.store.by_user.indptr)
         return int(np.argsort(lengths, kind="stable")[len(lengths) // 2])
 
-    def featurized(self, engine: Engine) -> tuple[Query, Candidates]:
+    def asked(self, engine: Engine) -> Asked:
+        """That user's request up to the candidates that the filters let pass."""
+        queries, trace = Queries.of([self.query()]), BatchTrace()
+        evidence = engine.pipeline.gathered(queries, trace)
+        return Asked(queries, evidence, engine.pipeline.candidates(queries, evidence, trace))
+
+    def featurized(self, engine: Engine) -> tuple[Queries, CandidateBatch]:
         """That user's candidates after the filters, with features."""
-        query = self.query()
-        found = engine.pipeline.candidates(query, Trace())
-        return query, engine.pipeline.featurized(query, found, Trace())
+        asked = self.asked(engine)
+        return asked.queries, engine.pipeline.featurized(*asked.described(), BatchTrace())
 
     def __enter__(self) -> Self:
         return self
@@ -167,28 +186,34 @@ def _open(fixture: Fixture) -> Callable[[], object]:
 
 
 def _find(fixture: Fixture, profile: str, source: int) -> Callable[[], object]:
-    query, find = fixture.query(), fixture.engine(profile).pipeline.sources[source].find
-    return lambda: find(query)
+    pipeline, query = fixture.engine(profile).pipeline, fixture.query()
+    evidence = pipeline.gathered(Queries.of([query]), BatchTrace())
+    query.neighbours, query.preferences  # noqa: B018  they are read out of the history first
+
+    def find() -> object:
+        return find_all(pipeline.sources[source], Queries.of([query]), evidence)
+
+    return find
 
 
 def _features(fixture: Fixture, profile: str) -> Callable[[], object]:
     engine = fixture.engine(profile)
-    query, candidates = fixture.featurized(engine)
-    return lambda: engine.pipeline.featurized(query, candidates, Trace())
+    described = fixture.asked(engine).described()
+    return lambda: engine.pipeline.featurized(*described, BatchTrace())
 
 
 def _score(fixture: Fixture, profile: str, scorer: str) -> Callable[[], object]:
     engine = fixture.engine(profile, scorer)
-    query, candidates = fixture.featurized(engine)
-    return lambda: engine.pipeline.scorer.score(query, candidates)
+    featurized = fixture.featurized(engine)
+    return lambda: score_all(engine.pipeline.scorer, *featurized)
 
 
 def _bare_call(fixture: Fixture) -> Callable[[], object]:
     """A gRPC call of the learned scorer's bytes with nothing behind it: the machine's floor."""
     engine = fixture.engine(LEARNED)
-    query, candidates = fixture.featurized(engine)
-    scored = engine.pipeline.scorer.score(query, candidates)
-    request = wire.score_request(fixture.store, [query], [candidates]).SerializeToString()
+    queries, candidates = fixture.featurized(engine)
+    scored = score_all(engine.pipeline.scorer, queries, candidates).rows
+    request = wire.score_request(fixture.store, queries, candidates).SerializeToString()
     answer = np.asarray(scored.terms.values if scored.terms else ()).tobytes()
     handler = grpc.unary_unary_rpc_method_handler(lambda request, context: answer)
     server = grpc.server(ThreadPoolExecutor(config.SERVICE_WORKERS))
@@ -205,9 +230,14 @@ def _bare_call(fixture: Fixture) -> Callable[[], object]:
 
 def _rerank(fixture: Fixture, profile: str) -> Callable[[], object]:
     engine = fixture.engine(profile)
-    query, candidates = fixture.featurized(engine)
-    scored = engine.pipeline.scorer.score(query, candidates)
-    return lambda: engine.pipeline.reranker.rerank(query, scored)
+    queries, candidates = fixture.featurized(engine)
+    scored = score_all(engine.pipeline.scorer, queries, candidates)
+    return lambda: rerank_all(engine.pipeline.reranker, queries, scored)
+
+
+def _evidence(fixture: Fixture) -> Callable[[], object]:
+    pipeline = fixture.engine(LEARNED).pipeline
+    return lambda: pipeline.gathered(Queries.of([fixture.query()]), BatchTrace())
 
 
 def _ratings(fixture: Fixture) -> int:
@@ -232,10 +262,11 @@ CASES = (
     Case("bare gRPC call, same bytes", _bare_call, rounds=LISTS, needs_model=True),
     Case("learned: context", lambda f: f.query, needs_model=True),
     Case(
-        "learned: sequence scores",
-        lambda f: lambda: f.engine(LEARNED).pipeline.sources[0].find(f.query()),
+        "learned: evidence",
+        _evidence,
         needs_model=True,
     ),
+    Case("learned: sources", lambda f: _find(f, LEARNED, 0), needs_model=True),
     Case("learned: features", lambda f: _features(f, LEARNED), needs_model=True),
     Case("learned: score", lambda f: _score(f, LEARNED, LOCAL_SCORER), needs_model=True),
     Case("learned: score, gRPC", lambda f: _score(f, LEARNED, EMBEDDED_SCORER), needs_model=True),

@@ -16,6 +16,9 @@ from reelrecs.kernels.jit import kernel
 
 BINS = 64
 
+BLOCK = 512
+"""Rows that trees are added up for at a time: their inputs stay in the nearest memory."""
+
 
 class Trees(NamedTuple):
     """A forest; bit d of a leaf's number says that the input is above the threshold of level d."""
@@ -35,18 +38,21 @@ def add_trees(
 ) -> None:
     """Add to out [rows] the leaves that each row falls into; inputs [inputs, rows].
 
-    Tree by tree over all rows, so that comparisons are done several rows at a time.
+    Tree by tree over a block of rows, so that comparisons are done several rows at a time.
     """
-    leaf = np.empty(inputs.shape[1], np.uint32)
-    for tree in range(len(columns)):
-        leaf[:] = 0
-        for level in range(columns.shape[1]):
-            column, threshold = inputs[columns[tree, level]], thresholds[tree, level]
-            for row in range(len(leaf)):
-                leaf[row] |= np.uint32(column[row] > threshold) << np.uint32(level)
-        values = leaves[tree]
-        for row in range(len(leaf)):
-            out[row] += values[leaf[row]]
+    leaf = np.empty(min(BLOCK, inputs.shape[1]), np.uint32)
+    for start in range(0, inputs.shape[1], BLOCK):
+        stop = min(start + BLOCK, inputs.shape[1])
+        for tree in range(len(columns)):
+            leaf[:] = 0
+            for level in range(columns.shape[1]):
+                column = inputs[columns[tree, level], start:stop]
+                threshold = thresholds[tree, level]
+                for row in range(len(column)):
+                    leaf[row] |= np.uint32(column[row] > threshold) << np.uint32(level)
+            values, sums = leaves[tree], out[start:stop]
+            for row in range(len(sums)):
+                sums[row] += values[leaf[row]]
 
 
 @kernel

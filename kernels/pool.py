@@ -90,6 +90,9 @@ class ThreadBudget:
         rows of unequal cost. The error of the first range that has one is raised after all ended.
         """
         ranges = split(length, self.count * chunks_per_thread)
+        if len(ranges) == 1:  # a request is a batch of one: no helper need wake
+            task(*ranges[0])
+            return
         tasks = [self.run_async(task, start, stop) for start, stop in ranges]
         try:
             # Helpers begin with the first range, so this thread begins with the last.

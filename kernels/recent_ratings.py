@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-from reelrecs.kernels.arrays import Entries, Floats, Offsets, Rows
-from reelrecs.kernels.jit import kernel
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs.kernels.arrays import Floats, Offsets, Rows
+from reelrecs.kernels.jit import inlined, kernel
+
+
+class Likeness(NamedTuple):
+    """How like each user is to one: `total / damping`, worked out for those who are asked for."""
+
+    total: NDArray[np.float32]  # [users]
+    damping: NDArray[np.float32]  # [users]
 
 
 @kernel
 def count_windows(
     movies: Rows,
     users: Rows,
-    similarity: Floats,
+    likeness: Likeness,
     own_row: int,
     windows: Rows,
+    alike_window: int,
     counts: Floats,
     alike: Floats,
-    alike_window: int,
 ) -> None:
     """Add up what the last ratings before a moment, oldest first, are of.
 
     windows [w] ascending: how many ratings back each reaches. counts [w, movies]: ratings in a
-    window; alike [movies]: similarity of the raters in the last `alike_window` ratings. The ratings
+    window; alike [movies]: likeness of the raters in the last `alike_window` ratings. The ratings
     of the user `own_row` are passed over.
     """
     back = 0
@@ -38,45 +48,24 @@ def count_windows(
                 break
         counts[window, movie] += np.float32(1.0)
         if back < alike_window:
-            alike[movie] += similarity[np.uint32(user)]
+            alike[movie] += likeness.total[np.uint32(user)] / likeness.damping[np.uint32(user)]
         back += 1
     for wider in range(1, len(windows)):
         for row in range(counts.shape[1]):
             counts[wider, row] += counts[wider - 1, row]
 
 
-@kernel
-def gather_last(
-    order: Entries,
-    movies: Rows,
-    owners: Rows,
-    end: int,
-    last_movies: Rows,
-    last_users: Rows,
-) -> None:
-    """Fill movies and users of the ratings before place `end` of `order`, oldest first."""
-    start = end - len(last_movies)
-    for at in range(len(last_movies)):
-        entry = order[start + at]
-        last_movies[at] = movies[entry]
-        last_users[at] = owners[entry]
-
-
-@kernel
-def count_before(
-    indptr: Offsets, positions: Offsets, candidates: Rows, end: int, counts: Rows
-) -> None:
-    """Fill counts [candidates]: how many of a movie's positions, ascending, are below `end`."""
-    for row in range(len(candidates)):
-        movie = candidates[row]
-        low, high = indptr[movie], indptr[movie + 1]
-        while low < high:
-            middle = (low + high) >> 1
-            if positions[middle] < end:
-                low = middle + 1
-            else:
-                high = middle
-        counts[row] = low - indptr[movie]
+@inlined
+def count_before(places: Offsets, start: int, stop: int, end: int) -> int:
+    """How many of places start .. stop - 1, which ascend, are below `end`."""
+    low, high = start, stop
+    while low < high:
+        middle = (low + high) >> 1
+        if places[middle] < end:
+            low = middle + 1
+        else:
+            high = middle
+    return low - start
 
 
 @kernel

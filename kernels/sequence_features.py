@@ -1,17 +1,16 @@
-"""Scores of the base models for one history, and the features of its candidates."""
+"""The features of candidates: their layout, their fit to the last movies, their last touch."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reelrecs.kernels.arrays import Doubles, Floats, Mask, Offsets, Rows, Words, Years
-from reelrecs.kernels.item_item import SparseRows, row_sum
+from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows, Words, Years
 from reelrecs.kernels.jit import kernel
-from reelrecs.kernels.markov_chain import chain_scores
-from reelrecs.kernels.sequence_knn import CHANNELS, first_in_order
+from reelrecs.kernels.sequence_knn import CHANNELS
 
 
 class Logged(IntEnum):
@@ -27,13 +26,21 @@ class Logged(IntEnum):
     GENRES = len(CHANNELS) + 4  # filled by `genre_and_year_fit`
 
 
-class Plain(IntEnum):
-    """Columns that are taken as they are."""
+LOGGED_END = len(CHANNELS) + len(Logged)
 
-    MARKOV_CHAIN = 0
-    EASE = 1
-    YEARS = 2  # filled by `genre_and_year_fit`
-    BY_HISTORY_LENGTH = 3  # filled by the stage
+
+class Plain(IntEnum):
+    """Columns that are taken as they are; they stand behind those."""
+
+    MARKOV_CHAIN = LOGGED_END
+    EASE = LOGGED_END + 1
+    YEARS = LOGGED_END + 2  # filled by `genre_and_year_fit`
+    BY_HISTORY_LENGTH = LOGGED_END + 3  # filled by `finish`
+
+
+PLAIN_END = LOGGED_END + len(Plain)
+"""Behind them stand the windows of recent ratings, likeness, the length of a history, the columns
+of newcomers and the context."""
 
 
 class Floors(NamedTuple):
@@ -46,96 +53,7 @@ class Floors(NamedTuple):
 
 
 FLOORS = Floors()
-"""Compiled into `featurize`, so part of the schema that a model is checked against."""
-
-
-@kernel
-def base_scores(
-    history: Rows,
-    context_embeddings: Floats,
-    item_embeddings: Floats,
-    projection: Floats,
-    bias: Floats,
-    decays: Floats,
-    next_item: SparseRows,
-    ease: SparseRows,
-    co_occurrence: SparseRows,
-    reach: Any,
-    chain_of_movie: Floats,
-    summed: Floats,
-) -> None:
-    """Fill chain_of_movie [movies] and add to summed [3, movies].
-
-    The rows of `summed` are next-item ridge, EASE and co-occurrence, which are SparseRows.
-
-    `reach` says how much each step back weighs, and how many count, in each of the three.
-    """
-    chain_scores(
-        history, context_embeddings, item_embeddings, projection, bias, decays, chain_of_movie
-    )
-    row_sum(next_item, history, reach.next_item_decay, reach.next_item_rows, summed[0])
-    row_sum(ease, history, 1.0, reach.ease_rows, summed[1])
-    row_sum(co_occurrence, history, reach.co_occurrence_decay, reach.co_occurrence_rows, summed[2])
-
-
-@kernel
-def featurize(
-    movies: Rows,
-    votes: Floats,
-    chain_of_movie: Floats,
-    summed: Floats,
-    movie_indptr: Offsets,
-    movie_users: Rows,
-    activity_ranks: Rows,
-    own_row: int,
-    as_of_rank: int,
-    recent_users: int,
-    seen: Mask,
-    totals: Rows,
-    logged: Floats,
-    plain: Floats,
-) -> None:
-    """Fill `logged` [candidates, votes and `Logged`] and `plain` [candidates, `Plain`].
-
-    Logarithms are left to the caller, and what may be 0 is raised by a little. Raters are recent if
-    they are among the `recent_users` others last active nearest to `as_of_rank`, half of them
-    before. The user's own row, -1 for a stranger, is nobody's recent rater, and of a movie that is
-    not `seen` no rater. `totals` [candidates] are the ratings of each until the moment of asking.
-    """
-    first_rank = as_of_rank - recent_users // 2
-    last_rank = as_of_rank + recent_users // 2
-    own_rank = -1
-    if own_row >= 0:
-        own_rank = activity_ranks[own_row]
-        if first_rank <= own_rank < as_of_rank:
-            first_rank -= 1
-        if as_of_rank <= own_rank < last_rank:
-            last_rank += 1
-    for row in range(len(movies)):
-        movie = movies[row]
-        for channel in range(votes.shape[1]):
-            logged[row, channel] = votes[movie, channel] + np.float32(FLOORS.votes)
-        logged[row, Logged.NEXT_ITEM.value] = max(summed[0, movie], np.float32(0.0)) + np.float32(
-            FLOORS.next_item
-        )
-        logged[row, Logged.CO_OCCURRENCE.value] = summed[2, movie] + np.float32(
-            FLOORS.co_occurrence
-        )
-        start, stop = movie_indptr[movie], movie_indptr[movie + 1]
-        low = first_in_order(movie_users, activity_ranks, start, stop, first_rank)
-        high = first_in_order(movie_users, activity_ranks, low, stop, last_rank)
-        raters, recent = stop - start, high - low
-        if own_rank >= 0:
-            own = first_in_order(movie_users, activity_ranks, start, stop, own_rank)
-            if own < stop and movie_users[own] == own_row:
-                raters -= not seen[movie]
-                recent -= low <= own < high
-        logged[row, Logged.RATINGS.value] = totals[row] + 1
-        logged[row, Logged.RECENT.value] = np.float32(recent + FLOORS.recent_raters) / np.float32(
-            raters + FLOORS.recent_raters
-        )
-        plain[row, Plain.MARKOV_CHAIN.value] = chain_of_movie[movie]
-        plain[row, Plain.EASE.value] = summed[1, movie]
+"""Compiled into `describe`, so part of the schema that a model is checked against."""
 
 
 class RecentProfile(NamedTuple):
@@ -172,19 +90,23 @@ def genre_and_year_fit(
     """
     count = len(genre_share)
     exp_logits = np.zeros(count)
+    log_with, log_without, lift = np.empty(count), np.empty(count), np.empty(count)
+    for code in range(count):
+        log_with[code] = np.log(PROFILE.with_genre / genre_share[code])
+        log_without[code] = np.log(PROFILE.without_genre / (1.0 - genre_share[code]))
     weight = 1.0
     for movie in last_movies:
         for code in range(count):
             if masks[movie] >> np.uint64(code) & np.uint64(1):
-                exp_logits[code] += weight * np.log(PROFILE.with_genre / genre_share[code])
+                exp_logits[code] += weight * log_with[code]
             else:
-                without = PROFILE.without_genre / (1.0 - genre_share[code])
-                exp_logits[code] += weight * np.log(without)
+                exp_logits[code] += weight * log_without[code]
         weight *= genre_decay
     anything = 1.0
     for code in range(count):
         exp_logits[code] = np.exp(min(exp_logits[code], PROFILE.most_log_odds))
         anything += exp_logits[code]
+        lift[code] = exp_logits[code] / genre_share[code]
     total = 0.0
     mean = 0.0
     square = 0.0
@@ -204,8 +126,44 @@ def genre_and_year_fit(
         fit = 1.0
         for code in range(count):
             if masks[movie] >> np.uint64(code) & np.uint64(1):
-                fit += exp_logits[code] / genre_share[code]
+                fit += lift[code]
         genre[row] = fit / anything
         era[row] = 0.0
         if total > 0 and years[movie] > 0:
             era[row] = min((years[movie] - mean) ** 2 / square, PROFILE.farthest)
+
+
+class Newcomer(NamedTuple):
+    """Columns that stand a second time, weighed by how new somebody is."""
+
+    columns: NDArray[np.int64]  # [newcomer columns] where they stand
+    taken_from: NDArray[np.int64]  # [newcomer columns] what each repeats
+    units: NDArray[np.float32]  # [columns] what every column is multiplied by in the end
+
+
+class History(NamedTuple):
+    """What a history's length and its end say, as columns of all its candidates have it."""
+
+    log_length: NDArray[np.float64]  # [queries] logarithm of the length, of 1 at least
+    newness: NDArray[np.float32]  # [queries] 1 at no rating, falling to 0
+    context: NDArray[np.float32]  # [queries, context columns] the last columns
+
+
+@kernel
+def finish(indptr: Offsets, history: History, newcomer: Newcomer, values: Floats) -> None:
+    """Fill the columns that are made of others, once logarithms are taken, and apply the units."""
+    first_context = values.shape[1] - history.context.shape[1]
+    for query in range(len(indptr) - 1):
+        newness = history.newness[query]
+        for row in range(indptr[query], indptr[query + 1]):
+            at = values[row]
+            at[Plain.BY_HISTORY_LENGTH.value] = (
+                np.float64(at[Logged.RATINGS.value]) * history.log_length[query]
+            )
+            for place in range(history.context.shape[1]):
+                at[first_context + place] = history.context[query, place]
+            for place in range(len(newcomer.columns)):
+                source = newcomer.taken_from[place]
+                at[newcomer.columns[place]] = at[source] * (newcomer.units[source] * newness)
+            for column in range(len(at)):
+                at[column] *= newcomer.units[column]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reelrecs.kernels.arrays import Floats, Mask, Offsets, Rows
+from reelrecs.kernels.arrays import Floats, Rows
 from reelrecs.kernels.jit import inlined, kernel
 
 CHANNELS = (
@@ -50,44 +50,53 @@ class SequenceSettings(NamedTuple):
     length_smoothing: float = 30.0  # ratings added to a user's before they damp similarity
 
 
-def user_similarity(
-    user_indptr: NDArray[np.int64],
-    movie_indptr: NDArray[np.int64],
-    movie_users: NDArray[np.int32],
-    history: NDArray[np.int32],
-    own_row: int,
-    settings: SequenceSettings | None = None,
-) -> NDArray[np.float32]:
-    """[users]: common movies, rare ones counting more, damped by the length of their history.
+class Watched(NamedTuple):
+    """Who watched what: a store's arrays by user and by movie, and damping of long histories."""
 
-    0 for the user `own_row`.
-    """
-    similarity = np.zeros(len(user_indptr) - 1, np.float32)
-    settings = settings or SequenceSettings()
-    _user_similarity(user_indptr, movie_indptr, movie_users, history, own_row, settings, similarity)
-    return similarity
+    user_indptr: NDArray[np.int64]  # [users + 1]
+    user_movies: NDArray[np.int32]  # [ratings] each user's oldest first
+    movie_indptr: NDArray[np.int64]  # [movies + 1]
+    movie_users: NDArray[np.int32]  # [ratings] by movie, in the order of their activity_ranks
+    movie_positions: NDArray[np.int32]  # [ratings] by movie: place in that user's order
+    activity_ranks: NDArray[np.int32]  # [users]
+    damping: NDArray[np.float32]  # [users] what the sum of common movies is divided by
+
+
+class Asker(NamedTuple):
+    """Who asks, and when."""
+
+    history: NDArray[np.int32]  # [h] movies, oldest first
+    own_row: int  # of the store; -1 for a stranger
+    as_of_rank: int  # how many users were last active before the last of the history
 
 
 @kernel
-def _user_similarity(
-    user_indptr: Offsets,
-    movie_indptr: Offsets,
-    movie_users: Rows,
-    history: Rows,
-    own_row: int,
-    settings: SequenceSettings,
-    similarity: Floats,
+def add_similarity(
+    watched: Watched, history: Rows, settings: SequenceSettings, similarity: Floats
 ) -> None:
+    """Add to similarity [users] the common movies of each, rare ones counting more.
+
+    It stays to be divided by `watched.damping`, which is done for the few users who are asked for.
+    """
     for movie in history:
-        start, stop = movie_indptr[movie], movie_indptr[movie + 1]
+        start, stop = watched.movie_indptr[movie], watched.movie_indptr[movie + 1]
         weight = np.float32(1.0 / np.sqrt(stop - start + settings.rarity_smoothing))
         for at in range(start, stop):
-            similarity[np.uint32(movie_users[at])] += weight
-    for user in range(len(similarity)):
-        length = user_indptr[user + 1] - user_indptr[user]
-        similarity[user] /= np.float32(np.sqrt(length + settings.length_smoothing))
-    if own_row >= 0:
-        similarity[own_row] = 0.0
+            similarity[np.uint32(watched.movie_users[at])] += weight
+
+
+@kernel
+def clear_similarity(watched: Watched, history: Rows, similarity: Floats) -> None:
+    """Set similarity [users] back to 0 where `add_similarity` has added to it."""
+    raters = 0
+    for movie in history:
+        raters += watched.movie_indptr[movie + 1] - watched.movie_indptr[movie]
+    if raters * 4 >= len(similarity):
+        similarity[:] = 0.0
+        return
+    for movie in history:
+        for at in range(watched.movie_indptr[movie], watched.movie_indptr[movie + 1]):
+            similarity[np.uint32(watched.movie_users[at])] = 0.0
 
 
 @inlined
@@ -140,43 +149,40 @@ def nearest_occurrences(
 
 @kernel
 def sequence_votes(
-    user_indptr: Offsets,
-    user_movies: Rows,
-    movie_indptr: Offsets,
-    movie_users: Rows,
-    movie_positions: Rows,
-    activity_ranks: Rows,
-    similarity: Floats,
-    history: Rows,
-    own_row: int,
-    as_of_rank: int,
+    watched: Watched,
+    asker: Asker,
     first: int,
     settings: SequenceSettings,
-    seen: Mask,
+    similarity: Floats,
+    recency: Floats,
     votes: Floats,
 ) -> None:
-    """Add to votes [movies, CHANNELS] those for one user; what `seen` marks gets none.
+    """Add to votes [movies, CHANNELS] those for one user; watched movies get theirs too.
 
     The newest `first` anchors are passed over: 0 of them make a list, all but one tell what one of
     them brings.
     An anchor's occurrences are those of the users last active nearest to `as_of_rank` (equal shares
     before and after); the user `own_row` is not one of them and never votes. Each anchor's votes
     are divided by the sum of its occurrences' weights, so common and rare anchors count alike.
+    `similarity` [users] is that of `add_similarity`; `recency` [movies] is room, 0 before and
+    after.
     """
+    history, own_row = asker.history, asker.own_row
+    movies, users = watched.user_movies, watched.movie_users
     n = len(history)
-    recency = np.zeros(len(seen), np.float32)
     weight = np.float32(1.0)
     for back in range(min(settings.context_movies, n)):
         recency[history[n - 1 - back]] = weight
         weight *= np.float32(settings.context_decay)
-    powers = np.empty((4, settings.reach + 1), np.float32)
-    decays = (settings.vote_decay, settings.sharp_decay, settings.slow_decay)
-    for row, base in enumerate((*decays, settings.distance_decay)):
-        powers[row, 0] = 1.0
-        for at in range(1, settings.reach + 1):
-            powers[row, at] = powers[row, at - 1] * np.float32(base)
-    quick, last_power, slow, near = powers
+    near = np.empty(settings.context_reach + 1, np.float32)
+    fill_powers(settings.distance_decay, near)
+    fading = np.empty((3, settings.reach + 1), np.float32)
+    quick, late, slow = fading[0], fading[1], fading[2]
+    fill_powers(settings.vote_decay, quick)
+    fill_powers(settings.sharp_decay, late)
+    fill_powers(settings.slow_decay, slow)
     weights = np.empty((settings.occurrences + 1, 4), np.float32)
+    total = np.empty(4, np.float32)
     anchor_weight = np.float32(1.0)
     slow_weight = np.float32(1.0)
     for _ in range(first):
@@ -185,68 +191,72 @@ def sequence_votes(
     for back in range(first, min(settings.anchors, n)):
         anchor = history[n - 1 - back]
         start, stop = nearest_occurrences(
-            movie_users,
-            activity_ranks,
-            movie_indptr[anchor],
-            movie_indptr[anchor + 1],
+            users,
+            watched.activity_ranks,
+            watched.movie_indptr[anchor],
+            watched.movie_indptr[anchor + 1],
             own_row,
-            as_of_rank,
+            asker.as_of_rank,
             settings.occurrences,
         )
-        total = np.full(4, np.float32(settings.least_total))
+        total[:] = np.float32(settings.least_total)
         for at in range(start, stop):
-            user = movie_users[at]
+            user = users[at]
             row = weights[at - start]
             if user == own_row:
                 row[:] = 0.0
                 continue
-            first, end = user_indptr[user], user_indptr[user + 1]
-            here = first + movie_positions[at]
+            begin, end = watched.user_indptr[user], watched.user_indptr[user + 1]
+            here = begin + watched.movie_positions[at]
             context = np.float32(0.0)
             for place in range(here + 1, min(here + settings.context_reach + 1, end)):
-                context += recency[np.uint32(user_movies[place])] * near[place - here]
-            for place in range(max(here - settings.context_reach, first), here):
-                context += recency[np.uint32(user_movies[place])] * near[here - place]
+                context += recency[np.uint32(movies[place])] * near[place - here]
+            for place in range(max(here - settings.context_reach, begin), here):
+                context += recency[np.uint32(movies[place])] * near[here - place]
             context += np.float32(settings.context_floor)
             square = context * context
+            alike = similarity[user] / watched.damping[user]
             row[0] = square
             row[1] = square * square
-            row[2] = square * similarity[user]
-            row[3] = context * similarity[user]
+            row[2] = square * alike
+            row[3] = context * alike
             for kind in range(4):
                 total[kind] += row[kind]
         for kind in range(3):
             total[kind] = anchor_weight / total[kind]
         total[3] = slow_weight / total[3]
         for at in range(start, stop):
-            user = movie_users[at]
+            user = users[at]
             if user == own_row:
                 continue
             row = weights[at - start]
             plain, sharp = row[0] * total[0], row[1] * total[1]
             alike, broad = row[2] * total[2], row[3] * total[3]
-            newest = alike if back == 0 else np.float32(0.0)
-            first, end = user_indptr[user], user_indptr[user + 1]
-            here = first + movie_positions[at]
+            begin, end = watched.user_indptr[user], watched.user_indptr[user + 1]
+            here = begin + watched.movie_positions[at]
             for place in range(here + 1, min(here + settings.reach + 1, end)):
-                movie = np.uint32(user_movies[place])
-                if seen[movie]:
-                    continue
-                step = place - here - 1
-                vote = votes[movie]
+                vote, step = votes[np.uint32(movies[place])], place - here - 1
                 vote[0] += plain * quick[step]
                 vote[1] += sharp * quick[step]
                 vote[2] += alike * quick[step]
-                vote[3] += newest * last_power[step]
+                if back == 0:
+                    vote[3] += alike * late[step]
                 vote[4] += broad * slow[step]
-            for place in range(max(here - settings.reach, first), here):
-                movie = np.uint32(user_movies[place])
-                if seen[movie]:
-                    continue
-                step = here - place - 1
-                vote = votes[movie]
+            for place in range(max(here - settings.reach, begin), here):
+                vote, step = votes[np.uint32(movies[place])], here - place - 1
                 vote[5] += alike * quick[step]
-                vote[6] += newest * last_power[step]
+                if back == 0:
+                    vote[6] += alike * late[step]
                 vote[7] += broad * slow[step]
         anchor_weight *= np.float32(settings.anchor_decay)
         slow_weight *= np.float32(settings.slow_anchor_decay)
+    for back in range(min(settings.context_movies, n)):
+        recency[history[n - 1 - back]] = 0.0
+
+
+@inlined
+def fill_powers(base: float, powers: Floats) -> None:
+    """Fill powers [steps] with 1, base, base² ..., each the float32 product with the one before."""
+    powers[0] = 1.0
+    for at in range(1, len(powers)):
+        powers[at] = powers[at - 1] * np.float32(base)

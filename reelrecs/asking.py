@@ -18,6 +18,7 @@ from reelrecs.kernels.pool import ThreadBudget
 from reelrecs.many_lists import RecommendationLists
 from reelrecs.moments import of_one_moment
 from reelrecs.pipeline.candidates import Candidates, Mask
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
 from reelrecs.profiles import Profile
@@ -181,7 +182,7 @@ class Asking(Closing):
 
     def ranked_many(self, queries: Sequence[Query]) -> list[Candidates]:
         """The lists of these queries, each best first; raises ModelError, ScorerError."""
-        return self.pipeline.run_many(queries)
+        return list(self.pipeline.run(Queries.of(queries)).candidates)
 
     def _recommend(
         self,
@@ -194,7 +195,7 @@ class Asking(Closing):
         applied = self._applied(limit, constraints)
         query = self._query(self._person(user), limit, as_of, applied)
         with self.threads.active():
-            ranked, trace = self.pipeline.run(query)
+            ranked, trace = self.pipeline.run_one(query)
         reasons = None
         if explain and len(ranked) > 0:
             with trace.stage("explain"):

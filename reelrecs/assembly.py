@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reelrecs import config
 from reelrecs.fork_lock import ForkLock
 from reelrecs.learning.later_data import over
-from reelrecs.pipeline.protocols import Filter, Scorer, Source
+from reelrecs.pipeline.protocols import BatchFilter, Filter, Scorer, Source
 from reelrecs.pipeline.runner import Pipeline
 from reelrecs.profiles import Profile, filters_by_name, profile_of
 from reelrecs.scorer.by_name import open_scorer
@@ -29,7 +29,7 @@ class Assembler:
         model: ScoringModel | Callable[[], ScoringModel] | None,
         scorer: Scorer | str,
         sources: Sequence[Source],
-        filters: Sequence[Filter],
+        filters: Sequence[Filter | BatchFilter],
         named_filters: Sequence[str],
         diversity: float | None,
         relax: tuple[str, ...],
@@ -79,7 +79,7 @@ def assemble(
     model: ScoringModel,
     scorer: Scorer | str,
     sources: Sequence[Source],
-    filters: Sequence[Filter],
+    filters: Sequence[Filter | BatchFilter],
     reranker: DiversityReranker | None,
     relax: tuple[str, ...],
 ) -> Assembly:
@@ -98,6 +98,7 @@ def assemble(
         reranker=reranker,
         relax=relax,
         last_resort=profile.last_resort,
+        gatherer=profile.gatherer,
         relevance=model.ranker.relevance,
     )
     opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None

@@ -23,6 +23,7 @@ from reelrecs.errors import InvalidRequest, StorageError
 from reelrecs.id_files import read_ids
 from reelrecs.many_lists import lists_table, schema_of
 from reelrecs.pipeline.candidates import Mask
+from reelrecs.pipeline.queries import Queries
 
 
 class Shard(NamedTuple):
@@ -158,14 +159,15 @@ def write_job(
 
 def block_of(engine: Engine, job: Job, users: Sequence[int]) -> Block:
     """The lists of some of a job's users."""
-    lists = engine.ranked_many(
+    queries = Queries.of(
         [
             engine.query_of_row(row, job.limit, job.as_of, job.allowed, job.include_seen)
             for row in users
         ]
     )
+    lists, _ = engine.pipeline.run(queries)
     table = lists_table(engine.store, users, lists, engine.pipeline.relevance)
-    return Block(table, [len(one) for one in lists])
+    return Block(table, lists.counts.tolist())
 
 
 def read_user_ids(engine: Engine, path: Path) -> list[Id]:

@@ -148,6 +148,10 @@ FIXED_WEIGHTS = {
 }
 """The fixed ranker; every term is on [0, 1], so a score is too."""
 
+CONSTRAINED_CANDIDATES = 200
+"""Candidates of a list that is asked for under constraints, where the catalogue holds so many: what
+few movies are allowed are all scored."""
+
 RECENCY_YEARS = 10
 """Years from the user's era that the recency filter lets pass."""
 
@@ -347,6 +351,9 @@ others. Forty of each teach no more."""
 
 PRETRAINED_QUESTIONS = 4_000
 """Questions of each data set that teach the pretrained ranker."""
+
+QUESTIONS_AT_ONCE = 128
+"""Questions described together: the candidates of all take some megabytes a thread."""
 
 HELD_OUT_SHARE, FEWEST_HELD_OUT_USERS = 0.5, 40
 """Most of the users who may teach, unless that is next to nobody: on small data the base models

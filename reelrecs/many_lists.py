@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from reelrecs.datasets.ids import Id
 from reelrecs.errors import NotFound
 from reelrecs.frames import Tabular
+from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, Floats
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
@@ -85,7 +86,8 @@ class RecommendationLists(Tabular):
 
     def to_arrow(self) -> Any:
         """Columns user_id, rank, movie_id, score: what `batch` writes; strangers have no id."""
-        return lists_table(self._store, self._people, self._ranked, self._relevance)
+        lists = CandidateBatch.of(self._ranked)
+        return lists_table(self._store, self._people, lists, self._relevance)
 
     def __repr__(self) -> str:
         rows = sum(map(len, self._ranked))
@@ -120,27 +122,23 @@ def schema_of(store: Store) -> pa.Schema:
 def lists_table(
     store: Store,
     users: Sequence[int],
-    lists: Sequence[Candidates],
+    lists: CandidateBatch,
     relevance: Callable[[Floats], Floats],
 ) -> pa.Table:
     """The ranked lists of these user rows; where a row is -1 the user_id is null.
 
     `relevance` makes of scores what is shown; see `Pipeline`.
     """
-    schema = schema_of(store)
-    lengths = [len(one) for one in lists]
-    owners = np.repeat(np.array(users, np.int32), lengths)
+    schema, counts, rows = schema_of(store), lists.counts, lists.rows
+    owners = np.repeat(np.array(users, np.int32), counts)
     ids = store.user_ids.take(np.maximum(owners, 0)).cast(schema.types[0])
     if (owners < 0).any():
         ids = pc.if_else(pa.array(owners >= 0), ids, pa.scalar(None, ids.type))
-    nothing = np.zeros(0, np.int32)
-    movies = np.concatenate([nothing, *(one.movies for one in lists)])
-    ranks = [np.arange(1, length + 1, dtype=np.int32) for length in lengths]
-    scores = [relevance(one.scores) for one in lists if one.scores is not None]
+    places = np.arange(len(rows)) - np.repeat(lists.indptr[:-1], counts)
     columns = [
         ids,
-        np.concatenate([nothing, *ranks]),
-        store.movie_ids.take(movies).cast(schema.types[2]),
-        np.concatenate([np.zeros(0, np.float32), *scores]),
+        (places + 1).astype(np.int32),
+        store.movie_ids.take(rows.movies).cast(schema.types[2]),
+        np.zeros(0, np.float32) if rows.scores is None else relevance(rows.scores),
     ]
     return pa.table(columns, schema=schema)

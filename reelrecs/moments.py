@@ -91,6 +91,7 @@ class Moments(Generic[T]):
         self._lock = ForkLock()
         self._begun = threading.local()
         self._newest = self._of(live.now())
+        self._replaced: list[Moment[T]] = []
 
     def now(self) -> Moment[T]:
         """The moment of the request that this thread is at; outside of any, the last one seen."""
@@ -118,20 +119,21 @@ class Moments(Generic[T]):
         """The same without what arrives from here on, for work that many threads share."""
         other: Moments[T] = Moments.__new__(Moments)
         other._serve, other._lock, other._begun = self._serve, self._lock, threading.local()
-        other._newest = self.now()
+        other._newest, other._replaced = self.now(), []
         other.live = LiveStore(other._newest.store)
         return other
 
     def serve_by(self, serve: Callable[[Store], T]) -> None:
-        """Serve by this from now on; requests that are under way end as they began."""
+        """Serve by this from now on; what served until then stays open until the end."""
         with self._lock:
             self._serve, old = serve, self._newest
             self._newest = self._of(old.store, old)
-            old.retire()
+            self._replaced.append(old)
 
     def close(self) -> None:
         """Give back what serves the newest moment; others are closed by those who use them."""
-        self._newest.close()
+        for moment in (*self._replaced, self._newest):
+            moment.close()
 
     def _latest(self) -> Moment[T]:
         if self.live.now() is not self._newest.store:

@@ -10,8 +10,19 @@ import numpy as np
 from reelrecs import config
 from reelrecs.config import FIXED
 from reelrecs.errors import InvalidRequest
+from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Rows
-from reelrecs.pipeline.protocols import Featurizer, Filter, Source
+from reelrecs.pipeline.lifting import features_of_all
+from reelrecs.pipeline.protocols import (
+    BatchFeaturizer,
+    BatchFilter,
+    BatchSource,
+    Featurizer,
+    Filter,
+    Gatherer,
+    Source,
+)
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.user_knn import QueryUser, is_stored
@@ -24,6 +35,7 @@ from reelrecs.stages.filters import (
     RecencyFilter,
 )
 from reelrecs.stages.recent_source import RecentSource
+from reelrecs.stages.sequence_evidence import SequenceGatherer
 from reelrecs.stages.sequence_features import SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.sequence_source import SequenceSource
@@ -37,11 +49,12 @@ class Profile:
     """The stages before the scorer, and how much variety the re-ranking buys by default."""
 
     name: str
-    sources: Sequence[Source]
-    featurizers: Sequence[Featurizer]
+    sources: Sequence[Source | BatchSource]
+    featurizers: Sequence[Featurizer | BatchFeaturizer]
     diversity: float
     last_resort: Source  # asked where the others find too few
     sequence: SequenceModel | None = None
+    gatherer: Gatherer | None = None  # of what the stages read in common
 
 
 def profile_of(model: ScoringModel) -> Profile:
@@ -57,34 +70,34 @@ def profile_of(model: ScoringModel) -> Profile:
         )
     settings = settings_of(model.feature_settings)
     sequence = SequenceModel(store, model.base_models, settings)
-    sources = (
-        SequenceSource(sequence),
-        RecentSource(sequence),
-    )
     return Profile(
         model.ranker.profile,
-        sources,
+        (SequenceSource(), RecentSource()),
         (SequenceFeatures(sequence),),
         config.LEARNED_DIVERSITY,
         CatalogueSource(store),
         sequence,
+        SequenceGatherer(sequence),
     )
 
 
 def features_for(
-    store: Store, featurizers: Sequence[Featurizer], user: QueryUser, movies: Rows
+    store: Store,
+    featurizers: Sequence[Featurizer | BatchFeaturizer],
+    user: QueryUser,
+    movies: Rows,
 ) -> FeatureMatrix:
     """The columns of a profile's featurizers for these movies, whoever chose them.
 
     A scorer that was sent none of them asks for them here. The times of a history other than the
     store's are not known to it: all counts as watched at the data's end, in the order given.
     """
-    query = _query_of(store, user)
+    queries = Queries.of([_query_of(store, user)])
     found = np.ones((len(movies), 1), np.float32)
-    candidates = Candidates(movies, ("request.candidates",), found)
-    parts = [featurizer.features(query, candidates) for featurizer in featurizers]
-    columns = tuple(column for part in parts for column in part.columns)
-    return FeatureMatrix(columns, np.concatenate([part.values for part in parts], axis=1))
+    candidates = CandidateBatch.of([Candidates(movies, ("request.candidates",), found)])
+    return FeatureMatrix.side_by_side(
+        [features_of_all(featurizer, queries, candidates, None) for featurizer in featurizers]
+    )
 
 
 def _query_of(store: Store, user: QueryUser) -> Query:
@@ -94,13 +107,13 @@ def _query_of(store: Store, user: QueryUser) -> Query:
     return query_of_history(store, user.movies, user.ratings, times, config.DEFAULT_LIMIT, user.row)
 
 
-def filters_by_name(store: Store, names: Sequence[str]) -> list[Filter]:
+def filters_by_name(store: Store, names: Sequence[str]) -> list[Filter | BatchFilter]:
     """The filter that always holds, and the optional ones of these names; raises InvalidRequest.
 
     No optional filter is on by default: on ml-1m's validation cut each costs held-out movies that
     could have been recommended, the genre filter more than half of them.
     """
-    optional: dict[str, Filter] = {
+    optional: dict[str, Filter | BatchFilter] = {
         "recency": RecencyFilter(store, config.RECENCY_YEARS),
         "genre_preference": GenrePreferenceFilter(store),
         "minimum_rating": MinimumRatingFilter(store),

@@ -12,10 +12,12 @@ import pyarrow as pa
 from reelrecs import config
 from reelrecs.datasets.ids import Id
 from reelrecs.frames import Tabular
+from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
-from reelrecs.pipeline.trace import Trace
+from reelrecs.pipeline.trace import BatchTrace
 from reelrecs.results import Movie, movie_of
 from reelrecs.store.store import Store
 from reelrecs.table import html_table, table_lines
@@ -126,21 +128,22 @@ def _scored(
     """Scores [n] and terms [n, terms] of movie rows; `rated` says that the history has some."""
     if len(movies) == 0:
         return np.zeros(0, np.float32), FeatureMatrix((), np.zeros((0, 0), np.float32))
-    trace = Trace()
-    company = pipeline.candidates(query, trace)
+    alone, trace = Queries.of([query]), BatchTrace()
+    company = pipeline.candidates(alone, pipeline.gathered(alone, trace), trace).rows
     others = np.setdiff1d(movies, company.movies)
-    known = _of(company, np.concatenate([company.movies, others]))
-    about = replace(query, include_seen=True, cache={}) if rated else query
-    described = pipeline.featurized(about, known, trace)
+    known = CandidateBatch.of([_of(company, np.concatenate([company.movies, others]))])
+    about = replace(query, include_seen=True) if rated else query
+    described = pipeline.featurized(Queries.of([about]), known, None, trace).rows
     members = np.arange(len(company))
     groups = [members] if len(company) else []
     groups += [np.append(members, len(company) + at) for at in range(len(others))]
-    scores = np.empty(len(known), np.float32)
+    scores = np.empty(len(described), np.float32)
     terms: list[Floats] = []
     columns: tuple[str, ...] = ()
     for start in range(0, len(groups), config.BATCH_USERS):
         part = groups[start : start + config.BATCH_USERS]
-        found = pipeline.scored([about] * len(part), [described.take(group) for group in part])
+        together = CandidateBatch.of([described.take(group) for group in part])
+        found = pipeline.score(Queries.of([about] * len(part)), together)
         for group, one in zip(part, found, strict=True):
             if one.scores is None or one.terms is None:  # which the pipeline has checked
                 raise ValueError("a scorer gave no scores")
@@ -149,18 +152,10 @@ def _scored(
             scores[group[own]] = one.scores[own]
             terms.append(one.terms.values[own])
             columns = one.terms.columns
-    place = np.empty(int(known.movies.max()) + 1, np.int64)
-    place[known.movies] = np.arange(len(known))
+    place = np.empty(int(described.movies.max()) + 1, np.int64)
+    place[described.movies] = np.arange(len(described))
     wanted = place[movies]
     return scores[wanted], FeatureMatrix(columns, np.concatenate(terms)[wanted])
-
-
-def scored_candidates(pipeline: Pipeline, query: Query, trace: Trace) -> Candidates:
-    """What the sources find and the filters let pass, with scores, before any re-ranking."""
-    found = pipeline.candidates(query, trace)
-    if len(found) == 0:
-        return found
-    return pipeline.scored([query], [pipeline.featurized(query, found, trace)])[0]
 
 
 def _of(company: Candidates, movies: Rows) -> Candidates:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from reelrecs.datasets.ids import Id
+from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.lifting import rerank_all
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
-from reelrecs.pipeline.trace import Trace
 from reelrecs.results import Movie, movie_of
-from reelrecs.scores import score_movies, scored_candidates
+from reelrecs.scores import score_movies
 from reelrecs.store.store import Store
 
 RATED_ALREADY = "nothing that is rated already"
@@ -73,16 +75,16 @@ def why_not(
     refused = [*refusals]
     if not query.include_seen and movie in query.movies:
         refused.append(RATED_ALREADY)
-    trace = Trace()
-    scored = scored_candidates(pipeline, query, trace)
+    scored, trace = pipeline.scored(Queries.of([query])).of(0)
     at = np.flatnonzero(scored.movies == movie)
     rank = None
     if refused or len(at) == 0:
         (alone,) = score_movies(store, pipeline, query, np.array([movie], np.int32))
         total, terms = alone.total, alone.terms
     else:
-        everybody = replace(query, limit=len(scored), cache={})
-        ranked = pipeline.reranker.rerank(everybody, scored).of(scored)
+        everybody = Queries.of([replace(query, limit=len(scored))])
+        whole = CandidateBatch.of([scored])
+        ranked = rerank_all(pipeline.reranker, everybody, whole).lists(whole).rows
         place = int(np.flatnonzero(ranked.movies == movie)[0])
         if ranked.scores is None or ranked.terms is None:  # which the pipeline has checked
             raise ValueError("only scored candidates are ranked")

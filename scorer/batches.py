@@ -1,42 +1,32 @@
-"""Candidates of many queries side by side, as a scorer wants them, and cut apart again."""
+"""Candidates of a batch of queries as a scorer wants them, and its answer beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
-
-import numpy as np
 
 from reelrecs.errors import ScorerError
-from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
+from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats
+from reelrecs.pipeline.protocols import BatchScorer
+from reelrecs.pipeline.queries import Queries
+from reelrecs.pipeline.query import Query
 
 
-def joined(batches: Sequence[Candidates]) -> tuple[Rows, FeatureMatrix]:
-    """Movies and features of all batches, at least one; one alone is not copied.
+class AnswersOne:
+    """A scorer of batches, asked for one query."""
 
-    Raises ScorerError unless all have features, and the same columns.
-    """
-    matrices = [batch.features for batch in batches if batch.features is not None]
-    if len(matrices) < len(batches) or len({matrix.columns for matrix in matrices}) != 1:
-        raise ScorerError("candidates need features, the same columns for all: add a featurizer")
-    if len(batches) == 1:
-        return batches[0].movies, matrices[0]
-    movies = np.concatenate([batch.movies for batch in batches])
-    values = np.concatenate([matrix.values for matrix in matrices])
-    return movies, FeatureMatrix(matrices[0].columns, values)
+    def score(self: BatchScorer, query: Query, candidates: Candidates) -> Candidates:
+        """Fill in scores and terms; raises ScorerError."""
+        return self.score_all(Queries.of([query]), CandidateBatch.of([candidates])).rows
 
 
-def with_scores(
-    batches: Sequence[Candidates], scores: Floats, terms: FeatureMatrix
-) -> list[Candidates]:
-    """Each batch with its share of the scores and terms, which stand in the batches' order."""
-    edges = np.cumsum([0, *(len(batch) for batch in batches)]).tolist()
-    return [
-        replace(
-            batch,
-            scores=scores[start:stop],
-            terms=FeatureMatrix(terms.columns, terms.values[start:stop]),
-        )
-        for batch, (start, stop) in zip(batches, pairwise(edges), strict=True)
-    ]
+def required_features(rows: Candidates) -> FeatureMatrix:
+    """The features of candidates; raises ScorerError where they have none."""
+    if rows.features is None:
+        raise ScorerError("candidates need features: add a featurizer")
+    return rows.features
+
+
+def with_scores(candidates: CandidateBatch, scores: Floats, terms: FeatureMatrix) -> CandidateBatch:
+    """The candidates with the scores and terms that were answered in their order."""
+    return CandidateBatch(candidates.indptr, replace(candidates.rows, scores=scores, terms=terms))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reelrecs.config import EMBEDDED_SCORER, LOCAL_SCORER
-from reelrecs.pipeline.protocols import ManyScorer
+from reelrecs.pipeline.protocols import BatchScorer
 from reelrecs.scorer.address import checked
 from reelrecs.scorer.local import LocalScorer
 from reelrecs.scorer.model import ScoringModel
@@ -16,7 +16,7 @@ def check_scorer(name: str) -> None:
             checked(address.strip())
 
 
-def open_scorer(name: str, model: ScoringModel) -> ManyScorer:
+def open_scorer(name: str, model: ScoringModel) -> BatchScorer:
     """The scorer of a name; gRPC is imported for those that need it. Raises AddressError."""
     if name == LOCAL_SCORER:
         return LocalScorer(model)

@@ -11,12 +11,12 @@ import grpc
 
 from reelrecs import config
 from reelrecs.errors import ScorerError, one_line
-from reelrecs.pipeline.candidates import Candidates
-from reelrecs.pipeline.query import Query
+from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.queries import Queries
 from reelrecs.proto import scorer_pb2_grpc
 from reelrecs.scorer import address as addresses
 from reelrecs.scorer import wire
-from reelrecs.scorer.batches import with_scores
+from reelrecs.scorer.batches import AnswersOne, with_scores
 from reelrecs.scorer.lifetime import Closing
 from reelrecs.store.store import Store
 
@@ -38,7 +38,7 @@ class _Link(NamedTuple):
     stub: Any
 
 
-class GrpcScorer(Closing):
+class GrpcScorer(Closing, AnswersOne):
     """Asks the first of several addresses that answers; safe for threads.
 
     They are asked in the given order; one that is known to be away is passed over at once and
@@ -56,19 +56,10 @@ class GrpcScorer(Closing):
         self._links: dict[int, list[_Link]] = {}  # by process
         self._closed = False
 
-    def score(self, query: Query, candidates: Candidates) -> Candidates:
-        """Fill in scores and terms; raises ScorerError, never makes one up."""
-        return self.score_many([query], [candidates])[0]
-
-    def score_many(
-        self, queries: Sequence[Query], batches: Sequence[Candidates]
-    ) -> list[Candidates]:
-        """Score the candidates of many queries in one call; raises ScorerError."""
-        if not batches:
-            return []
-        response = self._ask(wire.score_request(self._store, queries, batches))
-        count = sum(len(batch) for batch in batches)
-        return with_scores(batches, *wire.scores_of(response, count))
+    def score_all(self, queries: Queries, candidates: CandidateBatch) -> CandidateBatch:
+        """Fill in scores and terms in one call; raises ScorerError, never makes one up."""
+        response = self._ask(wire.score_request(self._store, queries, candidates))
+        return with_scores(candidates, *wire.scores_of(response, len(candidates.rows)))
 
     def close(self) -> None:
         """Give the connections back; who is being answered gets a ScorerError."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import socket
 import weakref
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from reelrecs import config
 from reelrecs.errors import ScorerError
-from reelrecs.pipeline.candidates import Candidates
-from reelrecs.pipeline.query import Query
+from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.queries import Queries
 from reelrecs.scorer import address, server, service
+from reelrecs.scorer.batches import AnswersOne
 from reelrecs.scorer.client import GrpcScorer
 from reelrecs.scorer.lifetime import Closing, Once
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.socket_folder import SOCKET, make_folder, remove_folder
 
 
-class EmbeddedScorer(Closing):
+class EmbeddedScorer(Closing, AnswersOne):
     """Hosts the service when it is first asked, and asks it over gRPC like any other.
 
     It listens on a unix socket in a folder that only this user may enter, or on a free loopback
@@ -44,15 +44,9 @@ class EmbeddedScorer(Closing):
         """Where the service listens; started now, if it has to be."""
         return self._host().address
 
-    def score(self, query: Query, candidates: Candidates) -> Candidates:
-        """Fill in scores and terms; see `GrpcScorer.score`."""
-        return self._host().scorer.score(query, candidates)
-
-    def score_many(
-        self, queries: Sequence[Query], batches: Sequence[Candidates]
-    ) -> list[Candidates]:
-        """Score many queries in one call; see `GrpcScorer.score_many`."""
-        return self._host().scorer.score_many(queries, batches)
+    def score_all(self, queries: Queries, candidates: CandidateBatch) -> CandidateBatch:
+        """Fill in scores and terms; see `GrpcScorer.score_all`."""
+        return self._host().scorer.score_all(queries, candidates)
 
     def close(self) -> None:
         """Stop the service and remove its socket."""

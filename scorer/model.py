@@ -63,7 +63,11 @@ class ScoringModel:
         return cls(store, ranker, KnnSettings(), base_models, feature_settings)
 
     def score_batch(
-        self, users: UserBatch, counts: Sequence[int], movies: Rows, features: FeatureMatrix
+        self,
+        users: UserBatch,
+        counts: Sequence[int] | NDArray[np.int64],
+        movies: Rows,
+        features: FeatureMatrix,
     ) -> tuple[Floats, FeatureMatrix]:
         """Scores [candidates] and the terms they are sums of, in the given order.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.errors import ModelError, ScorerError
+from reelrecs.kernels import ranker as kernels
 from reelrecs.kernels.boosted_trees import Trees, add_trees
 from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.pipeline.candidates import FeatureMatrix, Floats
@@ -186,44 +187,64 @@ class Ranker:
                     f"the ranker needs the column {column}, the features have "
                     f"{', '.join(features.columns) or 'none'}: send it too"
                 )
-        inputs = values[:, [places[column] for column in self.columns]]
+        inputs = self._inputs(values, [places[column] for column in self.columns], indptr)
         if self.unit_inputs:
-            self._require((inputs >= 0.0) & (inputs <= 1.0), inputs, "must be on [0, 1]")
-        lengths = None if self.newcomers is None else np.expm1(values[:, places[LENGTH]])
-        with np.errstate(all="ignore"):  # what is no number in the end is refused below
-            terms = self._terms(inputs, lengths, indptr)
-            scores: Floats = terms.cumsum(axis=1)[:, -1]
-        told = terms[:, : len(self.names) + (self.trees is not None)]
-        self._require(np.isfinite(told), told, "must be finite, and above -1 under log1p")
-        if not np.isfinite(scores).all():
+            self._require((inputs.T >= 0.0) & (inputs.T <= 1.0), inputs.T, "must be on [0, 1]")
+        lengths = None if self.newcomers is None else values[:, places[LENGTH]]
+        scores, terms, finite = self._terms(inputs, lengths)
+        if not finite:
+            told = terms[:, : len(self.names) + (self.trees is not None)]
+            self._require(np.isfinite(told), told, "must be finite, and above -1 under log1p")
             row = np.flatnonzero(~np.isfinite(scores))[0]
             raise ScorerError(f"the terms of row {row} add up to no number: mend the features")
+        if self.recall is not None:
+            kernels.add_alternatives(
+                *as_readonly_contiguous(indptr), np.log(self.recall), terms, scores
+            )
         return scores, FeatureMatrix(self.term_names, terms)
 
-    def _terms(self, inputs: Floats, lengths: Floats | None, indptr: NDArray[np.int64]) -> Floats:
-        """Every term of every row; transforms the inputs in place."""
-        relative = [transform == "relative" for transform in self.transforms]
-        if any(relative):
-            inputs[:, relative] = relative_to_best(inputs[:, relative], indptr)
-        logged = [transform == "log1p" for transform in self.transforms]
-        if any(logged):
-            inputs[:, logged] = np.log1p(inputs[:, logged])
-        terms = np.zeros((len(inputs), len(self.term_names)), np.float32)
-        linear = self.weights / self.scale * (inputs - self.center)
-        grown = np.zeros(len(inputs), np.float32)
+    def _inputs(self, values: Floats, places: list[int], indptr: NDArray[np.int64]) -> Floats:
+        """f(column) of every term [terms, rows]."""
+        inputs = np.empty((len(places), len(values)), np.float32)
+        relative = np.array([transform == "relative" for transform in self.transforms])
+        kernels.gather_inputs(
+            *as_readonly_contiguous(values, np.array(places), relative, indptr), inputs
+        )
+        with np.errstate(all="ignore"):  # what is no number in the end is refused later
+            for term, transform in enumerate(self.transforms):
+                if transform == "relative":
+                    np.exp(inputs[term], out=inputs[term])
+                elif transform == "log1p":
+                    np.log1p(inputs[term], out=inputs[term])
+        return inputs
+
+    def _terms(self, inputs: Floats, lengths: Floats | None) -> tuple[Floats, Floats, bool]:
+        """Sums, every term of every row but for `ALTERNATIVES`, and whether all are finite.
+
+        `lengths` [rows] are the column `LENGTH`, where newcomers have a blend of their own.
+        """
+        rows, linear = inputs.shape[1], len(self.names)
+        terms = np.zeros((rows, len(self.term_names)), np.float32)
+        scores = np.empty(rows, np.float32)
         if self.trees is not None:
-            add_trees(*as_readonly_contiguous(inputs.T, *self.trees), grown)
+            grown = np.zeros(rows, np.float32)
+            add_trees(*as_readonly_contiguous(inputs, *self.trees), grown)
+            terms[:, linear] = grown
+        gain = other_gain = self.weights / self.scale
+        other_center, known = self.center, np.zeros(0)
         if self.newcomers is not None and lengths is not None:
-            center, scale, weights, half_at = self.newcomers
-            known = 1.0 - 1.0 / (1.0 + (lengths.astype(np.float64)[:, None] / half_at) ** 2)
-            linear = known * linear + (1.0 - known) * (weights / scale * (inputs - center))
-            grown = (known[:, 0] * grown).astype(np.float32)
-        terms[:, : len(self.names)] = linear
-        if self.trees is not None:
-            terms[:, len(self.names)] = grown
-        if self.recall is not None:
-            terms[:, -1] = np.log(self.recall) - log_of_sum(terms.cumsum(axis=1)[:, -1], indptr)
-        return terms
+            other_gain = self.newcomers.weights / self.newcomers.scale
+            other_center = self.newcomers.center
+            with np.errstate(all="ignore"):  # what is no number in the end is refused later
+                known = 1 - 1 / (
+                    1 + (np.expm1(lengths, dtype=np.float64) / self.newcomers.half_at) ** 2
+                )
+        parameters = (gain, self.center, other_gain, other_center, known)
+        counted = linear + (self.trees is not None)
+        finite = kernels.add_terms(
+            *as_readonly_contiguous(inputs, *parameters), counted, terms, scores
+        )
+        return scores, terms, finite
 
     def _require(self, good: NDArray[np.bool_], values: NDArray[np.floating], what: str) -> None:
         if not good.all():
@@ -242,25 +263,6 @@ def require_finite(features: FeatureMatrix) -> None:
         raise ScorerError(
             f"column {features.columns[at]}, row {row} is not finite: mend the features"
         )
-
-
-def relative_to_best(values: Floats, indptr: NDArray[np.int64]) -> Floats:
-    """[rows, columns] of e to the distance from the highest of the same person, in (0, 1]."""
-    counts = np.diff(indptr)
-    highest = np.maximum.reduceat(values, indptr[:-1][counts > 0])
-    relative: Floats = np.exp(values - np.repeat(highest, counts[counts > 0], axis=0))
-    return relative
-
-
-def log_of_sum(scores: Floats, indptr: NDArray[np.int64]) -> NDArray[np.float64]:
-    """[rows] the log of e to the scores, summed over the same person's rows."""
-    counts = np.diff(indptr)
-    filled = counts > 0
-    starts, counts = indptr[:-1][filled], counts[filled]
-    wide = scores.astype(np.float64)
-    highest = np.maximum.reduceat(wide, starts)
-    total = np.add.reduceat(np.exp(wide - np.repeat(highest, counts)), starts)
-    return np.repeat(highest + np.log(total), counts)
 
 
 def _whole(trees: Trees, inputs: int) -> bool:

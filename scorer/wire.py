@@ -15,10 +15,12 @@ from reelrecs import config
 from reelrecs.datasets.feedback import HIGHEST_STARS
 from reelrecs.datasets.ids import Id, column_of
 from reelrecs.errors import ScorerError
-from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
+from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.candidates import FeatureMatrix, Floats, Rows
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.proto import recommendations_pb2, scorer_pb2
-from reelrecs.scorer.batches import joined
+from reelrecs.scorer.batches import required_features
 from reelrecs.scorer.ranker import require_finite
 from reelrecs.scorer.user_knn import QueryUser, is_stored, stored_user
 from reelrecs.store.store import Store
@@ -91,18 +93,18 @@ def naming(what: str, id_: Id) -> dict[str, Any]:
 
 
 def score_request(
-    store: Store, queries: Sequence[Query], batches: Sequence[Candidates]
+    store: Store, queries: Queries, candidates: CandidateBatch
 ) -> scorer_pb2.ScoreRequest:
-    """Ask for the scores of each query's candidates, which all have the same feature columns."""
-    movies, features = joined(batches)
+    """Ask for the scores of each query's candidates."""
+    features = required_features(candidates.rows)
     return scorer_pb2.ScoreRequest(
         dataset_digest=store.digest,
         users=[
-            _user_message(store, query, len(batch))
-            for query, batch in zip(queries, batches, strict=True)
+            _user_message(store, query, count)
+            for query, count in zip(queries, candidates.counts.tolist(), strict=True)
         ],
         features=matrix_message(features),
-        **naming_movies(store, movies),
+        **naming_movies(store, candidates.rows.movies),
     )
 
 

@@ -230,8 +230,8 @@ def test_models_are_made_without_the_command_line(tmp_path: Path) -> None:
 def test_training_leaves_an_embedded_scorer_to_those_who_use_it(tmp_path: Path) -> None:
     with reelrecs.open(sequences(), models_dir=tmp_path, scorer="embedded") as engine:
         pipeline = engine.pipeline
-        before, _ = pipeline.run(engine.query(5, 3))
+        before, _ = pipeline.run_one(engine.query(5, 3))
         engine.train()
-        again, _ = pipeline.run(engine.query(5, 3))
+        again, _ = pipeline.run_one(engine.query(5, 3))
         assert before.movies.tolist() == again.movies.tolist()
         assert engine.recommend(5, 3)[0].sources

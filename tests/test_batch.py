@@ -22,9 +22,12 @@ from reelrecs.engine import Engine
 from reelrecs.errors import DataError, InvalidRequest, NotFound, ScorerError, StorageError
 from reelrecs.kernels.pool import ThreadBudget
 from reelrecs.many_lists import schema_of
+from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates
-from reelrecs.pipeline.protocols import ManyScorer
+from reelrecs.pipeline.protocols import BatchScorer
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
+from tests.asking import lists_of
 from tests.worlds import random_triples, store_of
 
 COLUMNS = [
@@ -127,29 +130,25 @@ def test_a_scorer_of_ones_own_needs_no_batches(sample_engine: Engine) -> None:
             )
 
     scorer = ByYearScorer()
-    assert not isinstance(scorer, ManyScorer)
-    assert isinstance(sample_engine.pipeline.scorer, ManyScorer)
+    assert not isinstance(scorer, BatchScorer)
+    assert isinstance(sample_engine.pipeline.scorer, BatchScorer)
     with Engine(sample_engine.store, scorer) as engine:
         queries = [engine.query(user, 10) for user in (1, 2)]
-        many = engine.pipeline.run_many(queries)
+        many = lists_of(engine.pipeline, queries)
         for query, one in zip(queries, many, strict=True):
-            alone, _ = engine.pipeline.run(query)
+            alone, _ = engine.pipeline.run_one(query)
             assert np.array_equal(one.movies, alone.movies)
 
 
 def test_a_scorer_that_shuffles_is_caught(sample_engine: Engine) -> None:
     class Shuffling:
-        def score(self, query: Query, candidates: Candidates) -> Candidates:
-            return candidates
-
-        def score_many(
-            self, queries: Sequence[Query], batches: Sequence[Candidates]
-        ) -> list[Candidates]:
-            return [batch.take(np.arange(len(batch))[::-1]) for batch in batches]
+        def score_all(self, queries: Queries, candidates: CandidateBatch) -> CandidateBatch:
+            backwards = np.arange(len(candidates.rows))[::-1]
+            return candidates.reordered(candidates.indptr, backwards)
 
     faulty = replace(sample_engine.pipeline, scorer=Shuffling())
     with pytest.raises(RuntimeError, match="changed which candidates"):
-        faulty.run_many([sample_engine.query(1, 10)])
+        faulty.run_one(sample_engine.query(1, 10))
 
 
 def test_what_cannot_be_served_leaves_nothing(sample_engine: Engine, tmp_path: Path) -> None:

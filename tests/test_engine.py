@@ -51,7 +51,7 @@ def test_contributions_add_up_to_the_score(sample_engine: Engine) -> None:
 def test_distinct_evidence_gives_distinct_scores(sample_engine: Engine) -> None:
     """Pins the original's fault: raw counts clamped, so hundreds of candidates scored 1.0."""
     query = sample_engine.query(15, 500)
-    ranked, _ = sample_engine.pipeline.run(query)
+    ranked, _ = sample_engine.pipeline.run_one(query)
     assert ranked.scores is not None
     assert len(np.unique(ranked.scores)) > 0.95 * len(ranked)
     assert (ranked.scores < 1).all()

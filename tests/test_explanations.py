@@ -138,7 +138,7 @@ def test_a_learned_reason_names_no_neighbours_and_no_movie_twice(ring: ScoringMo
 
 
 def reasons_of(engine: Engine, query: Query, terms: FeatureMatrix) -> list[Reason]:
-    ranked, _ = engine.pipeline.run(query)
+    ranked, _ = engine.pipeline.run_one(query)
     values = np.tile(terms.values, (len(ranked), 1))
     return explain(
         engine.store,
@@ -177,7 +177,7 @@ def test_people_of_like_taste_are_found_by_the_rarest_likes_in_bounded_time(
             for user in range(store.user_count)
             if user != query.user_row and len(likes_of(store, user) & set(rarest.tolist())) >= 3
         ]
-        ranked, _ = engine.pipeline.run(query)
+        ranked, _ = engine.pipeline.run_one(query)
         reasons = explain(store, query, ranked, engine.profile.sequence)
         for movie, reason in zip(ranked.movies.tolist(), reasons, strict=True):
             assert reason.related is not None

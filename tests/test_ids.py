@@ -25,6 +25,7 @@ from reelrecs.store import arrow_file
 from reelrecs.store.build import build_store, store_of
 from reelrecs.store.store import Store
 from reelrecs.store.subset import restrict
+from tests.asking import lists_of
 from tests.models import learned_model_of
 from tests.worlds import random_triples, renamed, tables_of
 
@@ -47,7 +48,7 @@ ASCENDING: dict[str, Naming] = {
 
 def lists(engine: Engine) -> list[Candidates]:
     """Everybody's list, with scores and terms, over rows."""
-    return engine.pipeline.run_many([engine.query_of_row(row, 9) for row in range(40)])
+    return lists_of(engine.pipeline, [engine.query_of_row(row, 9) for row in range(40)])
 
 
 def same(one: Sequence[Candidates], other: Sequence[Candidates]) -> bool:

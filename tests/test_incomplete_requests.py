@@ -10,9 +10,11 @@ import pytest
 from reelrecs import config
 from reelrecs.engine import Engine
 from reelrecs.histories import History, query_of_person
+from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
+from reelrecs.pipeline.lifting import score_all
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
-from reelrecs.pipeline.trace import Trace
 from reelrecs.profiles import features_for
 from reelrecs.proto import (
     recommendations_pb2,
@@ -26,6 +28,7 @@ from reelrecs.scorer.server import start
 from reelrecs.scorer.service import scorer_services
 from reelrecs.scorer.user_knn import stored_user
 from reelrecs.stages.user_context import query_of_history
+from tests.asking import featurized
 from tests.models import learned_model_of
 from tests.worlds import random_triples, store_of
 
@@ -68,8 +71,8 @@ def score_candidates(channel: Any) -> Any:
 def scored_by(engine: Engine, query: Query) -> Candidates:
     """The engine's own candidates of somebody, with its scores."""
     pipeline = engine.pipeline
-    found = pipeline.featurized(query, pipeline.candidates(query, Trace()), Trace())
-    return pipeline.scorer.score(query, found)
+    queries, given = Queries.of([query]), CandidateBatch.of([featurized(pipeline, query)])
+    return score_all(pipeline.scorer, queries, given).rows
 
 
 @pytest.mark.parametrize("row", [0, 7, LONGEST])

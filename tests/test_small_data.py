@@ -16,6 +16,7 @@ from reelrecs.pipeline.candidates import Candidates, Mask
 from reelrecs.pipeline.query import Query
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.store.build import build_store
+from tests.asking import candidates_of, lists_of
 from tests.models import learned_model_of
 from tests.worlds import Triple, random_triples, store_of, tables_of, triples
 
@@ -45,7 +46,7 @@ def test_the_unseen_movies_are_the_list_however_few(rated: Sequence[Triple]) -> 
             alone = engine.recommend_for(History([1], [5.0]), 20)
             assert {item.movie.movie_id for item in alone} == every - {1}
             rows = range(store.user_count)
-            lists = engine.pipeline.run_many([engine.query_of_row(row, 3) for row in rows])
+            lists = lists_of(engine.pipeline, [engine.query_of_row(row, 3) for row in rows])
             for row, one in zip(rows, lists, strict=True):
                 asked = engine.recommend(store.user_ids[row], 3)
                 assert store.movie_ids.at(one.movies) == [item.movie.movie_id for item in asked]
@@ -90,12 +91,12 @@ def test_what_no_filter_lets_pass_is_not_filled_in() -> None:
 def test_only_as_many_are_filled_in_as_are_missing() -> None:
     store = store_of(random_triples(5, users=60, movies=90, most=60), 200)
     with Engine(store) as engine:
-        few, trace = engine.pipeline.run(engine.query(1, 20))
+        few, trace = engine.pipeline.run_one(engine.query(1, 20))
         assert len(few) == 20
         assert "catalogue" not in trace.found
-        found = engine.pipeline.candidates(engine.query(1, 20), trace)
+        found = candidates_of(engine.pipeline, engine.query(1, 20))
         most = engine.query(1, len(found) + 5)
-        more = engine.pipeline.candidates(most, trace)
+        more = candidates_of(engine.pipeline, most)
         assert len(more) == len(found) + 5
         added = ~np.isin(more.movies, found.movies)
         unseen = ~np.isin(np.arange(200), [*most.movies, *found.movies])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +16,19 @@ from reelrecs.evaluation.bootstrap import Interval, bootstrap_all
 from reelrecs.evaluation.registry import EngineSystem
 from reelrecs.evaluation.runner import blocks
 from reelrecs.evaluation.splits import Split
-from reelrecs.pipeline.candidates import Candidates, Mask, Rows
-from reelrecs.pipeline.protocols import Filter
+from reelrecs.pipeline.candidate_batch import CandidateBatch, merge
+from reelrecs.pipeline.candidates import Mask, Rows
+from reelrecs.pipeline.lifting import keep_all
+from reelrecs.pipeline.protocols import BatchFilter, Filter
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
-from reelrecs.pipeline.runner import merge
-from reelrecs.pipeline.trace import Trace
+from reelrecs.pipeline.trace import BatchTrace
 from reelrecs.profiles import filters_by_name
 from reelrecs.store.store import Store
 
 log = logging.getLogger(__name__)
+
+Filters: TypeAlias = tuple[Filter | BatchFilter, ...]
 
 UNION = "all together"
 """Stands for the union of the sources."""
@@ -49,10 +54,10 @@ class SourceRecall:
         }
 
 
-def filter_choices(store: Store) -> dict[str, tuple[Filter, ...]]:
+def filter_choices(store: Store) -> dict[str, Filters]:
     """The built-in filters: the one nobody does without, each other beside it, and all at once."""
     rated, *others = filters_by_name(store, config.RELAX_ORDER)
-    choices: dict[str, tuple[Filter, ...]] = {rated.name: (rated,)}
+    choices: dict[str, Filters] = {rated.name: (rated,)}
     choices |= {f"+ {other.name}": (rated, other) for other in others}
     return choices | {"+ all": (rated, *others)}
 
@@ -92,23 +97,27 @@ def candidate_recall(
 
 
 def _of_query(
-    system: EngineSystem, query: Query, targets: Rows, choices: dict[str, tuple[Filter, ...]]
+    system: EngineSystem, query: Query, targets: Rows, choices: dict[str, Filters]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Recall and number of candidates, both [sources + 1, choices + 1]."""
-    pipeline = system.engine.pipeline
-    batches = [source.find(query) for source in pipeline.sources]
-    union = merge(batches)
-    members = [np.isin(union.movies, batch.movies) for batch in batches]
-    members.append(np.ones(len(union), np.bool_))
-    kept = [_kept(query, union, filters) for filters in choices.values()]
-    kept.append(np.isin(union.movies, pipeline.candidates(query, Trace()).movies))
-    wanted = np.isin(union.movies, targets)
+    pipeline, alone = system.engine.pipeline, Queries.of([query])
+    trace = BatchTrace()
+    evidence = pipeline.gathered(alone, trace)
+    batches = [pipeline.found_by(source, alone, evidence, trace) for source in pipeline.sources]
+    union = merge(batches, pipeline.movie_count)
+    movies = union.rows.movies
+    members = [np.isin(movies, batch.rows.movies) for batch in batches]
+    members.append(np.ones(len(movies), np.bool_))
+    kept = [_kept(alone, union, filters) for filters in choices.values()]
+    served = pipeline.candidates(alone, evidence, BatchTrace()).rows.movies
+    kept.append(np.isin(movies, served))
+    wanted = np.isin(movies, targets)
     stays = np.array(members)[:, None, :] & np.array(kept)[None, :, :]
     return (stays & wanted).sum(axis=2) / len(targets), stays.sum(axis=2).astype(np.float64)
 
 
-def _kept(query: Query, candidates: Candidates, filters: tuple[Filter, ...]) -> Mask:
-    keep = np.ones(len(candidates), np.bool_)
+def _kept(queries: Queries, candidates: CandidateBatch, filters: Filters) -> Mask:
+    keep = np.ones(len(candidates.rows), np.bool_)
     for one in filters:
-        keep &= one.keep(query, candidates)
+        keep &= keep_all(one, queries, candidates)
     return keep

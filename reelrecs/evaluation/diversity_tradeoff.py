@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from reelrecs.evaluation.bootstrap import Interval, bootstrap_all, paired_differ
 from reelrecs.evaluation.registry import EngineSystem
 from reelrecs.evaluation.runner import blocks, setting_of, targets_of
 from reelrecs.evaluation.splits import Split
+from reelrecs.pipeline.lifting import rerank_all
+from reelrecs.pipeline.queries import Queries
 from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.store.store import Store
 
@@ -64,13 +67,14 @@ def diversity_tradeoff(
             log.info(f"{system.name}: question {block.start:,} of {len(split):,}")
             questions = split.ask(block)
             queries = system.queries(questions)
-            short = [replace(query, limit=k) for query in queries]
-            scored = list(zip(short, system.scored(queries), strict=True))
-            for at, reranker in enumerate(rerankers):
-                for place, (query, one) in enumerate(scored, block.start):
-                    if len(one):
-                        movies = one.movies[reranker.rerank(query, one).order]
-                        lists[at, place, : len(movies)] = movies
+            for start, part, scored in system.scored(queries):
+                short = Queries.of([replace(query, limit=k) for query in part])
+                for at, reranker in enumerate(rerankers):
+                    shown = rerank_all(reranker, short, scored)
+                    for place, (first, last) in enumerate(pairwise(shown.indptr.tolist())):
+                        movies = scored.rows.movies[shown.order[first:last]]
+                        lists[at, block.start + start + place, : len(movies)] = movies
+            for at in range(len(rerankers)):
                 ranks[at].append(
                     metrics.ranks_in_lists(lists[at, block], *targets_of(split, block))
                 )

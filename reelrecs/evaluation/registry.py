@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,7 +16,9 @@ from reelrecs.evaluation.baselines import BASELINES, SINGLE_WINDOWS
 from reelrecs.evaluation.questions import Questions
 from reelrecs.evaluation.system import Factory, Scores, System
 from reelrecs.learning.train import train
-from reelrecs.pipeline.candidates import Candidates
+from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.lifting import rerank_all
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store
@@ -45,17 +47,22 @@ class EngineSystem(System):
         """
         queries = self.queries(questions)
         scores = np.full((len(queries), self.engine.store.movie_count), -np.inf)
-        for row, scored in enumerate(self.scored(queries)):
-            if len(scored):
-                scores[row, scored.movies] = self._as_shown(queries[row], scored)
+        for start, part, scored in self.scored(queries):
+            shown = self._as_shown(part, scored)
+            scores[start + scored.owners, scored.rows.movies] = shown
         return scores
 
-    def scored(self, queries: Sequence[Query]) -> list[Candidates]:
-        """Each query's filtered candidates with scores, before any re-ranking."""
-        scored: list[Candidates] = []
+    def scored(self, queries: Sequence[Query]) -> Iterator[tuple[int, Queries, CandidateBatch]]:
+        """Each query's filtered candidates with scores, before any re-ranking.
+
+        Some queries at a time: the place of the first, they themselves, and their candidates.
+        """
         for start in range(0, len(queries), CALL_USERS):
-            scored += self.engine.pipeline.score_many(queries[start : start + CALL_USERS])
-        return scored
+            part = Queries.of(queries[start : start + CALL_USERS])
+            with self.engine.threads.active():
+                scored, _ = self.engine.pipeline.scored(part)
+            if len(scored.rows):
+                yield start, part, scored
 
     def queries(self, questions: Questions) -> list[Query]:
         """The questions as the pipeline takes them, for lists of the default length.
@@ -80,16 +87,20 @@ class EngineSystem(System):
         """Stop the engine's scorer."""
         self.engine.close()
 
-    def _as_shown(self, query: Query, scored: Candidates) -> Scores:
+    def _as_shown(self, queries: Queries, scored: CandidateBatch) -> Scores:
         """A number per candidate that orders them as shown: SHOWN places, then by score."""
-        shown = self.engine.pipeline.reranker.rerank(replace(query, limit=SHOWN), scored).order
-        by_score = np.lexsort((scored.movies, -np.asarray(scored.scores)))
-        if np.array_equal(shown, by_score[: len(shown)]):
-            return np.asarray(scored.scores, np.float64)
-        order = np.concatenate([shown, by_score[~np.isin(by_score, shown)]])
-        places = np.empty(len(order))
-        places[order] = -np.arange(len(order))
-        return places
+        shown = Queries.of([replace(query, limit=SHOWN) for query in queries])
+        lists = rerank_all(self.engine.pipeline.reranker, shown, scored)
+        values = np.asarray(scored.rows.scores, np.float64)
+        movies, ends, list_ends = scored.rows.movies, scored.indptr.tolist(), lists.indptr.tolist()
+        for at in range(len(scored)):
+            own = slice(ends[at], ends[at + 1])
+            order = lists.order[list_ends[at] : list_ends[at + 1]] - own.start
+            by_score = np.lexsort((movies[own], -values[own]))
+            if not np.array_equal(order, by_score[: len(order)]):
+                whole = np.concatenate([order, by_score[~np.isin(by_score, order)]])
+                values[own.start + whole] = -np.arange(len(whole))
+        return values
 
 
 PIPELINES: dict[str, Callable[[Store], EngineSystem]] = {

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.errors import DataError
 from reelrecs.kernels import pool
+from reelrecs.kernels import training_groups as kernels
+from reelrecs.kernels.jit import as_readonly_contiguous
+from reelrecs.kernels.sequence_world import Asked
 from reelrecs.learning.conditional_logit import RankingGroups
-from reelrecs.pipeline.candidates import Floats, Mask
-from reelrecs.scorer.ranker import relative_to_best
-from reelrecs.stages.recent_source import RecentSource
-from reelrecs.stages.sequence_features import COLUMNS, COMPARED, SequenceFeatures
+from reelrecs.pipeline.candidates import Floats, Rows
+from reelrecs.stages.sequence_evidence import SequenceGatherer
+from reelrecs.stages.sequence_features import COLUMNS, COMPARED
 from reelrecs.stages.sequence_model import SequenceModel
-from reelrecs.stages.sequence_source import SequenceSource
-from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store
 
 Positions: TypeAlias = NDArray[np.int64]
@@ -54,49 +54,95 @@ def collect_ranking_groups(
     time of their last one.
     Each question draws its negatives by a seed of its own, so threads do not matter.
     """
-    sources, features = (SequenceSource(model), RecentSource(model)), SequenceFeatures(model)
-
-    def describe(question: Question) -> tuple[Floats, Floats] | None:
-        own = store.by_user.row(question.user)
-        history = slice(own.start, own.start + question.length)
-        target = store.by_user.movies[own.start + question.target]
-        query = query_of_history(
-            store,
-            store.by_user.movies[history],
-            store.by_user.ratings[history],
-            store.by_user.times[history],
-            config.DEFAULT_LIMIT,
-            question.user,
-            question.as_of,
-        )
-        found = [source.find(query).movies for source in sources]
-        negatives = np.unique(np.concatenate(found))
-        if target not in negatives:
-            return None
-        described = features.featurize(query, negatives)
-        relative = relative_to_best(described[:, : len(COMPARED)], np.array([0, len(described)]))
-        best, rest = _hardest(described, negatives != target)
-        rng = np.random.default_rng((config.TRAIN_SEED, *question[:3], question.as_of & 0xFFFFFFFF))
-        drawn = rng.choice(rest, min(config.SAMPLED_NEGATIVES, len(rest)), replace=False)
-        group = np.concatenate([np.flatnonzero(negatives == target), best, drawn])
-        offset = np.zeros(len(group), np.float32)
-        if len(drawn):
-            offset[1 + len(best) :] = np.log(len(rest) / len(drawn))
-        return np.concatenate([described[group], relative[group]], axis=1), offset
-
-    described_groups = pool.current().in_order(describe, questions)
-    groups = [group for group in described_groups if group is not None]
-    if len(groups) < config.FEWEST_GROUPS:
+    gatherer, size = SequenceGatherer(model), config.QUESTIONS_AT_ONCE
+    parts = (questions[start : start + size] for start in range(0, len(questions), size))
+    described = list(
+        pool.current().in_order(lambda part: _described_groups(store, gatherer, part), parts)
+    )
+    sizes = np.concatenate([np.zeros(0, np.int64), *(part.sizes for part in described)])
+    if len(sizes) < config.FEWEST_GROUPS:
         raise DataError(
-            f"only {len(groups)} groups to learn from in {store.name}; the fixed profile "
+            f"only {len(sizes)} groups to learn from in {store.name}; the fixed profile "
             "needs no training"
         )
-    sizes = [len(offset) for _, offset in groups]
     return RankingGroups(
-        np.concatenate([rows for rows, _ in groups]),
-        np.concatenate([offset for _, offset in groups]),
+        np.concatenate([part.features for part in described]),
+        np.concatenate([part.offset for part in described]),
         np.cumsum([0, *sizes[:-1]]),
     )
+
+
+class _Groups(NamedTuple):
+    """Groups of some questions end to end."""
+
+    features: Floats  # [rows, COLUMNS and COMPARED]
+    offset: Floats  # [rows]
+    sizes: Positions  # [groups] of those questions whose answer was a candidate
+
+
+def _described_groups(
+    store: Store, gatherer: SequenceGatherer, questions: Sequence[Question]
+) -> _Groups:
+    asked, targets = _asked(store, questions)
+    evidence = gatherer.evidence(asked)
+    indptr, values = evidence.candidates.indptr, evidence.features
+    movies = evidence.candidates.rows.movies
+    places = np.zeros((len(questions), 1 + config.HARD_NEGATIVES), np.int64)
+    counts = np.zeros(len(questions), np.int64)
+    kernels.hardest(
+        *as_readonly_contiguous(indptr, movies, targets, values, _LEADING), places, counts
+    )
+    highest = np.maximum.reduceat(values[:, : len(COMPARED)], indptr[:-1])
+    rows, offsets, sizes, owners = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)], [], []
+    ends, found = indptr.tolist(), counts.tolist()
+    for at, question in enumerate(questions):
+        if found[at] < 0:
+            continue
+        taken = places[at, : 1 + found[at]]
+        rest = ends[at + 1] - ends[at] - len(taken)
+        rng = np.random.default_rng((config.TRAIN_SEED, *question[:3], question.as_of & 0xFFFFFFFF))
+        ranks = rng.choice(rest, min(config.SAMPLED_NEGATIVES, rest), replace=False)
+        drawn = np.empty(len(ranks), np.int64)
+        kernels.places_of_ranks(taken, ranks, drawn)
+        rows += [ends[at] + taken, ends[at] + drawn]
+        offset = np.zeros(len(taken) + len(drawn), np.float32)
+        if len(drawn):
+            offset[len(taken) :] = np.log(rest / len(drawn))
+        offsets.append(offset)
+        sizes.append(len(offset))
+        owners.append(at)
+    chosen = values[np.concatenate(rows)]
+    best = np.repeat(highest[owners], sizes, axis=0) if sizes else highest[:0]
+    relative = np.exp(chosen[:, : len(COMPARED)] - best)
+    return _Groups(
+        np.concatenate([chosen, relative], axis=1),
+        np.concatenate(offsets),
+        np.array(sizes, np.int64),
+    )
+
+
+def _asked(store: Store, questions: Sequence[Question]) -> tuple[Asked, Rows]:
+    """The questions as kernels take them, and the movie that each asks for."""
+    users, lengths, places, as_of = np.array(questions, np.int64).reshape(-1, 4).T
+    by_user, count = store.by_user, len(questions)
+    starts = by_user.indptr[users]
+    indptr = np.zeros(count + 1, np.int64)
+    np.cumsum(lengths, out=indptr[1:])
+    entries = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
+    asked = Asked(
+        *as_readonly_contiguous(
+            indptr,
+            by_user.movies[entries],
+            by_user.times[entries],
+            users.astype(np.int32),
+            as_of,
+            np.full(count, config.DEFAULT_LIMIT),
+            np.zeros((0, 0), np.bool_),
+            np.full(count, -1, np.int32),
+            np.zeros(count, np.bool_),
+        )
+    )
+    return asked, by_user.movies[starts + places]
 
 
 def choose_teachers(store: Store, rng: np.random.Generator) -> Teachers:
@@ -147,19 +193,4 @@ def choose_questions(store: Store, teachers: Teachers, rng: np.random.Generator)
     return questions
 
 
-def _hardest(described: Floats, is_negative: Mask) -> tuple[Positions, Positions]:
-    """Negatives that are best by one of some columns in turn, and all others."""
-    chosen: dict[int, None] = {}
-    most = config.HARD_NEGATIVES
-    orders = [np.argsort(-described[:, column], kind="stable") for column in _LEADING]
-    orders = [order[is_negative[order]][:most].tolist() for order in orders]
-    for place in range(most):
-        for order in orders:
-            if len(chosen) < most and place < len(order):
-                chosen.setdefault(order[place])
-    best = np.fromiter(chosen, np.int64, len(chosen))
-    rest = np.flatnonzero(is_negative)
-    return best, rest[~np.isin(rest, best)]
-
-
-_LEADING = [COLUMNS.index(name) for name in config.LEADING_COLUMNS]
+_LEADING = np.array([COLUMNS.index(name) for name in config.LEADING_COLUMNS], np.int64)

@@ -50,7 +50,7 @@ class FeatureMatrix:
         """One column, as a view of length rows."""
         return self.values[:, self.columns.index(name)]
 
-    def take(self, index: NDArray[Any]) -> FeatureMatrix:
+    def take(self, index: NDArray[Any] | slice) -> FeatureMatrix:
         """The rows at these positions (or under this mask), in this order."""
         return FeatureMatrix(self.columns, self.values[index])
 
@@ -94,7 +94,7 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.movies)
 
-    def take(self, index: NDArray[Any]) -> Candidates:
+    def take(self, index: NDArray[Any] | slice) -> Candidates:
         """The candidates at these positions (or under this mask), in this order."""
         return Candidates(
             self.movies[index],

@@ -1,13 +1,18 @@
-"""The five kinds of stage. Everything here is arrays over rows; ids appear only at the door."""
+"""The five kinds of stage, for one query or for a batch. Everything here is arrays over rows.
+
+A stage of your own is written for one query and lifted by `reelrecs.pipeline.lifting`. The
+product's own answer a batch at once, and are given the evidence that was gathered for all of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Mask
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
-from reelrecs.pipeline.reranking import Reranking
+from reelrecs.pipeline.reranking import BatchReranking, Reranking
 
 
 class Source(Protocol):
@@ -46,20 +51,68 @@ class Scorer(Protocol):
         ...
 
 
-@runtime_checkable
-class ManyScorer(Scorer, Protocol):
-    """A scorer that answers several queries at once, each as it would alone."""
-
-    def score_many(
-        self, queries: Sequence[Query], batches: Sequence[Candidates]
-    ) -> list[Candidates]:
-        """Each batch scored for its query; every batch holds candidates with features."""
-        ...
-
-
 class Reranker(Protocol):
     """Orders scored candidates into the list that is shown."""
 
     def rerank(self, query: Query, candidates: Candidates) -> Reranking:
         """At most query.limit candidates, so adjusted that their scores descend."""
+        ...
+
+
+class Gatherer(Protocol):
+    """Works out once what several stages read."""
+
+    def gather(self, queries: Queries) -> Any:
+        """The evidence for these queries, which the profile's stages understand."""
+        ...
+
+
+@runtime_checkable
+class BatchSource(Protocol):
+    """A source that answers a batch."""
+
+    name: str
+
+    def find_all(self, queries: Queries, evidence: Any) -> CandidateBatch:
+        """Each query's candidates, as it would have them alone."""
+        ...
+
+
+@runtime_checkable
+class BatchFilter(Protocol):
+    """A filter that answers a batch."""
+
+    name: str
+
+    def keep_all(self, queries: Queries, candidates: CandidateBatch) -> Mask:
+        """True for each candidate that stays."""
+        ...
+
+
+@runtime_checkable
+class BatchFeaturizer(Protocol):
+    """A featurizer that answers a batch."""
+
+    def features_of_all(
+        self, queries: Queries, candidates: CandidateBatch, evidence: Any
+    ) -> FeatureMatrix:
+        """One row per candidate, in the same order."""
+        ...
+
+
+@runtime_checkable
+class BatchScorer(Protocol):
+    """A scorer that answers a batch."""
+
+    def score_all(self, queries: Queries, candidates: CandidateBatch) -> CandidateBatch:
+        """The same candidates with scores and terms, each query's as they would be alone."""
+        ...
+
+
+@runtime_checkable
+class BatchReranker(Protocol):
+    """A re-ranker that answers a batch."""
+
+    def rerank_all(self, queries: Queries, candidates: CandidateBatch) -> BatchReranking:
+        """Each query's list, as it would be alone."""
         ...

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.pipeline.candidates import Floats, Mask, Rows
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +33,15 @@ class Preferences:
     era: int  # median year of the liked movies; 0 = unknown
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Query:
     """One user as the pipeline sees them: a history in time order and what was read out of it.
 
     `user_row` is -1 for somebody the store does not hold (fold-in); nothing but the exclusion of
     the user's own row from what others did depends on it. `as_of` is the moment of asking: who is
     looked at as being active at the same time is told from it, whatever the store holds of the user
-    beyond the history. What `allowed` says False of is never recommended; the movies of the history
-    are not recommended either, unless `include_seen`.
+    beyond the history. What `allowed` marks False is never recommended; what the user has rated is
+    with `include_seen` alone.
     """
 
     limit: int
@@ -55,30 +53,22 @@ class Query:
     liked: Rows  # movies rated LIKED_FROM stars or more, oldest first
     find_preferences: Callable[[], Preferences] = field(repr=False, compare=False)
     find_neighbours: Callable[[], CoLikeNeighbours] = field(repr=False, compare=False)
-    cache: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
-    """What one stage worked out for this query and another may use, under the owner's name."""
-    allowed: Mask | None = field(default=None, compare=False, repr=False)  # [movies of the store]
-    include_seen: bool = False  # whether what is rated already may be recommended
+    allowed: Mask | None = field(default=None, repr=False, compare=False)  # [movies of the store]
+    include_seen: bool = False
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        """The user's taste, worked out when first asked for: not every list needs it."""
+        return self.find_preferences()
+
+    @cached_property
+    def neighbours(self) -> CoLikeNeighbours:
+        """The user's neighbours, worked out when first asked for, as their taste is."""
+        return self.find_neighbours()
 
     def open_movies(self, movie_count: int) -> Mask:
-        """[movies of the store]: True for what may be recommended, a new array."""
+        """[movies]: True for what may be recommended at all; a new array."""
         may = np.ones(movie_count, np.bool_) if self.allowed is None else self.allowed.copy()
         if not self.include_seen:
             may[self.movies] = False
         return may
-
-    @property
-    def preferences(self) -> Preferences:
-        """The user's taste, worked out when first asked for: not every list needs it."""
-        return self.cached("preferences", self.find_preferences)
-
-    @property
-    def neighbours(self) -> CoLikeNeighbours:
-        """The user's neighbours, worked out when first asked for, as their taste is."""
-        return self.cached("neighbours", self.find_neighbours)
-
-    def cached(self, name: str, work: Callable[[], T]) -> T:
-        """What `work` gives, done when first asked for under this name and then kept."""
-        if name not in self.cache:
-            self.cache[name] = work()
-        return cast(T, self.cache[name])

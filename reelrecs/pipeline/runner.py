@@ -1,4 +1,4 @@
-"""The one loop: sources, filters, features, scorer, re-ranker, with every step timed and kept.
+"""The one loop over batches of queries: evidence, sources, filters, features, scorer, re-ranker.
 
 What a stage answers is checked here, once, before any kernel sees it; a StageError names the stage.
 """
@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from reelrecs import config
 from reelrecs.errors import StageError
+from reelrecs.pipeline import lifting
+from reelrecs.pipeline.candidate_batch import CandidateBatch, merge
 from reelrecs.pipeline.candidates import (
     BOOL,
     FLOAT,
@@ -21,9 +25,37 @@ from reelrecs.pipeline.candidates import (
     Mask,
     require,
 )
-from reelrecs.pipeline.protocols import Featurizer, Filter, ManyScorer, Reranker, Scorer, Source
+from reelrecs.pipeline.completion import completed
+from reelrecs.pipeline.protocols import (
+    BatchFeaturizer,
+    BatchFilter,
+    BatchReranker,
+    BatchScorer,
+    BatchSource,
+    Featurizer,
+    Filter,
+    Gatherer,
+    Reranker,
+    Scorer,
+    Source,
+)
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
-from reelrecs.pipeline.trace import Trace
+from reelrecs.pipeline.trace import BatchTrace, Trace
+
+ALLOWED = "allowed"
+"""Stands for the mask of a query among the filters of a trace."""
+
+
+class Lists(NamedTuple):
+    """What a run answers: candidates of each query, and what happened."""
+
+    candidates: CandidateBatch
+    trace: BatchTrace
+
+    def of(self, query: int) -> tuple[Candidates, Trace]:
+        """One query's."""
+        return self.candidates[query], self.trace.of(query)
 
 
 def _as_they_are(scores: Floats) -> Floats:
@@ -35,176 +67,137 @@ class Pipeline:
     """Stages put together; holds no state of its own, so threads may share it.
 
     `movie_count` is the size of the catalogue, whose rows sources may name. `relax` names the
-    filters that may be given up, first to last, when too few candidates pass; a filter that is not
-    named there always holds. `last_resort` is asked where fewer candidates than wanted are left,
-    and gives no more than are missing. `relevance` makes of scores [n] what people are shown, on
-    [0, 1] and in the same order.
+    filters that may be given up, first to last, where the catalogue holds too few movies that pass;
+    a filter that is not named there always holds. `last_resort` is asked where fewer candidates
+    than wanted are left, and gives no more than are missing. `gatherer` works out what the
+    profile's stages read in common. For masks over the catalogue there is `Query.allowed`: sources
+    look at nothing else, so that lists are full. `relevance` makes of scores [n] what people are
+    shown, on [0, 1] and in the same order.
     """
 
     movie_count: int
-    sources: Sequence[Source]
-    filters: Sequence[Filter]
-    featurizers: Sequence[Featurizer]
-    scorer: Scorer
-    reranker: Reranker
+    sources: Sequence[Source | BatchSource]
+    filters: Sequence[Filter | BatchFilter]
+    featurizers: Sequence[Featurizer | BatchFeaturizer]
+    scorer: Scorer | BatchScorer
+    reranker: Reranker | BatchReranker
     relax: tuple[str, ...] = ()
-    last_resort: Source | None = None
+    last_resort: Source | BatchSource | None = None
+    gatherer: Gatherer | None = None
     relevance: Callable[[Floats], Floats] = _as_they_are
 
-    def run(self, query: Query) -> tuple[Candidates, Trace]:
-        """At most query.limit candidates, best first, with scores and terms, and what happened."""
-        trace = Trace()
-        candidates = self.candidates(query, trace)
-        if len(candidates) == 0:
-            return candidates, trace
-        candidates = self.featurized(query, candidates, trace)
-        with trace.stage("score"):
-            scored = self.scored([query], [candidates])[0]
-        with trace.stage("rerank"):
-            ranked = self.reranker.rerank(query, scored).of(scored)
-        return ranked, trace
+    def run(self, queries: Queries) -> Lists:
+        """At most `limit` candidates of each query, best first, with scores and terms."""
+        scored, trace = self.scored(queries)
+        if len(scored.rows) == 0:
+            return Lists(scored, trace)
+        with trace.clock.stage("rerank"):
+            ranked = lifting.rerank_all(self.reranker, queries, scored).lists(scored)
+        return Lists(ranked, trace)
 
-    def run_many(self, queries: Sequence[Query]) -> list[Candidates]:
-        """What `run` gives for each query, scored in one call where the scorer can."""
-        return [
-            self.reranker.rerank(query, batch).of(batch) if len(batch) else batch
-            for query, batch in zip(queries, self.score_many(queries), strict=True)
-        ]
+    def run_one(self, query: Query) -> tuple[Candidates, Trace]:
+        """`run` of one query."""
+        return self.run(Queries.of([query])).of(0)
 
-    def score_many(self, queries: Sequence[Query]) -> list[Candidates]:
-        """Each query's filtered candidates with scores, before any re-ranking.
+    def scored(self, queries: Queries) -> Lists:
+        """Each query's filtered candidates with scores, before any re-ranking."""
+        trace = BatchTrace()
+        evidence = self.gathered(queries, trace)
+        candidates = self.candidates(queries, evidence, trace)
+        if len(candidates.rows) == 0:
+            return Lists(candidates, trace)
+        candidates = self.featurized(queries, candidates, evidence, trace)
+        with trace.clock.stage("score"):
+            return Lists(self.score(queries, candidates), trace)
 
-        Each query's cache is cleared once its candidates are described: what stages keep there is
-        as large as the catalogue.
-        """
-        trace = Trace()
-        batches = []
-        for query in queries:
-            found = self.candidates(query, trace)
-            batches.append(self.featurized(query, found, trace) if len(found) else found)
-            query.cache.clear()
-        filled = [at for at, batch in enumerate(batches) if len(batch)]
-        scored = self.scored([queries[at] for at in filled], [batches[at] for at in filled])
-        for at, batch in zip(filled, scored, strict=True):
-            batches[at] = batch
-        return batches
+    def score(self, queries: Queries, candidates: CandidateBatch) -> CandidateBatch:
+        """The candidates, which have features, with scores and terms, checked."""
+        with _blamed(f"scorer {type(self.scorer).__name__}"):
+            return lifting.score_all(self.scorer, queries, candidates)
 
-    def candidates(self, query: Query, trace: Trace) -> Candidates:
+    def gathered(self, queries: Queries, trace: BatchTrace) -> Any:
+        """What the profile's stages read in common."""
+        if self.gatherer is None:
+            return None
+        with trace.clock.stage("evidence"):
+            return self.gatherer.gather(queries)
+
+    def candidates(self, queries: Queries, evidence: Any, trace: BatchTrace) -> CandidateBatch:
         """What the sources find and the filters let pass."""
-        batches = [self._found(source, query, trace) for source in self.sources]
-        with trace.stage("merge"):
-            merged = merge(batches)
-        with trace.stage("filter"):
-            kept = self._filtered(query, merged, trace)
-        if len(kept) >= query.limit or self.last_resort is None:
+        merged = self.found(queries, evidence, trace)
+        with trace.clock.stage("filter"):
+            trace.filtered = merged
+            trace.masks = self.masks(queries, merged)
+            kept = merged.keep(_all(trace.masks, len(merged.rows)))
+        constrained = np.where(queries.mask_of >= 0, config.CONSTRAINED_CANDIDATES, 0)
+        wanted = np.maximum(queries.limits, constrained)
+        if (kept.counts >= wanted).all():
             return kept
-        rest = self._found(self.last_resort, query, trace)
-        with trace.stage("filter"):
-            rest = rest.take(~np.isin(rest.movies, merged.movies))
-            kept = self._filtered(query, merge([merged, rest]), trace)
-            return _without_surplus(kept, len(rest.channels), query.limit)
+        with trace.clock.stage("completion"):
+            return completed(self, queries, merged, kept, wanted, trace)
 
-    def _found(self, source: Source, query: Query, trace: Trace) -> Candidates:
-        """What a source finds of what the query allows, checked."""
-        with trace.stage(source.name), _blamed(f"source {source.name}"):
-            batch = source.find(query)
-            _check_found(batch, self.movie_count)
-        if query.allowed is not None:
-            batch = batch.take(query.allowed[batch.movies])
-        trace.found[source.name] = len(batch)
+    def found(self, queries: Queries, evidence: Any, trace: BatchTrace) -> CandidateBatch:
+        """What the sources find together."""
+        batches = [self.found_by(source, queries, evidence, trace) for source in self.sources]
+        if not batches:
+            return CandidateBatch.of([Candidates.empty(())] * len(queries))
+        with trace.clock.stage("merge"):
+            return merge(batches, self.movie_count)
+
+    def found_by(
+        self, source: Source | BatchSource, queries: Queries, evidence: Any, trace: BatchTrace
+    ) -> CandidateBatch:
+        """What a source finds, checked."""
+        with trace.clock.stage(source.name), _blamed(f"source {source.name}"):
+            batch = lifting.find_all(source, queries, evidence)
+            _check_found(batch, len(queries), self.movie_count)
+        trace.found[source.name] = batch.counts
         return batch
 
-    def featurized(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
-        """The candidates with the columns of all featurizers side by side."""
-        with trace.stage("features"):
+    def masks(self, queries: Queries, candidates: CandidateBatch) -> dict[str, Mask]:
+        """What each filter lets pass of the candidates, checked."""
+        masks: dict[str, Mask] = {}
+        if len(queries.masks):
+            masks[ALLOWED] = _allowed(queries, candidates, self.movie_count)
+        for stage in self.filters:
+            with _blamed(f"filter {stage.name}"):
+                mask = lifting.keep_all(stage, queries, candidates)
+                require("what it keeps", mask, BOOL, candidates.rows.movies.shape)
+            masks[stage.name] = mask
+        return masks
+
+    def featurized(
+        self, queries: Queries, candidates: CandidateBatch, evidence: Any, trace: BatchTrace
+    ) -> CandidateBatch:
+        """The candidates, some at least, with the columns of all featurizers side by side."""
+        with trace.clock.stage("features"):
             parts = []
             for featurizer in self.featurizers:
                 with _blamed(f"featurizer {type(featurizer).__name__}"):
-                    part = featurizer.features(query, candidates)
-                    shape = (len(candidates), len(part.columns))
+                    part = lifting.features_of_all(featurizer, queries, candidates, evidence)
+                    shape = (len(candidates.rows), len(part.columns))
                     require("features", part.values, FLOAT, shape)
                 parts.append(part)
             matrix = parts[0] if len(parts) == 1 else FeatureMatrix.side_by_side(parts)
-        return Candidates(
-            candidates.movies, candidates.channels, candidates.retrieval_scores, features=matrix
-        )
-
-    def scored(
-        self, queries: Sequence[Query], batches: Sequence[Candidates]
-    ) -> Sequence[Candidates]:
-        """Each batch as the scorer gives it back, checked."""
-        with _blamed(f"scorer {type(self.scorer).__name__}"):
-            if isinstance(self.scorer, ManyScorer):
-                scored = self.scorer.score_many(queries, batches)
-            else:
-                pairs = zip(queries, batches, strict=True)
-                scored = [self.scorer.score(query, batch) for query, batch in pairs]
-            for before, after in zip(batches, scored, strict=True):
-                _check_scored(before, after)
-        return scored
-
-    def _filtered(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
-        masks: dict[str, Mask] = {}
-        for stage in self.filters:
-            with _blamed(f"filter {stage.name}"):
-                mask = stage.keep(query, candidates)
-                require("what it keeps", mask, BOOL, candidates.movies.shape)
-            masks[stage.name] = mask
-        relaxed: list[str] = []
-        keep = _all(masks, len(candidates))
-        for name in self.relax:
-            if int(keep.sum()) >= query.limit:
-                break
-            if name in masks and not masks[name].all():
-                masks.pop(name)
-                relaxed.append(name)
-                keep = _all(masks, len(candidates))
-        trace.relaxed = tuple(relaxed)
-        trace.removed = {name: candidates.movies[~mask] for name, mask in masks.items()}
-        return candidates if keep.all() else candidates.take(keep)
-
-
-def merge(batches: Sequence[Candidates]) -> Candidates:
-    """The union of several sources' candidates by ascending movie row, with every channel kept.
-
-    A movie that a channel did not find has retrieval_scores 0 there. Raises StageError for a
-    channel that two sources name.
-    """
-    found = [batch for batch in batches if batch.channels]
-    channels = tuple(channel for batch in found for channel in batch.channels)
-    if len(set(channels)) < len(channels):
-        twice = next(channel for channel in channels if channels.count(channel) > 1)
-        raise StageError(f"channel {twice} is named twice: give each channel its source's name")
-    if not found:
-        return Candidates.empty(())
-    if len(found) == 1:
-        alone = found[0]
-        ascending = bool((alone.movies[1:] > alone.movies[:-1]).all())
-        return alone if ascending else alone.take(np.argsort(alone.movies))
-    movies = np.unique(np.concatenate([batch.movies for batch in found]))
-    retrieval_scores = np.zeros((len(movies), len(channels)), np.float32)
-    column = 0
-    for batch in found:
-        rows = np.searchsorted(movies, batch.movies)
-        retrieval_scores[rows, column : column + len(batch.channels)] = batch.retrieval_scores
-        column += len(batch.channels)
-    return Candidates(movies, channels, retrieval_scores)
-
-
-def _without_surplus(candidates: Candidates, columns: int, limit: int) -> Candidates:
-    """At most `limit`, of those found by the last columns alone the strongest, ties by row."""
-    strengths = candidates.retrieval_scores[:, candidates.retrieval_scores.shape[1] - columns :]
-    strongest = strengths.max(axis=1, initial=0.0)
-    keep = strongest == 0.0
-    added = np.lexsort((candidates.movies, -strongest))[: len(keep) - int(keep.sum())]
-    keep[added[: max(0, limit - int(keep.sum()))]] = True
-    return candidates.take(keep)
+        return candidates.described(matrix)
 
 
 def _all(masks: dict[str, Mask], length: int) -> Mask:
+    """What all masks let pass."""
     keep = np.ones(length, np.bool_)
     for mask in masks.values():
         keep &= mask
+    return keep
+
+
+def _allowed(queries: Queries, candidates: CandidateBatch, movie_count: int) -> Mask:
+    """What the masks of the queries let pass; raises StageError for masks of another length."""
+    if queries.masks.shape[1] != movie_count:
+        raise StageError(
+            f"allowed: a mask over {queries.masks.shape[1]} movies, not over all {movie_count}"
+        )
+    mask_of = np.repeat(queries.mask_of, candidates.counts)
+    keep: Mask = queries.masks[mask_of, candidates.rows.movies] | (mask_of < 0)
     return keep
 
 
@@ -217,35 +210,27 @@ def _blamed(who: str) -> Iterator[None]:
         raise StageError(f"{who}: {error}") from error
 
 
-def _check_found(batch: Candidates, movie_count: int) -> None:
+def _check_found(batch: CandidateBatch, query_count: int, movie_count: int) -> None:
     """Raise StageError unless a source found distinct movies of the catalogue by named channels."""
-    if not isinstance(batch, Candidates):
-        raise StageError(f"a {type(batch).__name__} is no Candidates: return some, or an empty one")
-    if len(batch) == 0:
+    if not isinstance(batch, CandidateBatch) or len(batch) != query_count:
+        raise StageError(f"it answered no CandidateBatch of {query_count} queries")
+    rows = batch.rows
+    if len(rows) == 0:
         return
-    if not batch.channels:
+    if not rows.channels:
         raise StageError("candidates without a channel: name how they were found, as 'source.way'")
-    ordered = batch.movies
-    if not (ordered[1:] > ordered[:-1]).all():
-        ordered = np.sort(ordered)
-    if ordered[0] < 0 or ordered[-1] >= movie_count:
-        outside = ordered[0] if ordered[0] < 0 else ordered[-1]
+    lowest, highest = int(rows.movies.min()), int(rows.movies.max())
+    if lowest < 0 or highest >= movie_count:
+        outside = lowest if lowest < 0 else highest
         raise StageError(
             f"movie row {outside} is outside 0 to {movie_count - 1}: translate ids with "
             "Store.movie_row"
         )
-    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    keys = batch.keys(movie_count)
+    if not (keys[1:] > keys[:-1]).all():
+        keys = np.sort(keys)
+    again = keys[1:][keys[1:] == keys[:-1]]
     if len(again):
-        raise StageError(f"movie row {again[0]} is found twice: name each movie once")
-    if not np.isfinite(batch.retrieval_scores).all():
+        raise StageError(f"movie row {again[0] % movie_count} is found twice: name each movie once")
+    if not np.isfinite(rows.retrieval_scores).all():
         raise StageError("a retrieval score is not finite: give 0 where a channel found nothing")
-
-
-def _check_scored(before: Candidates, after: Candidates) -> None:
-    """Raise StageError unless a scorer gave every candidate a score and terms, in their order."""
-    if not isinstance(after, Candidates):
-        raise StageError(f"a {type(after).__name__} is no Candidates: fill in those it was given")
-    if not np.array_equal(before.movies, after.movies):
-        raise StageError("it changed which candidates there are or their order")
-    if after.scores is None or after.terms is None:
-        raise StageError("it left candidates without scores or without terms")

@@ -1,4 +1,4 @@
-"""What happened on the way to a list."""
+"""What happened on the way to a list, and to all lists of a batch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from reelrecs.pipeline.candidates import Rows
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.candidates import Mask, Rows
 
 
 @dataclass(slots=True)
@@ -29,3 +33,28 @@ class Trace:
         start = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+@dataclass(slots=True)
+class BatchTrace:
+    """What happened to the queries of a batch, kept as it came and told query by query."""
+
+    clock: Trace = field(default_factory=Trace)  # seconds by stage, of all queries together
+    found: dict[str, NDArray[np.int64]] = field(default_factory=dict)  # by source: [queries]
+    filtered: CandidateBatch | None = None  # what the filters looked at
+    masks: dict[str, Mask] = field(default_factory=dict)  # by filter: what it let pass of that
+    completed: dict[int, Trace] = field(default_factory=dict)  # of queries looked at again
+
+    def of(self, query: int) -> Trace:
+        """One query's; the seconds are those of the whole batch."""
+        again = self.completed.get(query)
+        if again is not None:
+            again.seconds = self.clock.seconds
+            return again
+        trace = Trace(self.clock.seconds)
+        trace.found = {name: int(counts[query]) for name, counts in self.found.items()}
+        if self.filtered is not None:
+            own = slice(*self.filtered.indptr[query : query + 2].tolist())
+            movies = self.filtered.rows.movies[own]
+            trace.removed = {name: movies[~mask[own]] for name, mask in self.masks.items()}
+        return trace

@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import TypeVar
 
 from reelrecs.errors import ReelRecsError
@@ -66,7 +66,7 @@ class GroupCommit:
             group.answer = answer
 
 
-def waiting(items: Iterable[T], most: int) -> Iterator[list[T]]:
+def waiting(items: Iterable[T], most: int) -> Generator[list[T], None, None]:
     """What comes, in groups of all that wait by the time the last group was dealt with.
 
     A thread reads ahead, at most a few groups; it ends when the items do or nobody wants more.

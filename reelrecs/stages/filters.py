@@ -8,24 +8,32 @@ from __future__ import annotations
 import numpy as np
 
 from reelrecs import config
+from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, Mask
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.store.store import Store
 
 
 class AlreadyRatedFilter:
-    """Removes what the user has rated, unless the query includes it."""
+    """Removes what the user has rated, unless the query includes that."""
 
     name = "already_rated"
 
-    def keep(self, query: Query, candidates: Candidates) -> Mask:
-        """True for movies outside the history."""
-        if query.include_seen:
-            return np.ones(len(candidates), np.bool_)
-        highest = max(query.movies.max(initial=-1), candidates.movies.max(initial=-1))
-        unseen = np.ones(highest + 1, np.bool_)
-        unseen[query.movies] = False
-        return unseen[candidates.movies]
+    def keep_all(self, queries: Queries, candidates: CandidateBatch) -> Mask:
+        """True for movies outside the history of their query."""
+        movies = candidates.rows.movies
+        unseen = np.ones(max(queries.movies.max(initial=-1), movies.max(initial=-1)) + 1, np.bool_)
+        keep = np.ones(len(movies), np.bool_)
+        bounds, ends = queries.indptr.tolist(), candidates.indptr.tolist()
+        for at, include in enumerate(queries.include_seen.tolist()):
+            if not include:
+                history = queries.movies[bounds[at] : bounds[at + 1]]
+                unseen[history] = False
+                own = slice(ends[at], ends[at + 1])
+                keep[own] = unseen[movies[own]]
+                unseen[history] = True
+        return keep
 
 
 class MinimumRatingFilter:
@@ -41,9 +49,9 @@ class MinimumRatingFilter:
     ) -> None:
         self._passes = (store.movie_mean_ratings >= mean) & (store.movie_rating_counts >= ratings)
 
-    def keep(self, query: Query, candidates: Candidates) -> Mask:
+    def keep_all(self, queries: Queries, candidates: CandidateBatch) -> Mask:
         """True for movies with at least that mean from at least so many ratings."""
-        return self._passes[candidates.movies]
+        return self._passes[candidates.rows.movies]
 
 
 class GenrePreferenceFilter:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.errors import InvalidRequest, ScorerError
-from reelrecs.kernels.rerank import descending_adjustments, marginal_relevance
-from reelrecs.pipeline.candidates import Candidates
-from reelrecs.pipeline.query import Query
-from reelrecs.pipeline.reranking import Reranking
+from reelrecs.kernels import pool
+from reelrecs.kernels.jit import as_readonly_contiguous
+from reelrecs.kernels.rerank import Kinds, Scored, rerank
+from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.queries import Queries
+from reelrecs.pipeline.reranking import BatchReranking
 from reelrecs.store.store import Store
 
 VARIETY = "variety"
@@ -31,54 +32,41 @@ class DiversityReranker:
     def __init__(self, store: Store, strength: float, new_user: float | None = None) -> None:
         if not 0.0 <= strength <= 1.0:
             raise InvalidRequest(f"diversity {strength}: give a strength from 0 to 1")
-        self._genres = store.movie_genres
-        self._years = store.movie_years
+        self._kinds = Kinds(
+            store.movie_genres,
+            store.movie_years,
+            float(config.ERA_SPAN),
+            config.DIVERSITY_ERA_SHARE,
+        )
         self._strength = strength
         self._new_user = strength if new_user is None else new_user
 
-    def rerank(self, query: Query, candidates: Candidates) -> Reranking:
-        """At most query.limit candidates, best first, and the adjustment that their order is by.
+    def rerank_all(self, queries: Queries, candidates: CandidateBatch) -> BatchReranking:
+        """At most `limit` candidates of each, best first, and the adjustment their order is by.
 
         Raises ScorerError when a candidate has no score or one that is not finite.
         """
-        if candidates.scores is None or not np.isfinite(candidates.scores).all():
+        rows = candidates.rows
+        if rows.scores is None or not np.isfinite(rows.scores).all():
             raise ScorerError("candidates without a finite score cannot be ranked: mend the scorer")
-        scores = candidates.scores.astype(np.float64)
-        strength = self._strength if len(query.movies) else self._new_user
-        if strength == 0.0 or len(scores) == 0:
-            return Reranking(np.lexsort((candidates.movies, -scores))[: query.limit])
-        lowest = scores.min()
-        spread = scores.max() - lowest
-        relevance = (scores - lowest) / spread if spread > 0 else np.zeros(len(scores))
-        near = _within_reach(relevance, strength, query.limit)
-        movies = candidates.movies[near]
-        order, similarity = marginal_relevance(
-            relevance[near],
-            movies,
-            self._genres[movies],
-            self._years[movies],
-            strength,
-            config.ERA_SPAN,
-            config.DIVERSITY_ERA_SHARE,
-            query.limit,
+        lengths = np.diff(queries.indptr)
+        indptr = np.zeros(len(queries) + 1, np.int64)
+        np.cumsum(np.minimum(candidates.counts, queries.limits), out=indptr[1:])
+        order = np.empty(indptr[-1], np.int64)
+        adjustments = np.empty(indptr[-1], np.float32)
+        scored = Scored(
+            *as_readonly_contiguous(
+                candidates.indptr,
+                rows.movies,
+                rows.scores,
+                np.where(lengths > 0, self._strength, self._new_user),
+                indptr,
+            )
         )
-        order = near[order]
-        if strength < 1.0:
-            penalties = strength / (1.0 - strength) * spread * similarity
-        else:
-            penalties = scores[order] - (scores.max() - spread * similarity)
-        adjustment = descending_adjustments(candidates.scores[order], penalties)
-        return Reranking(order, VARIETY, adjustment)
-
-
-def _within_reach(relevance: NDArray[np.float64], strength: float, limit: int) -> NDArray[np.int64]:
-    """Positions of those that variety can lift into the list at all.
-
-    One of the `limit` most relevant is always left to take, and loses `strength` at worst; who is
-    farther behind it than that never comes first.
-    """
-    if limit >= len(relevance) or strength == 1.0:
-        return np.arange(len(relevance))
-    last = np.partition(relevance, len(relevance) - limit)[len(relevance) - limit]
-    reach = strength / (1.0 - strength) + 1e-9
-    return np.flatnonzero(relevance >= last - reach)
+        pool.over_ranges(
+            lambda first, last: rerank(scored, self._kinds, first, last, order, adjustments),
+            len(queries),
+        )
+        if max(self._strength, self._new_user) == 0.0:
+            return BatchReranking(indptr, order)
+        return BatchReranking(indptr, order, VARIETY, adjustments)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from reelrecs import config
+from reelrecs.kernels import pool
 from reelrecs.kernels import sequence_features as kernels
-from reelrecs.kernels.sequence_features import Logged, Plain
+from reelrecs.kernels.arrays import Offsets
+from reelrecs.kernels.jit import as_readonly_contiguous
+from reelrecs.kernels.sequence_features import LOGGED_END, PLAIN_END, Logged, Plain
 from reelrecs.kernels.sequence_knn import CHANNELS
-from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Floats, Rows
-from reelrecs.pipeline.query import Query
-from reelrecs.stages.recent_ratings import RecentScores
-from reelrecs.stages.sequence_model import SequenceModel
+from reelrecs.kernels.sequence_retrieval import Given
+from reelrecs.kernels.sequence_world import Asked
+from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.candidates import FeatureMatrix, Floats
+from reelrecs.pipeline.queries import Queries
+from reelrecs.stages.sequence_model import SequenceEvidence, SequenceModel, asked_of
 
 _LOGGED: dict[Logged, tuple[str, float]] = {
     Logged.NEXT_ITEM: ("model.next_item", 2.0),  # log(sequential ridge regression + floor)
@@ -59,75 +64,80 @@ COLUMNS = tuple(UNITS)
 COMPARED = tuple(column for column in COLUMNS if not column.startswith(("newcomer.", "context.")))
 """Those that are also told as the distance from the best; they stand first."""
 
-_LOGGED_COUNT = len(CHANNELS) + len(Logged)
-
-_PLAIN_END = _LOGGED_COUNT + len(Plain)
-
 _NEWCOMER = [COLUMNS.index(f"newcomer.{column}") for column in _OF_NEWCOMERS]
 _TAKEN_AGAIN = [COLUMNS.index(column) for column in _OF_NEWCOMERS]
 
-_UNITS = np.array(list(UNITS.values()), np.float32)
+_FIRST_WINDOW, _FIRST_OTHER = PLAIN_END, PLAIN_END + len(config.RECENT_WINDOWS)
+
+_NEWCOMERS = kernels.Newcomer(
+    *as_readonly_contiguous(
+        np.array(_NEWCOMER, np.int64),
+        np.array(_TAKEN_AGAIN, np.int64),
+        np.array(list(UNITS.values()), np.float32),
+    )
+)
+
+
+def finish(values: Floats, indptr: Offsets, lengths: Offsets, gaps: Offsets) -> None:
+    """Make columns of what a kernel told of candidates, in place.
+
+    Rows indptr[q] .. indptr[q+1] - 1 are those of a query with a history of `lengths[q]` movies and
+    `gaps[q]` ratings of everybody since the last of it.
+    """
+    logged, windows = values[:, :LOGGED_END], values[:, _FIRST_WINDOW:_FIRST_OTHER]
+    others = values[:, _FIRST_OTHER : _FIRST_OTHER + 2]
+    np.log(logged, out=logged)
+    np.log1p(windows, out=windows)
+    others += np.array([config.ALIKE_FLOOR, config.AT_LENGTH_FLOOR], np.float32)
+    np.log(others, out=others)
+    context = np.log1p(np.stack([lengths, gaps], axis=1)).astype(np.float32)
+    history = kernels.History(
+        np.log(np.maximum(lengths, 1)),
+        (1 / (1 + lengths / config.NEWCOMER_LENGTH)).astype(np.float32),
+        context,
+    )
+    kernels.finish(indptr, history, _NEWCOMERS, values)
 
 
 class SequenceFeatures:
-    """Every candidate by the sequence scores; see COLUMNS."""
+    """Every candidate by the sequence scores; see COLUMNS. All values are finite."""
 
     def __init__(self, model: SequenceModel) -> None:
         self._model = model
 
-    def features(self, query: Query, candidates: Candidates) -> FeatureMatrix:
-        """One row per candidate, in the same order; all values finite."""
-        return FeatureMatrix(COLUMNS, self.featurize(query, candidates.movies))
+    def features_of_all(
+        self, queries: Queries, candidates: CandidateBatch, evidence: SequenceEvidence | None
+    ) -> FeatureMatrix:
+        """One row per candidate, in the same order, whoever found it.
 
-    def featurize(self, query: Query, movies: Rows) -> Floats:
-        """[movies, COLUMNS]; what the store holds of the user beyond the history does not count."""
-        model, store, settings = self._model, self._model.store, self._model.settings
-        found = model.scores(query)
-        values = np.empty((len(movies), len(COLUMNS)), np.float32)
-        logged, plain = values[:, :_LOGGED_COUNT], values[:, _LOGGED_COUNT:_PLAIN_END]
-        recent = model.recent_scores(query)
-        kernels.featurize(
-            movies,
-            found.votes,
-            found.chain,
-            found.summed,
-            store.by_movie.indptr,
-            store.by_movie.users,
-            store.user_activity_ranks,
-            query.user_row,
-            found.as_of_rank,
-            settings.recent_users,
-            found.seen,
-            model.recent.totals(query, movies, recent.end),
-            logged,
-            plain,
+        What the store holds of a user beyond the history does not count.
+        """
+        movie_count, rows = self._model.store.movie_count, candidates.rows
+        if evidence is None:
+            return FeatureMatrix(COLUMNS, self.describe(asked_of(queries), candidates))
+        known = evidence.candidates
+        if np.array_equal(known.indptr, candidates.indptr) and np.array_equal(
+            known.rows.movies, rows.movies
+        ):
+            return FeatureMatrix(COLUMNS, evidence.features)
+        keys, wanted = known.keys(movie_count), candidates.keys(movie_count)
+        places = np.searchsorted(keys, wanted)
+        found = np.zeros(len(wanted), np.bool_)
+        inside = places < len(keys)
+        found[inside] = keys[places[inside]] == wanted[inside]
+        values = np.empty((len(wanted), len(COLUMNS)), np.float32)
+        values[found] = evidence.features[places[found]]
+        if not found.all():
+            values[~found] = self.describe(asked_of(queries), candidates.keep(~found))
+        return FeatureMatrix(COLUMNS, values)
+
+    def describe(self, asked: Asked, candidates: CandidateBatch) -> Floats:
+        """[candidates, COLUMNS] from evidence that is gathered for them."""
+        movies, indptr = as_readonly_contiguous(candidates.rows.movies, candidates.indptr)
+        values = np.zeros((len(movies), len(COLUMNS)), np.float32)
+        given = Given(indptr, movies, values, np.zeros(len(candidates), np.int64))
+        pool.over_ranges(
+            lambda first, last: self._model.describe(asked, given, (first, last)), len(candidates)
         )
-        kernels.genre_and_year_fit(
-            store.movie_genres,
-            store.movie_years,
-            model.genre_share(model.recent.later(query).movies),
-            query.movies[: -settings.recent_profile_movies - 1 : -1],
-            settings.recent_profile_genre_decay,
-            settings.recent_profile_year_decay,
-            movies,
-            logged[:, Logged.GENRES],
-            plain[:, Plain.YEARS],
-        )
-        np.log(logged, out=logged)
-        of_length = np.log(max(len(query.movies), 1))
-        plain[:, Plain.BY_HISTORY_LENGTH] = logged[:, Logged.RATINGS] * of_length
-        _describe_recent(query, recent, movies, values[:, _PLAIN_END:])
-        newness = np.float32(1 / (1 + len(query.movies) / config.NEWCOMER_LENGTH))
-        values[:, _NEWCOMER] = values[:, _TAKEN_AGAIN] * (_UNITS[_TAKEN_AGAIN] * newness)
-        values *= _UNITS
+        finish(values, indptr, np.diff(asked.indptr), given.gaps)
         return values
-
-
-def _describe_recent(query: Query, recent: RecentScores, movies: Rows, values: Floats) -> None:
-    """Fill values [movies, columns from RECENT on] but for those of newcomers."""
-    windows = len(recent.windows)
-    values[:, :windows] = np.log1p(recent.windows[:, movies].T)
-    values[:, windows] = np.log(recent.alike[movies] + np.float32(config.ALIKE_FLOOR))
-    values[:, windows + 1] = np.log(recent.at_length[movies] + np.float32(config.AT_LENGTH_FLOOR))
-    values[:, -2] = np.log1p(len(query.movies))
-    values[:, -1] = np.log1p(recent.gap)

@@ -1,53 +1,66 @@
-"""Sequence scores: what the order in which people watch says of the next movie.
+"""Sequence evidence: what the order in which people watch says of the next movie.
 
-One `SequenceScores` is worked out per request. The source draws candidates from it; the featurizer
-describes every candidate by it, whoever found it.
+It is gathered once for a batch of queries. The sources draw candidates from it; the featurizer
+describes by it what they drew, and asks for what anybody else has found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs import config
-from reelrecs.kernels import pool
-from reelrecs.kernels import sequence_features as kernels
+from reelrecs.kernels import sequence_retrieval as kernels
 from reelrecs.kernels.genres import genre_matrix
 from reelrecs.kernels.item_item import SparseRows, entries_at
 from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.kernels.sequence_knn import (
     CHANNELS,
-    SequenceSettings,
+    Asker,
+    Watched,
+    add_similarity,
+    clear_similarity,
     sequence_votes,
-    user_similarity,
 )
-from reelrecs.pipeline.candidates import Floats, Mask, Rows
+from reelrecs.kernels.sequence_retrieval import Draw, Found, Given
+from reelrecs.kernels.sequence_world import (
+    Asked,
+    Catalogue,
+    ChainArrays,
+    ItemItem,
+    Recent,
+    Settings,
+    Workspace,
+    World,
+    workspace,
+)
+from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.candidates import Floats, Rows
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.stages.base_models import MATRICES
 from reelrecs.stages.feature_settings import FeatureSettings
 from reelrecs.stages.markov_chain import Chain
-from reelrecs.stages.recent_ratings import RecentRatings, RecentScores
+from reelrecs.stages.recent_ratings import WINDOWS, RecentRatings
 from reelrecs.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceScores:
-    """Scores of all movies for one history."""
+class SequenceEvidence(NamedTuple):
+    """What is known of the candidates that the retrieval channels drew for a batch of queries."""
 
-    votes: Floats  # [movies, CHANNELS]
-    chain: Floats  # [movies]
-    summed: Floats  # [MATRICES, movies]
-    seen: Mask  # [movies] in the history
-    as_of_rank: int  # how many users were last active before this one's last rating
-    similarity: Floats  # [users] of their histories to this one
+    candidates: CandidateBatch  # with a retrieval score in every channel
+    chosen: NDArray[np.uint8]  # [candidates] the channels that drew each, as bits
+    features: Floats  # [candidates, columns]
 
 
 class SequenceModel:
-    """SequenceScores over one store and the base models trained on it."""
+    """The evidence over one store and the base models trained on it; shared by threads."""
 
     def __init__(
         self,
@@ -57,7 +70,6 @@ class SequenceModel:
     ) -> None:
         self.store = store
         self.settings = settings or FeatureSettings()
-        self._decays = np.array(self.settings.chain_decays, np.float32)
         parts = as_readonly_contiguous(
             *(
                 np.asarray(named[part], np.float32)
@@ -65,97 +77,85 @@ class SequenceModel:
             )
         )
         self.chain = Chain(*parts)
-        self._item_embeddings = as_readonly_contiguous(parts[1].T)[
-            0
-        ]  # a column a movie: the kernel adds up whole rows
+        by_size, decays = as_readonly_contiguous(
+            self.chain.item_embeddings.T, np.array(self.settings.chain_decays, np.float32)
+        )  # a column a movie: the kernel adds up whole rows
+        chain = self.chain
+        self._chain = ChainArrays(
+            chain.context_embeddings, by_size, chain.projection, chain.bias, decays
+        )
         self.matrices = {
             name: SparseRows(
                 *as_readonly_contiguous(*(named[f"{name}.{part}"] for part in SparseRows._fields))
             )
             for name in MATRICES
         }
-        self._last_times = np.sort(store.by_user.times[store.by_user.indptr[1:] - 1])
         self.recent = RecentRatings(store)
-        bits = genre_matrix(store.movie_genres, len(store.genres))
-        self._genre_bits = bits
-        self._genre_counts = store.movie_rating_counts @ bits
-        self._genre_share = self._share(self._genre_counts, store.rating_count)
-        self.inverse_popularity = (
-            (store.movie_rating_counts + 1.0) ** -config.POPULARITY_DISCOUNT
-        ).astype(np.float32)
-
-    def genre_share(self, later: Rows) -> NDArray[np.float64]:
-        """[genres]: share of all ratings that are of a genre, one of each `later` left out."""
-        if len(later) == 0:
-            return self._genre_share
-        counts = self._genre_counts - self._genre_bits[later].sum(axis=0)
-        return self._share(counts, self.store.rating_count - len(later))
-
-    @staticmethod
-    def _share(counts: NDArray[np.float64], ratings: int) -> NDArray[np.float64]:
-        share: NDArray[np.float64] = np.clip(counts / max(ratings, 1), 1e-4, 1 - 1e-4)
-        return share
-
-    def recent_scores(self, query: Query) -> RecentScores:
-        """What everybody has rated lately, at the moment of asking."""
-        return self.recent.scores(query, self.scores(query).similarity)
-
-    def scores(self, query: Query) -> SequenceScores:
-        """The scores for a query's history; worked out once, then kept in its cache."""
-        return query.cached("sequence", lambda: self._scores(query))
-
-    def _scores(self, query: Query) -> SequenceScores:
-        store, history = self.store, query.movies
-        by_user, by_movie = store.by_user, store.by_movie
-        chain_scores = np.empty(store.movie_count, np.float32)
-        summed = np.zeros((len(MATRICES), store.movie_count), np.float32)
-        summing = pool.run_async(
-            kernels.base_scores,
-            history,
-            self.chain.context_embeddings,
-            self._item_embeddings,
-            self.chain.projection,
-            self.chain.bias,
-            self._decays,
-            *(self.matrices[name] for name in MATRICES),
-            self.settings.reach,
-            chain_scores,
-            summed,
+        lengths = np.diff(store.by_user.indptr)
+        (damping,) = as_readonly_contiguous(
+            np.sqrt(lengths + self.settings.votes.length_smoothing).astype(np.float32)
         )
-        similarity = user_similarity(
-            by_user.indptr,
-            by_movie.indptr,
-            by_movie.users,
-            history[-self.settings.similarity_movies :],
-            query.user_row,
-            self.settings.votes,
+        self.watched = Watched(
+            store.by_user.indptr,
+            store.by_user.movies,
+            store.by_movie.indptr,
+            store.by_movie.users,
+            store.by_movie.positions,
+            store.user_activity_ranks,
+            damping,
         )
-        last_seen = min([query.as_of, *query.times[-1:].tolist()])
-        rank = int(np.searchsorted(self._last_times, last_seen))
-        seen = np.zeros(store.movie_count, np.bool_)
-        seen[history] = True
-        votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)
-        without = np.zeros_like(seen) if query.include_seen else seen
-        self._vote(query, similarity, rank, 0, self.settings.votes, without, votes)
-        summing.result()
-        return SequenceScores(votes, chain_scores, summed, seen, rank, similarity)
+        self._spaces: deque[Workspace] = deque()  # that no thread works in just now
+
+    @cached_property
+    def at_the_end(self) -> World:
+        """What kernels read for whoever asks at the data's end."""
+        nothing = np.zeros(0, np.int64)
+        return self._world(self.recent.last, *as_readonly_contiguous(nothing, nothing))
+
+    @cached_property
+    def at_any_time(self) -> World:
+        """The same for other moments; it takes more memory."""
+        return self._world(self.recent.whole, *self.recent.places)
+
+    def world(self, asked: Asked) -> World:
+        """What kernels read to answer these."""
+        late = bool((asked.as_of >= self.store.latest_timestamp).all())
+        return self.at_the_end if late else self.at_any_time
+
+    def retrieve(self, asked: Asked, columns: int, first: int, last: int) -> Found:
+        """The candidates of queries first .. last - 1, described in so many columns."""
+        draw = Draw(*config.SEQUENCE_CANDIDATES, config.RECENT_CANDIDATES, config.BEFORE_SHARE)
+        with self._space() as space:
+            return kernels.retrieve(self.world(asked), asked, draw, space, columns, first, last)
+
+    def describe(self, asked: Asked, given: Given, span: tuple[int, int]) -> None:
+        """Fill what is told of the given candidates, those of the queries in the span."""
+        with self._space() as space:
+            kernels.describe_given(self.world(asked), asked, given, space, *span)
 
     def anchor_votes(self, query: Query, movies: Rows) -> Floats:
         """[movies, anchors]: the part of a movie's votes that each of the last ones brings.
 
         Newest first. Votes are those by which the source draws candidates; see `candidate_votes`.
         """
-        anchors = min(self.settings.votes.anchors, len(query.movies))
-        others = np.ones(self.store.movie_count, np.bool_)
-        others[movies] = False
-        votes = np.zeros((self.store.movie_count, len(CHANNELS)), np.float32)
+        votes_settings, watched = self.settings.votes, self.watched
+        anchors = min(votes_settings.anchors, len(query.movies))
         parts = np.empty((len(movies), anchors), np.float32)
-        found = self.scores(query)
-        for back in range(anchors):
-            settings = self.settings.votes._replace(anchors=back + 1)
-            self._vote(query, found.similarity, found.as_of_rank, back, settings, others, votes)
-            parts[:, back] = candidate_votes(votes[movies])
-            votes[movies] = 0.0
+        last_seen = min([query.as_of, *query.times[-1:].tolist()])
+        rank = int(np.searchsorted(self.at_the_end.last_times, last_seen))
+        (history,) = as_readonly_contiguous(query.movies)
+        similar = history[-self.settings.similarity_movies :]
+        asker = Asker(history, query.user_row, rank)
+        with self._space() as space:
+            add_similarity(watched, similar, votes_settings, space.similarity)
+            for back in range(anchors):
+                space.votes[:] = 0.0
+                upto = votes_settings._replace(anchors=back + 1)
+                sequence_votes(
+                    watched, asker, back, upto, space.similarity, space.recency, space.votes
+                )
+                parts[:, back] = candidate_votes(space.votes[movies])
+            clear_similarity(watched, similar, space.similarity)
         return parts
 
     def entries(self, name: str, history: Rows, movies: Rows) -> Floats:
@@ -164,33 +164,73 @@ class SequenceModel:
         entries_at(self.matrices[name], history, movies, found)
         return found.T
 
-    def _vote(
-        self,
-        query: Query,
-        similarity: Floats,
-        as_of_rank: int,
-        first: int,
-        settings: SequenceSettings,
-        seen: Mask,
-        votes: Floats,
-    ) -> None:
-        store = self.store
-        sequence_votes(
-            store.by_user.indptr,
-            store.by_user.movies,
-            store.by_movie.indptr,
-            store.by_movie.users,
-            store.by_movie.positions,
-            store.user_activity_ranks,
-            similarity,
-            query.movies,
-            query.user_row,
-            as_of_rank,
-            first,
-            settings,
-            seen,
-            votes,
+    def _world(
+        self, recent: Recent, place_indptr: NDArray[np.int64], places: NDArray[np.int64]
+    ) -> World:
+        store, settings = self.store, self.settings
+        bits = genre_matrix(store.movie_genres, len(store.genres))
+        inverse_popularity, genre_counts, last_times = as_readonly_contiguous(
+            ((store.movie_rating_counts + 1.0) ** -config.POPULARITY_DISCOUNT).astype(np.float32),
+            store.movie_rating_counts @ bits,
+            np.sort(store.by_user.times[store.by_user.indptr[1:] - 1]),
         )
+        return World(
+            self.watched,
+            store.by_user.times,
+            store.rating_order,
+            last_times,
+            self._chain,
+            ItemItem(**self.matrices, reach=settings.reach),
+            recent,
+            Catalogue(
+                store.movie_genres,
+                store.movie_years,
+                store.movie_rating_counts,
+                store.movie_popularity_percentiles,
+                inverse_popularity,
+                genre_counts,
+                place_indptr,
+                places,
+            ),
+            Settings(
+                settings.votes,
+                settings.similarity_movies,
+                settings.recent_users,
+                settings.recent_profile_movies,
+                settings.recent_profile_genre_decay,
+                settings.recent_profile_year_decay,
+            ),
+        )
+
+    @contextmanager
+    def _space(self) -> Iterator[Workspace]:
+        """Room to work in, of which there is one for each thread that works at a time.
+
+        What raised has left it in disorder: it is dropped.
+        """
+        try:
+            space = self._spaces.pop()
+        except IndexError:
+            space = workspace(self.store.movie_count, self.store.user_count, len(WINDOWS))
+        yield space
+        self._spaces.append(space)
+
+
+def asked_of(queries: Queries) -> Asked:
+    """The queries as kernels take them."""
+    return Asked(
+        *as_readonly_contiguous(
+            queries.indptr,
+            queries.movies,
+            queries.times,
+            queries.user_rows,
+            queries.as_of,
+            queries.limits,
+            queries.masks,
+            queries.mask_of,
+            queries.include_seen,
+        )
+    )
 
 
 def candidate_votes(votes: Floats) -> Floats:

@@ -30,14 +30,15 @@ class ThunderSource:
         self._most = most
 
     def find(self, query: Query) -> Candidates:
-        """At most `most` unwatched movies, best first."""
+        """At most `most` movies that may be recommended, or as many as asked for; best first."""
         weight = query.neighbours.weight.astype(np.int64)
         weight[~query.open_movies(len(weight))] = 0
+        most = max(self._most, query.limit)
         voted = np.flatnonzero(weight)
         # weight above inverted row in one integer: a total order that a plain sort respects
         keys = (weight[voted] << _ROW_BITS) | (_ROW_MASK - voted)
-        if len(keys) > self._most:
-            keys = np.partition(keys, len(keys) - self._most)[len(keys) - self._most :]
+        if len(keys) > most:
+            keys = np.partition(keys, len(keys) - most)[len(keys) - most :]
         keys.sort()
         movies = (_ROW_MASK - (keys[::-1] & _ROW_MASK)).astype(np.int32)
         return Candidates(
@@ -70,7 +71,7 @@ class PhoenixSource:
         self._standing = _standing(self._genres, count, len(store.genres))
 
     def find(self, query: Query) -> Candidates:
-        """At most `most` unwatched movies in order of discovery."""
+        """At most `most` movies that may be recommended, or as many as asked for, as discovered."""
         closed = ~query.open_movies(self._movie_count)
         values = discovery.channel_scores(
             self._genres,
@@ -82,12 +83,12 @@ class PhoenixSource:
             query.preferences.era,
             config.ERA_SPAN,
         )
-        found, retrieval_scores = discovery.take_turns(values, self._most)
+        found, retrieval_scores = discovery.take_turns(values, max(self._most, query.limit))
         return Candidates(self._pool[found], self.channels, retrieval_scores)
 
 
 class CatalogueSource:
-    """Everything the user has not rated, by popularity: for lists that the others leave short.
+    """Everything that may be recommended, by popularity: for lists that the others leave short.
 
     In small data few movies have the ratings that other sources ask for.
     """
@@ -99,7 +100,7 @@ class CatalogueSource:
         self._percentiles = store.movie_popularity_percentiles
 
     def find(self, query: Query) -> Candidates:
-        """All unwatched movies; the retrieval score is the share of movies rated less often."""
+        """All these movies; the retrieval score is the share of movies rated less often."""
         movies = np.flatnonzero(query.open_movies(len(self._percentiles))).astype(np.int32)
         return Candidates(movies, self.channels, self._percentiles[movies, None])
 

@@ -24,8 +24,8 @@ def build_query(
 ) -> Query:
     """The query of a stored user, with what they had rated by then; never their own neighbour.
 
-    It is asked as of the data's end unless another moment is given. `allowed` [movies] and
-    `include_seen` are those of `Query`.
+    It is asked as of the data's end unless another moment is given. `allowed` and `include_seen`
+    are those of `Query`.
     """
     rated = store.by_user
     history = rated.row(user_row)
@@ -59,9 +59,8 @@ def query_of_history(
     """The query of anybody with this history, in any order; -1 is a user the store does not hold.
 
     It is asked as of the data's end unless another moment is given. An empty history is valid: the
-    data's mean, no neighbours, no top genres, era unknown. `allowed` [movies] and `include_seen`
-    are those of `Query`. Raises InvalidRequest for arrays of unequal length, a movie row outside
-    the store, a movie rated twice or stars that are no number.
+    data's mean, no neighbours, no top genres, era unknown. Raises InvalidRequest for arrays of
+    unequal length, a movie row outside the store, a movie rated twice or stars that are no number.
     """
     if not len(movies) == len(ratings) == len(times):
         raise InvalidRequest("a history needs one rating and one time for each movie")

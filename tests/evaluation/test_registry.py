@@ -21,9 +21,9 @@ from reelrecs.evaluation.candidate_recall import (
 from reelrecs.evaluation.diversity_tradeoff import diversity_tradeoff
 from reelrecs.evaluation.questions import Questions
 from reelrecs.pipeline.protocols import Filter
-from reelrecs.pipeline.trace import Trace
 from reelrecs.stages.filters import GenrePreferenceFilter
 from reelrecs.store.store import Store
+from tests.asking import candidates_of
 from tests.conftest import Logged
 from tests.evaluation.asking import everybody, stranger
 from tests.worlds import random_triples, store_of
@@ -45,7 +45,7 @@ def test_the_evaluated_list_is_the_list_as_shown(world: Store) -> None:
             ids = [item.movie.movie_id for item in shown]
             order = np.argsort(-scores[user], kind="stable")[: len(ids)]
             assert world.movie_ids.at(order) == ids
-            candidates = engine.pipeline.candidates(query, Trace())
+            candidates = candidates_of(engine.pipeline, query)
             ranked = scores[user][np.isfinite(scores[user])]
             assert len(ranked) == len(candidates)
 
@@ -135,7 +135,7 @@ def test_candidate_recall_equals_what_the_pipeline_hands_on(world: Store) -> Non
     recall, counts = [], []
     with contextlib.closing(strict(split.train)) as system:
         for place, query in enumerate(system.queries(split.ask(slice(0, len(split))))):
-            movies = set(system.engine.pipeline.candidates(query, Trace()).movies.tolist())
+            movies = set(candidates_of(system.engine.pipeline, query).movies.tolist())
             wanted = split.targets_of(place).tolist()
             recall.append(len(movies & set(wanted)) / len(wanted))
             counts.append(len(movies))

@@ -1,5 +1,7 @@
 """Counts over the last ratings of everybody, against their definition written out."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,8 @@ def test_windows_reach_back_over_others_ratings(
     counts = np.zeros((len(windows), MOVIES), np.float32)
     alike = np.zeros(MOVIES, np.float32)
     movies, users = rows([movie for movie, _ in log]), rows([user for _, user in log])
-    kernels.count_windows(movies, users, similarity, own, windows, counts, alike, alike_window)
+    likeness = kernels.Likeness(2 * similarity, np.full(USERS, 2, np.float32))
+    kernels.count_windows(movies, users, likeness, own, windows, alike_window, counts, alike)
     others = [one for one in reversed(log) if one[1] != own]
     for at, reach in enumerate(windows.tolist()):
         in_window = [movie for movie, _ in others[:reach]]
@@ -40,9 +43,8 @@ def test_windows_reach_back_over_others_ratings(
 def test_positions_below_the_end_are_counted(positions: list[set[int]], end: int) -> None:
     indptr = np.cumsum([0, *(len(one) for one in positions)])
     flat = np.array([place for one in positions for place in sorted(one)], np.int64)
-    counts = np.full(len(positions), -1, np.int32)
-    kernels.count_before(indptr, flat, rows(list(range(len(positions)))), end, counts)
-    assert counts.tolist() == [sum(place < end for place in one) for one in positions]
+    for one, (start, stop) in zip(positions, itertools.pairwise(indptr.tolist()), strict=True):
+        assert kernels.count_before(flat, start, stop, end) == sum(place < end for place in one)
 
 
 @given(st.lists(st.lists(st.integers(0, MOVIES - 1), max_size=12), min_size=1, max_size=6))

@@ -4,9 +4,19 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelrecs.kernels.rerank import descending_adjustments, marginal_relevance
+from reelrecs.kernels import rerank as kernels
+from reelrecs.kernels.rerank import Kinds
 
 SPAN, SHARE = 5, 0.25
+
+
+def marginal_relevance(relevance, movies, genres, years, strength, span, share, limit):
+    """Positions of at most `limit` candidates, and how like each is to those before it."""
+    order = np.empty(min(limit, len(movies)), np.int64)
+    similarities = np.empty(len(order))
+    kinds = Kinds(genres, years, float(span), share)
+    kernels.marginal_relevance(relevance, movies, kinds, strength, order, similarities)
+    return order, similarities
 
 
 def likeness(one, other):
@@ -75,7 +85,8 @@ def test_adjusted_scores_descend_and_add_up(pairs):
     """Whatever the sizes of scores and sums: one may be a million times the other."""
     scores = np.array([score for score, _ in pairs], np.float32)
     sums = np.sort(np.array([total for _, total in pairs]))[::-1]
-    adjustments = descending_adjustments(scores, scores - sums)
+    adjustments = np.empty(len(scores), np.float32)
+    kernels.descending_adjustments(scores, scores - sums, adjustments)
     shown = scores + adjustments
     assert shown.dtype == np.float32
     assert (shown[1:] <= shown[:-1]).all()

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.kernels.sequence_knn import (
     CHANNELS,
+    Asker,
     SequenceSettings,
+    Watched,
+    add_similarity,
+    clear_similarity,
     sequence_votes,
-    user_similarity,
 )
 from reelrecs.store.store import Store
 from tests.worlds import Triple, random_triples, store_of, triples
@@ -29,29 +32,34 @@ def sequence_of(store: Store, user: int) -> list[int]:
 def kernel_votes(store: Store, user: int, own_row: int, as_of_rank: int = -1) -> np.ndarray:
     span = slice(store.by_user.indptr[user], store.by_user.indptr[user + 1])
     history = store.by_user.movies[span]
-    similarity = user_similarity(
-        store.by_user.indptr, store.by_movie.indptr, store.by_movie.users, history, own_row
-    )
-    seen = np.zeros(store.movie_count, np.bool_)
-    seen[history] = True
+    watched, similarity = similarity_to(store, history)
+    recency = np.zeros(store.movie_count, np.float32)
     votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)
-    sequence_votes(
+    rank = as_of_rank if as_of_rank >= 0 else int(store.user_activity_ranks[user])
+    asker = Asker(history, own_row, rank)
+    sequence_votes(watched, asker, 0, SETTINGS, similarity, recency, votes)
+    assert not recency.any(), "room is left as it was found"
+    clear_similarity(watched, history, similarity)
+    assert not similarity.any()
+    return votes
+
+
+def similarity_to(store: Store, history: np.ndarray) -> tuple[Watched, np.ndarray]:
+    """[users] likeness to a history, still to be divided by the damping."""
+    lengths = np.diff(store.by_user.indptr)
+    (damping,) = as_readonly_contiguous(np.sqrt(lengths + 30.0).astype(np.float32))
+    watched = Watched(
         store.by_user.indptr,
         store.by_user.movies,
         store.by_movie.indptr,
         store.by_movie.users,
         store.by_movie.positions,
         store.user_activity_ranks,
-        similarity,
-        history,
-        own_row,
-        as_of_rank if as_of_rank >= 0 else int(store.user_activity_ranks[user]),
-        0,
-        SETTINGS,
-        seen,
-        votes,
+        damping,
     )
-    return votes
+    similarity = np.zeros(store.user_count, np.float32)
+    add_similarity(watched, history, SequenceSettings(), similarity)
+    return watched, similarity
 
 
 def naive_votes(store: Store, user: int, own_row: int, as_of_rank: int) -> np.ndarray:
@@ -92,8 +100,6 @@ def naive_votes(store: Store, user: int, own_row: int, as_of_rank: int) -> np.nd
             newest = alike if back == 0 else 0.0
             for place in range(here + 1, min(here + s.reach + 1, len(movies))):
                 movie, step = movies[place], place - here - 1
-                if movie in history:
-                    continue
                 quick, late, slow = 0.88**step, 0.8**step, 0.95**step
                 votes[movie, :5] += [
                     plain * quick,
@@ -104,8 +110,6 @@ def naive_votes(store: Store, user: int, own_row: int, as_of_rank: int) -> np.nd
                 ]
             for place in range(max(here - s.reach, 0), here):
                 movie, step = movies[place], here - place - 1
-                if movie in history:
-                    continue
                 votes[movie, 5:] += [alike * 0.88**step, newest * 0.8**step, broad * 0.95**step]
     return votes
 
@@ -139,14 +143,10 @@ def test_similarity_equals_its_twin(world: Sequence[Triple], data: st.DataObject
     store = store_of(world, 20)
     user = data.draw(st.integers(0, store.user_count - 1))
     history = sequence_of(store, user)
-    similarity = user_similarity(
-        store.by_user.indptr,
-        store.by_movie.indptr,
-        store.by_movie.users,
-        np.array(history, np.int32),
-        user,
-    )
-    np.testing.assert_allclose(similarity, naive_similarity(store, history, user), rtol=1e-5)
+    (movies,) = as_readonly_contiguous(np.array(history, np.int32))
+    watched, similarity = similarity_to(store, movies)
+    expected = naive_similarity(store, history, -1)
+    np.testing.assert_allclose(similarity / watched.damping, expected, rtol=1e-5)
 
 
 def test_what_always_follows_gets_the_most_votes() -> None:
@@ -158,6 +158,6 @@ def test_what_always_follows_gets_the_most_votes() -> None:
     store = store_of(world)
     row = store.user_row(99)
     votes = kernel_votes(store, row, row)
+    votes[[store.movie_row(1), store.movie_row(2)]] = 0  # they are watched
     for channel in range(5):
         assert int(votes[:, channel].argmax()) == store.movie_row(3)
-    assert votes[store.movie_row(1)].sum() == pytest.approx(0), "watched movies get no votes"

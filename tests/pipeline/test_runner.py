@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelrecs.errors import StageError
+from reelrecs.pipeline.candidate_batch import CandidateBatch, merge
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.pipeline.query import CoLikeNeighbours, Preferences, Query
 from reelrecs.pipeline.reranking import Reranking
-from reelrecs.pipeline.runner import Pipeline, merge
+from reelrecs.pipeline.runner import Pipeline
 from reelrecs.pipeline.trace import Trace
+from tests.asking import lists_of
 
 MOVIE_COUNT = 40
 
@@ -87,7 +89,7 @@ def pipeline_of(*filters: BelowFilter, relax: tuple[str, ...] = ()) -> Pipeline:
 
 
 def test_a_run_finds_filters_scores_and_ranks() -> None:
-    ranked, trace = pipeline_of(BelowFilter("below5", 5)).run(query_for(2))
+    ranked, trace = pipeline_of(BelowFilter("below5", 5)).run_one(query_for(2))
     assert ranked.movies.tolist() == [4, 3]
     assert ranked.channels == ("a.all", "b.all")
     assert ranked.retrieval_scores.tolist() == [[0, 5], [4, 4]]
@@ -104,7 +106,7 @@ def test_an_adjustment_is_a_term_and_part_of_the_score() -> None:
             return Reranking(order, "company", np.array([0, -0.5], np.float32))
 
     pipeline = replace(pipeline_of(), reranker=Adjusts())
-    for ranked in (pipeline.run(query_for(2))[0], *pipeline.run_many([query_for(2)])):
+    for ranked in (pipeline.run_one(query_for(2))[0], *lists_of(pipeline, [query_for(2)] * 3)):
         assert ranked.movies.tolist() == [5, 4]
         assert ranked.scores is not None
         assert ranked.terms is not None
@@ -115,16 +117,16 @@ def test_an_adjustment_is_a_term_and_part_of_the_score() -> None:
 
 def test_filters_are_relaxed_in_order_and_only_as_far_as_needed() -> None:
     two = (BelowFilter("below4", 4), BelowFilter("below2", 2), BelowFilter("below5", 5))
-    ranked, trace = pipeline_of(*two, relax=("below2", "below4", "below5")).run(query_for(2))
+    ranked, trace = pipeline_of(*two, relax=("below2", "below4", "below5")).run_one(query_for(2))
     assert trace.relaxed == ("below2",)
     assert ranked.movies.tolist() == [3, 1]
-    ranked, trace = pipeline_of(*two, relax=("below2", "below4")).run(query_for(4))
+    ranked, trace = pipeline_of(*two, relax=("below2", "below4")).run_one(query_for(4))
     assert trace.relaxed == ("below2", "below4")
     assert ranked.movies.tolist() == [4, 3, 1], "below5 is not named, so it holds"
 
 
 def test_an_empty_pipeline_answers_an_empty_list() -> None:
-    ranked, _ = pipeline_of(BelowFilter("none", 0)).run(query_for(3))
+    ranked, _ = pipeline_of(BelowFilter("none", 0)).run_one(query_for(3))
     assert len(ranked) == 0
 
 
@@ -135,7 +137,7 @@ def test_a_scorer_that_reorders_is_caught() -> None:
 
     bad = replace(pipeline_of(), scorer=Reorders())
     with pytest.raises(StageError, match="scorer Reorders: it changed which candidates"):
-        bad.run(query_for(2))
+        bad.run_one(query_for(2))
 
 
 def test_a_scorer_that_loses_a_candidate_is_caught() -> None:
@@ -144,7 +146,7 @@ def test_a_scorer_that_loses_a_candidate_is_caught() -> None:
             return super().score(query, candidates.take(np.arange(len(candidates) - 1)))
 
     with pytest.raises(StageError, match="scorer Loses: it changed which candidates"):
-        replace(pipeline_of(), scorer=Loses()).run(query_for(2))
+        replace(pipeline_of(), scorer=Loses()).run_one(query_for(2))
 
 
 def test_a_filter_of_the_wrong_length_is_caught() -> None:
@@ -153,7 +155,7 @@ def test_a_filter_of_the_wrong_length_is_caught() -> None:
             return np.ones(1, np.bool_)
 
     with pytest.raises(StageError, match="filter short: what it keeps"):
-        pipeline_of(Short("short", 1)).run(query_for(2))
+        pipeline_of(Short("short", 1)).run_one(query_for(2))
 
 
 def test_a_filter_that_answers_positions_is_caught() -> None:
@@ -164,7 +166,7 @@ def test_a_filter_that_answers_positions_is_caught() -> None:
             return np.arange(len(candidates))
 
     with pytest.raises(StageError, match="filter positions: what it keeps: int64"):
-        pipeline_of(Positions("positions", 1)).run(query_for(2))
+        pipeline_of(Positions("positions", 1)).run_one(query_for(2))
 
 
 ROWS = np.array([3, 1], np.int32)
@@ -194,16 +196,16 @@ def test_a_source_that_misbehaves_is_named(answer: Callable[[], Candidates], sai
     bad = pipeline_of()
     for pipeline in (replace(bad, sources=[Own()]), replace(bad, sources=[*bad.sources, Own()])):
         with pytest.raises(StageError, match=f"^source own: .*{said}") as caught:
-            pipeline.run(query_for(2))
+            pipeline.run_one(query_for(2))
         assert "\n" not in str(caught.value)
         with pytest.raises(StageError, match=f"^source own: .*{said}"):
-            pipeline.run_many([query_for(2)])
+            lists_of(pipeline, [query_for(2)] * 3)
 
 
 def test_two_sources_of_one_channel_are_refused() -> None:
     pipeline = replace(pipeline_of(), sources=[FixedSource("a", [1]), FixedSource("a", [2])])
     with pytest.raises(StageError, match=r"channel a\.all is named twice"):
-        pipeline.run(query_for(2))
+        pipeline.run_one(query_for(2))
 
 
 def test_a_source_may_find_nothing() -> None:
@@ -214,7 +216,7 @@ def test_a_source_may_find_nothing() -> None:
             return Candidates.empty(("nothing.x",))
 
     pipeline = replace(pipeline_of(), sources=[*pipeline_of().sources, Nothing()])
-    assert pipeline.run(query_for(2))[0].movies.tolist() == [5, 4]
+    assert pipeline.run_one(query_for(2))[0].movies.tolist() == [5, 4]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +236,7 @@ def test_a_featurizer_that_misbehaves_is_named(
 
     for featurizers in ([OwnFeatures()], [RowFeature(), OwnFeatures()]):
         with pytest.raises(StageError, match=f"^featurizer OwnFeatures: .*{said}"):
-            replace(pipeline_of(), featurizers=featurizers).run(query_for(2))
+            replace(pipeline_of(), featurizers=featurizers).run_one(query_for(2))
 
 
 @pytest.mark.parametrize(
@@ -253,17 +255,18 @@ def test_a_scorer_that_misbehaves_is_named(change: dict[str, object], said: str)
 
     pipeline = replace(pipeline_of(), scorer=OwnScorer())
     with pytest.raises(StageError, match=f"^scorer OwnScorer: .*{said}"):
-        pipeline.run(query_for(2))
+        pipeline.run_one(query_for(2))
     with pytest.raises(StageError, match=f"^scorer OwnScorer: .*{said}"):
-        pipeline.run_many([query_for(2)])
+        lists_of(pipeline, [query_for(2)] * 3)
 
 
 MOVIES = st.lists(st.integers(0, 30), unique=True, max_size=12)
 
 
-@given(st.lists(MOVIES, max_size=4))
+@given(st.lists(MOVIES, min_size=1, max_size=4))
 def test_merge_keeps_every_movie_and_channel_once(lists: list[list[int]]) -> None:
-    merged = merge([batch(movies, f"s{at}.x") for at, movies in enumerate(lists)])
+    found = [CandidateBatch.of([batch(movies, f"s{at}.x")]) for at, movies in enumerate(lists)]
+    merged = merge(found, MOVIE_COUNT).rows
     assert merged.movies.tolist() == sorted({movie for movies in lists for movie in movies})
     for at, movies in enumerate(lists):
         column = merged.retrieval_scores[:, merged.channels.index(f"s{at}.x")]
@@ -271,7 +274,7 @@ def test_merge_keeps_every_movie_and_channel_once(lists: list[list[int]]) -> Non
 
 
 def test_take_cuts_every_array_alike() -> None:
-    ranked, _ = pipeline_of().run(query_for(4))
+    ranked, _ = pipeline_of().run_one(query_for(4))
     cut = ranked.take(np.array([2, 0]))
     assert cut.movies.tolist() == [ranked.movies[2], ranked.movies[0]]
     assert cut.features is not None

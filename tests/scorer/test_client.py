@@ -12,7 +12,9 @@ import pytest
 
 from reelrecs import config
 from reelrecs.errors import AddressError, ScorerError
+from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
+from reelrecs.pipeline.queries import Queries
 from reelrecs.proto import scorer_pb2, scorer_pb2_grpc
 from reelrecs.scorer import wire
 from reelrecs.scorer.client import GrpcScorer
@@ -141,9 +143,8 @@ def test_many_queries_in_one_call_score_as_each_alone(model, server):
     queries = [build_query(store, 1, 5), stranger, newcomer, build_query(store, 5, 5)]
     batches = [batch(5, 1), batch(0, 2), batch(7, 3), batch(2, 4)]
     with GrpcScorer([server.address], store) as scorer:
-        together = scorer.score_many(queries, batches)
+        together = scorer.score_all(Queries.of(queries), CandidateBatch.of(batches))
         alone = [scorer.score(*pair) for pair in zip(queries, batches, strict=True)]
-        assert scorer.score_many([], []) == []
     for one, other in zip(together, alone, strict=True):
         assert one.scores.tobytes() == other.scores.tobytes()
         assert one.terms.values.tobytes() == other.terms.values.tobytes()

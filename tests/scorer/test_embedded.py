@@ -136,7 +136,7 @@ def test_closed_it_refuses_in_one_line(temp: Path) -> None:
     never_asked = EmbeddedScorer(MODEL)
     never_asked.close()
     with pytest.raises(ScorerError, match="is closed"):
-        never_asked.score_many([QUERY], [batch()])
+        never_asked.score(QUERY, batch())
     assert list(temp.iterdir()) == []
 
 

@@ -1,6 +1,7 @@
 """The contract of scorers: this process, its own service and a service elsewhere, to the bit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from reelrecs.engine import Engine
 from reelrecs.errors import ScorerError
 from reelrecs.histories import History, query_of_person
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
-from reelrecs.pipeline.protocols import ManyScorer
+from reelrecs.pipeline.protocols import BatchScorer, Scorer
+from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
-from reelrecs.pipeline.trace import Trace
 from reelrecs.scorer.client import GrpcScorer
 from reelrecs.scorer.embedded import EmbeddedScorer
 from reelrecs.scorer.local import LocalScorer
@@ -22,6 +23,7 @@ from reelrecs.scorer.server import start
 from reelrecs.scorer.service import scorer_services
 from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store
+from tests.asking import featurized, featurized_all
 from tests.models import learned_model_of
 from tests.worlds import random_triples, store_of
 
@@ -41,8 +43,12 @@ def engine(model: ScoringModel) -> Iterator[Engine]:
         yield engine
 
 
+class Scores(BatchScorer, Scorer, Protocol):
+    """Scores a batch, or one query."""
+
+
 @pytest.fixture(scope="module")
-def scorers(model: ScoringModel) -> Iterator[dict[str, ManyScorer]]:
+def scorers(model: ScoringModel) -> Iterator[dict[str, Scores]]:
     with (
         start(scorer_services(model), "127.0.0.1:0") as server,
         GrpcScorer([server.address], STORE) as remote,
@@ -61,16 +67,8 @@ def person(store: Store, seed: int) -> Query:
     return query_of_history(store, movies, stars, np.arange(length) + 10**9, 10, row)
 
 
-def featurized(engine: Engine, queries: Sequence[Query]) -> list[Candidates]:
-    pipeline = engine.pipeline
-    found = [pipeline.candidates(query, Trace()) for query in queries]
-    return [
-        pipeline.featurized(query, one, Trace()) for query, one in zip(queries, found, strict=True)
-    ]
-
-
 def same(ours: Candidates, theirs: Candidates) -> None:
-    assert ours.movies is theirs.movies
+    assert ours.movies.tobytes() == theirs.movies.tobytes()
     assert ours.scores is not None
     assert theirs.scores is not None
     assert ours.terms is not None
@@ -84,7 +82,7 @@ def same(ours: Candidates, theirs: Candidates) -> None:
 @settings(max_examples=15)
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=9))
 def test_scores_and_terms_are_the_same_bits(
-    engine: Engine, scorers: dict[str, ManyScorer], seeds: list[int]
+    engine: Engine, scorers: dict[str, Scores], seeds: list[int]
 ) -> None:
     queries = [
         engine.query(STORE.user_ids[seed % STORE.user_count], 10)
@@ -92,18 +90,17 @@ def test_scores_and_terms_are_the_same_bits(
         else person(STORE, seed)
         for seed in seeds
     ]
-    batches = featurized(engine, queries)
-    expected = scorers["local"].score_many(queries, batches)
+    together = Queries.of(queries), featurized_all(engine.pipeline, queries)
+    batches = list(together[1])
+    expected = scorers["local"].score_all(*together)
     for scorer in scorers.values():
-        for ours, theirs in zip(expected, scorer.score_many(queries, batches), strict=True):
+        for ours, theirs in zip(expected, scorer.score_all(*together), strict=True):
             same(ours, theirs)
         for query, batch, ours in zip(queries, batches, expected, strict=True):
             same(ours, scorer.score(query, batch))
 
 
-def test_lists_are_the_same_whoever_scores(
-    model: ScoringModel, scorers: dict[str, ManyScorer]
-) -> None:
+def test_lists_are_the_same_whoever_scores(model: ScoringModel, scorers: dict[str, Scores]) -> None:
     """The whole engine: stored users, a stranger and a newcomer, explained."""
     history = History(STORE.movie_ids.at([4, 9, 30]), [5.0, 2.0, 4.5])
     answers = []
@@ -116,16 +113,11 @@ def test_lists_are_the_same_whoever_scores(
     assert answers[0] == answers[1] == answers[2]
 
 
-def test_nothing_to_score_is_nothing_scored(scorers: dict[str, ManyScorer]) -> None:
-    for scorer in scorers.values():
-        assert scorer.score_many([], []) == []
-
-
 def test_what_one_refuses_all_refuse_alike(
-    engine: Engine, scorers: dict[str, ManyScorer], model: ScoringModel
+    engine: Engine, scorers: dict[str, Scores], model: ScoringModel
 ) -> None:
     query = query_of_person(STORE, History(), 10)
-    (good,) = featurized(engine, [query])
+    good = featurized(engine.pipeline, query)
     assert good.features is not None
     values = good.features.values.copy()
     gains = {

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from reelrecs.errors import NotFound, ScorerError
+from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
+from reelrecs.pipeline.queries import Queries
 from reelrecs.proto import scorer_pb2
 from reelrecs.proto.recommendations_pb2 import CandidateFeatures
 from reelrecs.scorer import wire
@@ -63,9 +65,13 @@ def batch(store, movies, columns=("a",)):
     return Candidates(np.array(movies, np.int32), features=FeatureMatrix(columns, values))
 
 
+def requested(store, queries, batches):
+    return wire.score_request(store, Queries.of(queries), CandidateBatch.of(batches))
+
+
 def test_a_stored_user_travels_by_id_alone_and_comes_back_whole(store):
     queries = [build_query(store, row, 5) for row in (3, 0)]
-    request = wire.score_request(store, queries, [batch(store, [1, 2]), batch(store, [9])])
+    request = requested(store, queries, [batch(store, [1, 2]), batch(store, [9])])
     assert [user.HasField("history") for user in request.users] == [False, False]
     assert request.dataset_digest == store.digest
     assert request.movie_ids == store.movie_ids.at([1, 2, 9])
@@ -86,7 +92,7 @@ def test_another_history_travels_itself_even_an_empty_one(store, row, length):
     movies = np.arange(length, dtype=np.int32)
     ratings = np.full(length, 4.5, np.float32)
     query = query_of_history(store, movies, ratings, np.arange(length), 5, row)
-    request = wire.score_request(store, [query], [batch(store, [7])])
+    request = requested(store, [query], [batch(store, [7])])
     assert request.users[0].HasField("user_id") == (row >= 0)
     (user,), _ = wire.users_of(store, request.users)
     assert user.row == row
@@ -122,9 +128,8 @@ def test_unknown_users_and_movies_of_a_history_are_not_found(store):
 def test_candidates_without_features_are_refused(store):
     query = build_query(store, 0, 5)
     bare = Candidates(np.zeros(1, np.int32))
-    for batches in ([bare], [batch(store, [1]), batch(store, [1], ("b",))]):
-        with pytest.raises(ScorerError, match="add a featurizer"):
-            wire.score_request(store, [query] * len(batches), batches)
+    with pytest.raises(ScorerError, match="add a featurizer"):
+        requested(store, [query], [bare])
 
 
 def test_an_answer_that_is_not_whole_is_refused():

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from reelrecs import config
 from reelrecs.errors import InvalidRequest, ScorerError
 from reelrecs.kernels.content import content_similarities
-from reelrecs.kernels.rerank import marginal_relevance
+from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix
 from reelrecs.stages.rerankers import DiversityReranker
 from reelrecs.stages.user_context import build_query
+from tests.asking import reranked
+from tests.kernels.test_rerank import marginal_relevance
 from tests.worlds import random_triples, store_of
 
 STORE = store_of(random_triples(7), movie_count=130)
@@ -35,7 +37,7 @@ def by_ids(levels):
 @given(SCORED, STRENGTHS, st.integers(1, 50))
 def test_a_list_is_of_candidates_none_twice_none_too_many(levels, strength, limit):
     query = replace(QUERY, limit=limit)
-    order = DiversityReranker(STORE, strength).rerank(query, scored(levels)).order
+    order = reranked(DiversityReranker(STORE, strength), query, scored(levels)).order
     assert len(order) == min(limit, len(levels))
     assert len(set(order.tolist())) == len(order)
     assert all(0 <= at < len(levels) for at in order)
@@ -43,7 +45,8 @@ def test_a_list_is_of_candidates_none_twice_none_too_many(levels, strength, limi
 
 @given(SCORED, st.integers(1, 50))
 def test_without_strength_it_is_the_order_of_scores(levels, limit):
-    order = DiversityReranker(STORE, 0.0).rerank(replace(QUERY, limit=limit), scored(levels)).order
+    query = replace(QUERY, limit=limit)
+    order = reranked(DiversityReranker(STORE, 0.0), query, scored(levels)).order
     wanted = sorted(levels, key=lambda row: (-levels[row], row))[:limit]
     assert [list(levels)[at] for at in order] == wanted
 
@@ -52,13 +55,13 @@ def test_without_strength_it_is_the_order_of_scores(levels, limit):
 def test_without_strength_no_difference_is_too_small(scores):
     rows = np.arange(len(scores), dtype=np.int32)
     batch = Candidates(rows, scores=np.array(scores, np.float32))
-    order = DiversityReranker(STORE, 0.0).rerank(replace(QUERY, limit=30), batch).order
+    order = reranked(DiversityReranker(STORE, 0.0), replace(QUERY, limit=30), batch).order
     assert order.tolist() == sorted(rows.tolist(), key=lambda row: (-scores[row], row))
 
 
 @given(SCORED.filter(bool), STRENGTHS)
 def test_the_best_candidate_always_comes_first(levels, strength):
-    first = DiversityReranker(STORE, strength).rerank(QUERY, scored(levels)).order[0]
+    first = reranked(DiversityReranker(STORE, strength), QUERY, scored(levels)).order[0]
     if strength < 1:
         assert list(levels)[first] == min(levels, key=lambda row: (-levels[row], row))
 
@@ -67,7 +70,8 @@ def test_the_best_candidate_always_comes_first(levels, strength):
 def test_strength_means_the_same_on_any_scale(levels, strength, scale, shift):
     stage = DiversityReranker(STORE, strength)
     plain, moved = scored(levels), scored(levels, scale, shift)
-    assert stage.rerank(QUERY, plain).order.tolist() == stage.rerank(QUERY, moved).order.tolist()
+    one, other = reranked(stage, QUERY, plain), reranked(stage, QUERY, moved)
+    assert one.order.tolist() == other.order.tolist()
 
 
 @given(SCORED, STRENGTHS, st.randoms(use_true_random=False))
@@ -76,8 +80,8 @@ def test_the_order_of_arrival_does_not_matter(levels, strength, random):
     rows = list(levels)
     random.shuffle(rows)
     mixed = {row: levels[row] for row in rows}
-    one = stage.rerank(QUERY, scored(levels)).order
-    other = stage.rerank(QUERY, scored(mixed)).order
+    one = reranked(stage, QUERY, scored(levels)).order
+    other = reranked(stage, QUERY, scored(mixed)).order
     assert [list(levels)[at] for at in one] == [rows[at] for at in other]
 
 
@@ -96,7 +100,7 @@ def test_who_is_out_of_reach_is_left_out_without_a_change(levels, strength, limi
         config.DIVERSITY_ERA_SHARE,
         limit,
     )
-    found = DiversityReranker(STORE, strength).rerank(replace(QUERY, limit=limit), batch).order
+    found = reranked(DiversityReranker(STORE, strength), replace(QUERY, limit=limit), batch).order
     assert found.tolist() == order.tolist()
 
 
@@ -116,10 +120,10 @@ def test_shown_scores_descend_and_are_the_sums_of_their_terms(scores, strength, 
     batch = Candidates(
         rows, scores=terms.cumsum(axis=1)[:, -1], terms=FeatureMatrix(("a", "b"), terms)
     )
-    reranking = DiversityReranker(STORE, strength).rerank(replace(QUERY, limit=limit), batch)
-    ranked = reranking.of(batch)
+    reranking = reranked(DiversityReranker(STORE, strength), replace(QUERY, limit=limit), batch)
+    ranked = reranking.lists(CandidateBatch.of([batch])).rows
     assert (ranked.scores[1:] <= ranked.scores[:-1]).all()
-    assert ranked.terms.columns == (("a", "b", "variety") if strength and scores else ("a", "b"))
+    assert ranked.terms.columns == (("a", "b", "variety") if strength else ("a", "b"))
     for score, parts in zip(ranked.scores, ranked.terms.values, strict=True):
         total = np.float32(0)
         for part in parts:
@@ -132,7 +136,7 @@ def test_shown_scores_descend_and_are_the_sums_of_their_terms(scores, strength, 
 def test_the_adjustment_is_the_penalty_for_likeness_on_the_scores_own_scale(levels, strength):
     """Marginal relevance, (1 - strength) relevance - strength similarity, in units of score."""
     batch = scored(levels, 8.0)
-    order, term, adjustment = DiversityReranker(STORE, strength).rerank(QUERY, batch)
+    _, order, term, adjustment = reranked(DiversityReranker(STORE, strength), QUERY, batch)
     assert term == "variety"
     spread = float(batch.scores.max() - batch.scores.min())
     taken: list[int] = []
@@ -158,14 +162,14 @@ def test_variety_displaces_more_of_the_same():
     ids = list(levels)
     query = replace(QUERY, limit=2)
     for strength, wanted in ((0.0, [6, 66]), (0.01, [6, 66]), (0.5, [6, 24])):
-        order = DiversityReranker(STORE, strength).rerank(query, batch).order
+        order = reranked(DiversityReranker(STORE, strength), query, batch).order
         assert [ids[at] for at in order] == wanted
 
 
 def test_movies_of_one_era_are_alike_too():
     # 18 (1968) shares no genre with 20 (1970) or 50 (2000); 50 scores less but is of another era
     levels = {18: 64, 20: 40, 50: 39, 100: 0}
-    order = DiversityReranker(STORE, 0.5).rerank(replace(QUERY, limit=2), by_ids(levels)).order
+    order = reranked(DiversityReranker(STORE, 0.5), replace(QUERY, limit=2), by_ids(levels)).order
     assert [list(levels)[at] for at in order] == [18, 50]
 
 
@@ -180,4 +184,4 @@ def test_a_strength_outside_its_range_is_refused(strength):
 def test_candidates_without_a_score_are_an_error(strength, scores):
     batch = Candidates(np.array([0, 1], np.int32), scores=scores)
     with pytest.raises(ScorerError):
-        DiversityReranker(STORE, strength).rerank(QUERY, batch)
+        reranked(DiversityReranker(STORE, strength), QUERY, batch)

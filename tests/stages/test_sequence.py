@@ -9,17 +9,19 @@ from hypothesis import given
 
 from reelrecs import config
 from reelrecs.errors import ModelError
+from reelrecs.kernels.genres import genre_matrix
 from reelrecs.kernels.sequence_features import genre_and_year_fit
 from reelrecs.kernels.sequence_knn import CHANNELS, SequenceSettings
 from reelrecs.learning.base_models import fit_base_models
 from reelrecs.learning.training_groups import Teachers
 from reelrecs.stages.base_models import validate
-from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
+from reelrecs.stages.sequence_features import COLUMNS
 from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.sequence_source import SequenceSource
 from reelrecs.stages.user_context import build_query, query_of_history
 from reelrecs.store.store import Store
 from reelrecs.store.subset import restrict
+from tests.asking import described, evidence_of, found_by
 from tests.learning.test_markov_chain import scores_of
 from tests.learning.test_sparse_rows import dense_of
 from tests.worlds import Triple, random_triples, store_of, triples
@@ -45,10 +47,10 @@ def test_every_value_is_finite_for_everybody(made: Sequence[Triple]) -> None:
             if user >= 0
             else query_of_history(model.store, nothing, nothing, nothing, 5)
         )
-        values = SequenceFeatures(model).featurize(query, everything)
+        values = described(model, query, everything)
         assert values.shape == (len(everything), len(COLUMNS))
         assert np.isfinite(values).all()
-        SequenceSource(model).find(query)
+        found_by(SequenceSource(), model, query)
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +88,8 @@ def test_the_users_own_future_cannot_be_seen(crowded: Store) -> None:
         keep = np.ones(crowded.rating_count, np.bool_)
         keep[cut:stop] = False
         blind = SequenceModel(restrict(crowded, keep), _named(model))
-        ours = SequenceFeatures(model).featurize(past, everything)
-        theirs = SequenceFeatures(blind).featurize(build_query(blind.store, user, 5), everything)
+        ours = described(model, past, everything)
+        theirs = described(blind, build_query(blind.store, user, 5), everything)
         for column, name in enumerate(COLUMNS):
             np.testing.assert_allclose(
                 ours[:, column], theirs[:, column], rtol=1e-6, atol=1e-6, err_msg=name
@@ -99,12 +101,12 @@ def test_the_moment_of_asking_moves_the_windows(crowded: Store) -> None:
     model = model_of(crowded)
     everything = np.arange(crowded.movie_count, dtype=np.int32)
     now = build_query(crowded, 3, 5)
-    early = replace(now, as_of=int(crowded.by_user.times.min()), cache={})
-    assert model.scores(early).as_of_rank == 0
-    described = [SequenceFeatures(model).featurize(one, everything) for one in (now, early)]
+    early = replace(now, as_of=int(crowded.by_user.times.min()))
+    assert evidence_of(model, early)[1].asker.as_of_rank == 0
+    both = [described(model, one, everything) for one in (now, early)]
     for name in ("sequence.next", "popularity.recent"):
         column = COLUMNS.index(name)
-        assert (described[0][:, column] != described[1][:, column]).any()
+        assert (both[0][:, column] != both[1][:, column]).any()
 
 
 def _named(model: SequenceModel) -> dict[str, np.ndarray]:
@@ -127,8 +129,8 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     store = world.store
     query = build_query(store, 3, 5)
     everything = np.arange(store.movie_count, dtype=np.int32)
-    votes = world.scores(query).votes
-    recently = world.recent_scores(query)
+    recently, evidence = evidence_of(world, query)
+    votes = recently.votes
     newness = 8 / (8 + len(query.movies))
 
     def summed(name: str, decay: float, most: int) -> np.ndarray:
@@ -144,10 +146,11 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
             recent[store.by_user.movies[slice(*store.by_user.indptr[user : user + 2])]] += 1
     genre, era = (np.empty(len(everything), np.float32) for _ in range(2))
     last = query.movies[::-1][:12]
+    bits = genre_matrix(store.movie_genres, len(store.genres))
     genre_and_year_fit(
         store.movie_genres,
         store.movie_years,
-        world.genre_share(everything[:0]),
+        store.movie_rating_counts @ bits / store.rating_count,
         last,
         0.85,
         0.7,
@@ -182,9 +185,9 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
         "newcomer.recent.alike": np.log(recently.alike + 0.01) * newness,
         "newcomer.recent.at_length": np.log(recently.at_length + 0.5) * newness,
         "context.length": np.full(store.movie_count, np.log1p(len(query.movies))),
-        "context.gap": np.full(store.movie_count, np.log1p(recently.gap)),
+        "context.gap": np.full(store.movie_count, np.log1p(evidence.gap)),
     }
-    found = SequenceFeatures(world).featurize(query, everything)
+    found = described(world, query, everything)
     assert tuple(expected) == COLUMNS
     for at, (name, values) in enumerate(expected.items()):
         np.testing.assert_allclose(found[:, at], values, rtol=1e-3, atol=1e-4, err_msg=name)
@@ -194,15 +197,14 @@ def test_features_do_not_depend_on_the_order_of_candidates(world: SequenceModel)
     query = build_query(world.store, 3, 5)
     movies = np.arange(40, dtype=np.int32)
     shuffled = np.random.default_rng(0).permutation(movies).astype(np.int32)
-    features = SequenceFeatures(world)
     np.testing.assert_array_equal(
-        features.featurize(query, movies)[shuffled], features.featurize(query, shuffled)
+        described(world, query, movies)[shuffled], described(world, query, shuffled)
     )
 
 
 def test_the_source_finds_unwatched_movies_that_the_evidence_names(world: SequenceModel) -> None:
     query = build_query(world.store, 3, 5)
-    found = SequenceSource(world).find(query)
+    found = found_by(SequenceSource(), world, query)
     assert len(found) > 10
     assert not set(found.movies.tolist()) & set(query.movies.tolist())
     assert (found.retrieval_scores.max(axis=1) > 0).all()
@@ -213,19 +215,13 @@ def test_a_long_list_finds_enough_candidates() -> None:
     store = store_of(random_triples(4, users=40, movies=400, most=30), 405)
     model = model_of(store)
     one, usual, long = (
-        SequenceSource(model).find(build_query(store, 3, limit)) for limit in (1, 20, 150)
+        found_by(SequenceSource(), model, build_query(store, 3, limit)) for limit in (1, 20, 150)
     )
     np.testing.assert_array_equal(one.movies, usual.movies)
     for channel, most in enumerate(config.SEQUENCE_CANDIDATES):
         assert 0 < np.count_nonzero(usual.retrieval_scores[:, channel]) <= most
     assert (usual.retrieval_scores == 0).any(), "what a channel did not find has no strength there"
     assert len(long) >= 300, "twice as many as the list is long"
-
-
-def test_evidence_is_worked_out_once_per_query(world: SequenceModel) -> None:
-    query = build_query(world.store, 3, 5)
-    assert world.scores(query) is world.scores(query)
-    assert world.scores(query) is not world.scores(replace(query, cache={}))
 
 
 def test_each_channel_has_its_column() -> None:

@@ -10,6 +10,7 @@ from reelrecs.pipeline.query import Query
 from reelrecs.stages.sequence_attribution import contributed, history_shares, watched_shares
 from reelrecs.stages.sequence_model import SequenceModel, candidate_votes
 from reelrecs.stages.user_context import build_query, query_of_history
+from tests.asking import evidence_of
 from tests.learning.test_sparse_rows import dense_of
 from tests.worlds import random_triples, store_of
 
@@ -49,7 +50,7 @@ def test_the_parts_of_the_last_movies_are_all_votes(model: SequenceModel, query:
     assert parts.shape == (len(unseen), model.settings.votes.anchors)
     assert (parts >= 0).all()
     assert (parts > 0).any(axis=0).all(), "each of the last movies votes"
-    votes = candidate_votes(model.scores(query).votes)[unseen]
+    votes = candidate_votes(evidence_of(model, query)[0].votes)[unseen]
     np.testing.assert_allclose(parts.sum(axis=1), votes, rtol=1e-5)
 
 

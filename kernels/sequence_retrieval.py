@@ -1,0 +1,214 @@
+"""Candidates of several queries, chosen and described from their evidence in one go.
+
+A range of queries is one thread's work from beginning to end, without the GIL.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelrecs.kernels.arrays import Bytes, Floats, Rows
+from reelrecs.kernels.jit import inlined, kernel
+from reelrecs.kernels.sequence_description import describe
+from reelrecs.kernels.sequence_evidence import clear, fill
+from reelrecs.kernels.sequence_knn import CHANNELS
+from reelrecs.kernels.sequence_world import Asked, Workspace, World
+
+VOTES, CHAIN, WINDOWS = 0, 1, 2
+"""Retrieval channels: by votes, by the chain, and from here on by the windows and by length."""
+
+_NEXT, _BEFORE = CHANNELS.index("next_alike"), CHANNELS.index("before")
+
+
+class Draw(NamedTuple):
+    """How many candidates each channel draws."""
+
+    votes: int  # at least, and twice the list's length
+    chain: int  # the same
+    recent: int  # from each window, at least, and the list's length
+    before_share: float  # what a vote before an anchor weighs beside one after it
+
+
+class Found(NamedTuple):
+    """Candidates of a range of queries end to end."""
+
+    counts: NDArray[np.int64]  # [queries]
+    gaps: NDArray[np.int64]  # [queries] ratings of everybody since the last of the history
+    movies: NDArray[np.int32]  # [candidates] ascending for each query
+    chosen: NDArray[np.uint8]  # [candidates] retrieval channels that chose it, as bits
+    retrieval: NDArray[np.float32]  # [candidates, channels] of the chain, how far from the best
+    features: NDArray[np.float32]  # [candidates, columns] before logarithms are taken
+
+
+class Given(NamedTuple):
+    """Candidates that somebody else has found, and what is told of them."""
+
+    indptr: NDArray[np.int64]  # [queries + 1]
+    movies: NDArray[np.int32]  # [candidates]
+    features: NDArray[np.float32]  # [candidates, columns] before logarithms are taken
+    gaps: NDArray[np.int64]  # [queries]
+
+
+@kernel
+def retrieve(
+    world: World, asked: Asked, draw: Draw, work: Workspace, columns: int, first: int, last: int
+) -> Found:
+    """The candidates of queries first .. last - 1, chosen by each channel and described."""
+    channels = len(work.channels)
+    room = (last - first) * (draw.votes + draw.chain + draw.recent)
+    counts, gaps = np.zeros(last - first, np.int64), np.zeros(last - first, np.int64)
+    movies, chosen = np.empty(room, np.int32), np.empty(room, np.uint8)
+    retrieval = np.empty((room, channels), np.float32)
+    features = np.empty((room, columns), np.float32)
+    size = 0
+    for query in range(first, last):
+        evidence = fill(world, asked, query, work)
+        count = choose(world, asked, draw, query, evidence.asker.history, work)
+        if size + count > room:
+            room = 2 * (size + count)
+            movies, chosen = _more_rows(movies, size, room), _more_bits(chosen, size, room)
+            retrieval = _more_floats(retrieval, size, room)
+            features = _more_floats(features, size, room)
+        at = size
+        for movie in range(len(work.chosen)):
+            if work.chosen[movie]:
+                movies[at] = movie
+                chosen[at] = work.chosen[movie]
+                for channel in range(channels):
+                    drawn = work.chosen[movie] >> channel & 1
+                    retrieval[at, channel] = work.channels[channel, movie] if drawn else 0.0
+                at += 1
+        describe(world, evidence, movies[size:at], work, features[size:at])
+        clear(world, evidence.asker, evidence.later, work)
+        counts[query - first] = count
+        gaps[query - first] = evidence.gap
+        size = at
+    return Found(counts, gaps, movies[:size], chosen[:size], retrieval[:size], features[:size])
+
+
+@kernel
+def describe_given(
+    world: World, asked: Asked, given: Given, work: Workspace, first: int, last: int
+) -> None:
+    """Fill what is told of the given candidates of queries first .. last - 1."""
+    for query in range(first, last):
+        start, stop = given.indptr[query], given.indptr[query + 1]
+        if start < stop:
+            evidence = fill(world, asked, query, work)
+            movies, features = given.movies[start:stop], given.features[start:stop]
+            describe(world, evidence, movies, work, features)
+            clear(world, evidence.asker, evidence.later, work)
+            given.gaps[query] = evidence.gap
+
+
+@kernel
+def choose(
+    world: World, asked: Asked, draw: Draw, query: int, history: Rows, work: Workspace
+) -> int:
+    """Mark in `chosen` what any channel draws of what may be recommended; how many those are."""
+    catalogue, limit, barred = world.catalogue, asked.limits[query], work.barred
+    windows = len(work.windows)
+    barred[:] = False
+    if asked.mask_of[query] >= 0:
+        barred[:] = ~asked.masks[asked.mask_of[query]]
+    if not asked.include_seen[query]:
+        for movie in history:
+            barred[movie] = True
+    work.chosen[:] = 0
+    share = np.float32(draw.before_share)
+    scores = work.channels
+    for movie in range(len(barred)):
+        vote = work.votes[movie]
+        popularity = catalogue.inverse_popularity[movie]
+        scores[VOTES, movie] = (vote[_NEXT] + share * vote[_BEFORE]) * popularity
+    scores[CHAIN] = work.chain
+    for window in range(windows):
+        rated, score = work.windows[window], scores[WINDOWS + window]
+        for movie in range(len(barred)):
+            known = np.float32(rated[movie] > 0) * catalogue.percentiles[movie]
+            score[movie] = rated[movie] + known
+    scores[WINDOWS + windows] = work.at_length
+    for channel in range(len(scores)):
+        least, most = np.float32(0.0), max(draw.recent, limit)
+        if channel == CHAIN:
+            least, most = np.float32(-np.inf), max(draw.chain, 2 * limit)
+        if channel == VOTES:
+            most = max(draw.votes, 2 * limit)
+        best = _draw_best(scores[channel], least, most, channel, work)
+        if channel == CHAIN:
+            for movie in range(len(barred)):
+                scores[CHAIN, movie] -= best
+    count = 0
+    for movie in range(len(work.chosen)):
+        count += work.chosen[movie] != 0
+    return count
+
+
+@kernel
+def _draw_best(
+    scores: Floats, least: np.float32, most: int, channel: int, work: Workspace
+) -> np.float32:
+    """Mark the `most` highest scores above `least`, and those tied with the last; the highest.
+
+    A heap holds the highest so far; whatever was among them at any time is looked at again in the
+    end, so that the catalogue is gone through once.
+    """
+    heap, seen_at_top = work.heap, work.at_top
+    most = min(most, len(scores))
+    size, looked_at = 0, 0
+    best, bound = least, least
+    for movie in range(len(scores)):
+        score = scores[movie]
+        if score < bound or score <= least or work.barred[movie]:
+            continue
+        seen_at_top[looked_at] = movie
+        looked_at += 1
+        best = max(best, score)
+        if size < most:
+            at = size
+            size += 1
+            while at > 0 and heap[(at - 1) >> 1] > score:
+                heap[at] = heap[(at - 1) >> 1]
+                at = (at - 1) >> 1
+        else:
+            at = 0
+            while 2 * at + 1 < size:
+                child = 2 * at + 1
+                if child + 1 < size and heap[child + 1] < heap[child]:
+                    child += 1
+                if heap[child] >= score:
+                    break
+                heap[at] = heap[child]
+                at = child
+        heap[at] = score
+        if size == most:
+            bound = heap[0]
+    bit = np.uint8(1 << channel)
+    for at in range(looked_at):
+        if scores[seen_at_top[at]] >= bound:
+            work.chosen[seen_at_top[at]] |= bit
+    return best
+
+
+@inlined
+def _more_rows(values: Rows, size: int, room: int) -> Rows:
+    longer = np.empty(room, np.int32)
+    longer[:size] = values[:size]
+    return longer
+
+
+@inlined
+def _more_bits(values: Bytes, size: int, room: int) -> Bytes:
+    longer = np.empty(room, np.uint8)
+    longer[:size] = values[:size]
+    return longer
+
+
+@inlined
+def _more_floats(values: Floats, size: int, room: int) -> Floats:
+    longer = np.empty((room, values.shape[1]), np.float32)
+    longer[:size] = values[:size]
+    return longer
