@@ -19,7 +19,7 @@ from reelrecs.atomic_write import write_whole
 from reelrecs.constraints import Constraints
 from reelrecs.datasets.ids import Id
 from reelrecs.engine import Engine
-from reelrecs.errors import InvalidRequest, StorageError
+from reelrecs.errors import DataError, InvalidRequest, StorageError
 from reelrecs.id_files import read_ids
 from reelrecs.many_lists import lists_table, schema_of
 from reelrecs.pipeline.candidates import Mask
@@ -52,6 +52,7 @@ class Shard(NamedTuple):
 class Job(NamedTuple):
     """Whose lists, and how they are asked for: see `Query`."""
 
+    digest: str  # of the data whose rows these are
     users: Sequence[int]  # rows
     limit: int
     as_of: int | None = None
@@ -99,8 +100,9 @@ def job_of(
     if shard is not None:
         users = [row for row in users if shard.holds(store.user_ids[row])]
     if constraints is None:
-        return Job(users, limit, as_of)
-    return Job(users, limit, as_of, constraints.mask(store), constraints.include_seen)
+        return Job(store.digest, users, limit, as_of)
+    allowed, include_seen, _ = constraints.applied(store)
+    return Job(store.digest, users, limit, as_of, allowed, include_seen)
 
 
 def write_lists(
@@ -158,7 +160,12 @@ def write_job(
 
 
 def block_of(engine: Engine, job: Job, users: Sequence[int]) -> Block:
-    """The lists of some of a job's users."""
+    """The lists of some of a job's users; raises DataError for a job over other data."""
+    if engine.store.digest != job.digest:
+        raise DataError(
+            f"the data at hand ({engine.store.name} {engine.store.digest[:8]}) is not that of the "
+            f"batch ({job.digest[:8]}): make it from the same data everywhere"
+        )
     queries = Queries.of(
         [
             engine.query_of_row(row, job.limit, job.as_of, job.allowed, job.include_seen)

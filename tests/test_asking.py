@@ -70,6 +70,46 @@ def test_a_listed_movie_has_the_score_of_the_list(engine: Engine) -> None:
         assert [one.terms for one in scored] == [item.explanation.contributions for item in listed]
 
 
+class OneSource:
+    name = "one"
+
+    def __init__(self, row: int) -> None:
+        self._row = row
+
+    def find(self, query: Query) -> Candidates:
+        return Candidates(np.array([self._row], np.int32), ("one.x",), np.ones((1, 1), np.float32))
+
+
+def test_a_movie_no_source_found_is_scored_beside_those_they_found(
+    engine: Engine, store: Store
+) -> None:
+    """As it would be, had a source found it: a learned score tells of the company."""
+    unseen = np.flatnonzero(engine.query(1, 1).open_movies(MOVIES))
+    cases = [engine.why_not(1, store.movie_ids[row]) for row in unseen]
+    lost = [case.movie.movie_id for case in cases if case.rank is None]
+    assert len(lost) >= 5
+    for movie_id in lost[:: len(lost) // 5]:
+        source = OneSource(store.movie_row(movie_id))
+        with Engine(store, model=engine.model, diversity=0.0, sources=[source]) as finding:
+            found = finding.why_not(1, movie_id)
+        assert found.rank is not None
+        (scored,) = engine.score(1, [movie_id])
+        assert (scored.score, scored.terms) == (found.score, found.terms)
+
+
+def test_what_is_rated_has_the_terms_that_it_would_be_listed_with(engine: Engine) -> None:
+    """Those that tell of the company, and the trees over them, differ with it."""
+    again = Constraints(include_seen=True)
+    listed = engine.recommend(1, MOVIES, explain=True, constraints=again)
+    by_id = {item.movie.movie_id: item.explanation.contributions for item in listed}
+    rated = [engine.store.movie_ids[row] for row in engine.query(1, 1).movies]
+    for one in engine.score(1, rated):
+        assert one.rated
+        for term, part in one.terms.items():
+            if not term.endswith(".relative") and term != "trees":
+                assert part == by_id[one.movie.movie_id][term], term
+
+
 def test_scores_refuse_what_is_unknown(engine: Engine) -> None:
     with pytest.raises(NotFound, match="no movie 999"):
         engine.score(1, [3, 999])

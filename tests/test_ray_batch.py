@@ -121,7 +121,8 @@ def test_workers_with_other_data_are_refused(
         assert not path.exists()
         return str(caught.value)
 
-    assert "have the same data, model and versions" in fault(opening._replace(data_dir=str(mine)))
+    assert "is not that of the batch" in fault(opening._replace(data_dir=str(mine)))
+    assert "there is no model at" in fault(opening._replace(profile="learned"))
 
 
 def test_nobody_at_the_address(sample_engine: Engine, opening: Opening) -> None:

@@ -12,7 +12,8 @@ from reelrecs.batch import Shard, job_of, write_job, write_lists
 from reelrecs.cli import run
 from reelrecs.constraints import Constraints
 from reelrecs.engine import Engine
-from reelrecs.errors import InvalidRequest, NotFound
+from reelrecs.errors import DataError, InvalidRequest, NotFound
+from tests.worlds import random_triples, store_of
 
 
 @given(id_=st.integers(-(2**63), 2**63 - 1) | st.text(), parts=st.integers(1, 50))
@@ -94,3 +95,10 @@ def test_the_command_names_the_shard_it_wrote(
     assert [line.split(",")[0] for line in lines[1:]] == ["2"] * 3
     assert run([*arguments, "--shard", "2"]) == 2
     assert "write the second of four as 2/4" in capsys.readouterr().err
+
+
+def test_a_job_is_for_the_data_it_was_made_from(sample_engine: Engine, tmp_path: Path) -> None:
+    other = Engine(store_of(random_triples(1)))
+    with other, pytest.raises(DataError, match="is not that of the batch"):
+        write_job(other, tmp_path / "lists.csv", job_of(sample_engine, 5, [1, 2]))
+    assert list(tmp_path.iterdir()) == []
