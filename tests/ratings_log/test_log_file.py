@@ -256,5 +256,4 @@ def test_waiting_gives_all_in_order_and_passes_errors_on() -> None:
     with pytest.raises(KeyError):
         [next(failing) for _ in range(3)]
     endless = waiting(iter(int, 1), 5)
-    next(endless)
-    endless.close()
+    assert len(next(endless)) <= 5
