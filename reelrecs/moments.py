@@ -97,8 +97,10 @@ class Moments(Generic[T]):
         return other
 
     def close(self) -> None:
-        """Give back what serves the newest moment; others are closed by those who use them."""
+        """Give back what serves the newest moment, and the log; others go with their users."""
         self._newest.close()
+        if self.live.log is not None:
+            self.live.log.close()
 
     def _latest(self) -> Moment[T]:
         if self.live.now() is not self._newest.store:
