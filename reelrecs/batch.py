@@ -113,6 +113,7 @@ def write_lists(
     progress: Callable[[int], None] = lambda users: None,
 ) -> Written:
     """Write the lists of these users (None: everybody's); see `job_of` and `write_job`."""
+    engine = engine.frozen()  # what arrives meanwhile is not of this file
     return write_job(engine, path, job_of(engine, limit, user_ids), progress)
 
 

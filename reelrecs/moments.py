@@ -131,9 +131,11 @@ class Moments(Generic[T]):
             self._replaced.append(old)
 
     def close(self) -> None:
-        """Give back what serves the newest moment; others are closed by those who use them."""
+        """Give back what serves the newest moment, and the log; others go with their users."""
         for moment in (*self._replaced, self._newest):
             moment.close()
+        if self.live.log is not None:
+            self.live.log.close()
 
     def _latest(self) -> Moment[T]:
         if self.live.now() is not self._newest.store:

@@ -73,7 +73,7 @@ def batch(
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
         stack.enter_context(progress_line())
-        engine = stack.enter_context(settings.open_engine(scorer))
+        engine = stack.enter_context(settings.open_engine(scorer)).frozen()
         user_ids = None if users is None else read_user_ids(engine, Path(users))
         job = job_of(
             engine,

@@ -22,6 +22,9 @@ CAUTION = (
     "flatter every system and may order them wrongly"
 )
 
+REPLAY = "replay"
+"""The protocol that has ways to serve instead of systems; see `reelrecs.evaluation.replay`."""
+
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -30,7 +33,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "--protocol",
     metavar="NAME",
     help="temporal, temporal-validation, successive, cold, new-movies, last-out, validation, "
-    "random-out or fold-in [default: temporal where times are real, else last-out].",
+    "random-out, fold-in or replay [default: temporal where times are real, else last-out].",
 )
 @click.option(
     "--request-time",
@@ -78,6 +81,11 @@ def evaluate(settings: Settings, /, format_: str, **chosen: Any) -> None:
 
 def _check(chosen: dict[str, Any]) -> None:
     """Refuse what does not go together; raises InvalidRequest."""
+    if chosen["protocol"] == REPLAY:
+        for name, value in chosen.items():
+            if name not in ("protocol", "k", "seed") and value not in (None, False, ()):
+                option = name.replace("_", "-")
+                raise InvalidRequest(f"--{option} does not go with {REPLAY}: leave it out")
     modes = [name for name in ("compare", "recall", "diversity") if chosen[name]]
     if len(modes) > 1:
         raise InvalidRequest(f"--{modes[0]} and --{modes[1]} are two questions: ask one at a time")
@@ -112,6 +120,10 @@ def _work(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Callable[
     if chosen["plot"] is not None:
         plots.check_plottable(chosen["plot"])
         require_single(chosen["protocol"])
+    if chosen["protocol"] == REPLAY:
+        from reelrecs.evaluation.replay import replay, replay_report
+
+        return replay_report(replay(_open(settings), chosen["k"], chosen["seed"])), _nothing
     if chosen["recall"] or chosen["diversity"]:
         return _look_inside(settings, chosen)
     from reelrecs.evaluation.evaluate import evaluate as run_all

@@ -101,13 +101,11 @@ def _fresh(store: Store, changes: Changes) -> _Fresh:
 
     rated = store.by_user
     times = np.concatenate([rated.times[kept], changes.times])
-    order = np.lexsort((times, owners))
+    ends, order = csr.compress(row_of[owners].astype(np.int32), len(users))
+    csr.order_by_time(ends, times, order)
     movies = np.concatenate([changes.movie_rows[rated.movies[kept]], changes.movies])
     stars = np.concatenate([rated.ratings[kept], changes.stars])
-    ends = np.cumsum(np.bincount(row_of[owners], minlength=len(users)))
-    by_user = RatingsByUser(
-        np.concatenate([[0], ends]).astype(np.int64), movies[order], stars[order], times[order]
-    )
+    by_user = RatingsByUser(ends, movies[order], stars[order], times[order])
     places = np.empty(len(order), np.int64)
     places[order] = np.arange(len(order))
     return _Fresh(users, by_user, owners[order], places, kept)
@@ -161,23 +159,21 @@ def _by_movie(
 ) -> RatingsByMovie:
     movie_count = len(places.movies)
     mine = fresh.by_user
-    positions = np.arange(len(mine.movies)) - np.repeat(mine.indptr[:-1], np.diff(mine.indptr))
-    order = np.lexsort((ranks[fresh.owners], mine.movies))
-    theirs = Raters(
-        csr.offsets(mine.movies, movie_count),
-        fresh.owners[order],
-        mine.ratings[order],
-        positions[order].astype(np.int32),
-    )
-    count = len(by_user.movies)
-    out = Raters(
-        csr.offsets(by_user.movies, movie_count),
-        np.empty(count, np.int32),
-        np.empty(count, np.float32),
-        np.empty(count, np.int32),
-    )
-    splice.merge_raters(Raters(*store.by_movie), places, theirs, ranks[fresh.owners[order]], out)
+    theirs = _raters(csr.offsets(mine.movies, movie_count))
+    by_rank = np.argsort(ranks[fresh.users])
+    csr.transpose(mine.indptr, mine.movies, mine.ratings, by_rank, theirs.indptr, theirs[1:])
+    theirs = theirs._replace(users=fresh.users[theirs.users].astype(np.int32))
+    out = _raters(csr.offsets(by_user.movies, movie_count))
+    splice.merge_raters(Raters(*store.by_movie), places, theirs, ranks[theirs.users], out)
     return RatingsByMovie(*out)
+
+
+def _raters(indptr: NDArray[np.int64]) -> Raters:
+    """Room for the raters of all movies."""
+    count = indptr[-1]
+    return Raters(
+        indptr, np.empty(count, np.int32), np.empty(count, np.float32), np.empty(count, np.int32)
+    )
 
 
 def _likes(
@@ -188,15 +184,14 @@ def _likes(
     places: Places,
 ) -> Likes:
     old, mine = store.likes, fresh.by_user
-    liked = mine.ratings >= config.LIKED_FROM
-    fresh_ends = np.concatenate([[0], np.cumsum(liked)])[mine.indptr].astype(np.int64)
-    indptr = _ends(sources, old.user_indptr, fresh_ends)
-    movies = old.movies if _in_place(changes.movie_rows) else changes.movie_rows[old.movies]
-    by_user = _rows(old.user_indptr, movies, sources, fresh_ends, mine.movies[liked], indptr)
     movie_count = len(places.movies)
-    owners = fresh.owners[liked]
-    order = np.lexsort((owners, mine.movies[liked]))
-    theirs = Likers(csr.offsets(mine.movies[liked], movie_count), owners[order])
+    user_ends, liked, movie_ends, likers = csr.likes(
+        mine.indptr, mine.movies, mine.ratings, movie_count, config.LIKED_FROM
+    )
+    indptr = _ends(sources, old.user_indptr, user_ends)
+    movies = old.movies if _in_place(changes.movie_rows) else changes.movie_rows[old.movies]
+    by_user = _rows(old.user_indptr, movies, sources, user_ends, liked, indptr)
+    theirs = Likers(movie_ends, fresh.users[likers].astype(np.int32))
     out = Likers(csr.offsets(by_user, movie_count), np.empty(len(by_user), np.int32))
     by_row = places._replace(keys=np.where(places.keys < 0, np.int32(-1), places.rows))
     splice.merge_likers(Likers(old.movie_indptr, old.users), by_row, theirs, out)
