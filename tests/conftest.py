@@ -67,8 +67,8 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def sample_engine(cache_dir: Path) -> Iterator[Engine]:
-    """An engine over the embedded sample."""
-    with Engine.open(models_dir=cache_dir / "no-models") as engine:
+    """An engine over the embedded sample, with fixed weights."""
+    with Engine.open(models_dir=cache_dir / "no-models", profile="fixed") as engine:
         yield engine
 
 

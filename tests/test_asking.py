@@ -55,7 +55,8 @@ def test_scores_are_of_exactly_what_was_asked(
         total = np.float32(0)
         for part in one.terms.values():
             total += np.float32(part)
-        assert one.score == float(total)
+        assert one.total == float(total)
+        assert 0 <= one.score <= 1
         assert one.rated == (one.movie.movie_id in rated)
         (alone,) = engine.score(user, [one.movie.movie_id])
         assert alone == one, "a score does not depend on the company it was asked in"
@@ -252,7 +253,7 @@ def sequences() -> pa.Table:
 def test_models_are_made_without_the_command_line(tmp_path: Path) -> None:
     with reelrecs.open(sequences(), models_dir=tmp_path) as engine:
         before = engine.recommend(5)
-        assert engine.profile.name == "fixed"
+        assert engine.profile.name == "pretrained"
         path = engine.train()
         assert path.parent == tmp_path
         assert engine.profile.name == "learned"

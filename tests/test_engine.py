@@ -113,10 +113,10 @@ def test_engines_of_different_threads_do_not_disturb_each_other(sample_engine: E
 
 def test_an_engine_has_the_threads_it_is_opened_with(tmp_path: Path) -> None:
     usual = pool.threads()
-    with Engine.open(models_dir=tmp_path, threads=usual + 3) as engine:
+    with Engine.open(models_dir=tmp_path, threads=usual + 3, profile="fixed") as engine:
         assert engine.threads.count == usual + 3
         assert pool.threads() == usual
-    with Engine.open(models_dir=tmp_path) as engine:
+    with Engine.open(models_dir=tmp_path, profile="fixed") as engine:
         assert engine.threads is pool.current()
     with pytest.raises(InvalidRequest, match="ask for at least 1"):
         Engine.open(models_dir=tmp_path, threads=0)
@@ -267,7 +267,7 @@ def test_a_profile_without_its_model_says_what_to_do(tmp_path: Path) -> None:
         pytest.raises(ModelError, match="run train first"),
     ):
         engine.recommend(1)
-    with pytest.raises(InvalidRequest, match="choose from learned, fixed"):
+    with pytest.raises(InvalidRequest, match="choose from learned, pretrained, fixed"):
         Engine.open(models_dir=tmp_path, profile="best")
 
 

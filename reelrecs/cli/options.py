@@ -62,9 +62,9 @@ class Settings:
         )
 
     def say_profile(self, engine: Engine) -> None:
-        """Say that the fixed profile ranks where nobody asked for it: training is worth it."""
-        if self.profile is None and engine.profile.name == "fixed":
-            note("ranked by fixed weights; `reelrecs-fast train` learns better ones")
+        """Say that other people's data taught the ranker, where nobody asked for that."""
+        if self.profile is None and engine.profile.name == config.PRETRAINED:
+            note("ranked by what other data taught; `reelrecs-fast train` learns from yours")
 
 
 def format_option(command: F) -> F:

@@ -15,6 +15,7 @@ from reelrecs.evaluation import implicit_baselines
 from reelrecs.evaluation.baselines import BASELINES, SINGLE_WINDOWS
 from reelrecs.evaluation.questions import Questions
 from reelrecs.evaluation.system import Factory, Scores, System
+from reelrecs.learning.pretrained import pretrained_model
 from reelrecs.learning.train import train
 from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.lifting import rerank_all
@@ -105,6 +106,9 @@ class EngineSystem(System):
 
 PIPELINES: dict[str, Callable[[Store], EngineSystem]] = {
     "learned": lambda store: EngineSystem("learned", Engine(store, model=train(store))),
+    "pretrained": lambda store: EngineSystem(
+        "pretrained", Engine(store, model=pretrained_model(store))
+    ),
     "fixed": lambda store: EngineSystem("fixed", Engine(store)),
 }
 """Profiles of the engine: name to what builds one on a training store."""

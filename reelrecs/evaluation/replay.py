@@ -234,7 +234,7 @@ def _hit(engine: Engine, whole: Store, one: _Question, k: int) -> tuple[float, f
         _row(engine.store.user_ids, whole.user_ids, one.row),
         one.time,
     )
-    ranked, _ = engine.pipeline.run(query)
+    ranked, _ = engine.pipeline.run_one(query)
     return float(one.movie in ranked.movies), time.perf_counter() - start
 
 

@@ -157,8 +157,8 @@ def test_data_that_is_other_data_now_does_not_fall_back_in_silence(tmp_path: Pat
     with pytest.raises(ModelError, match=r"trained on other data .*: run train again"):
         load_model(new, tmp_path)
     assert load_model(new, tmp_path, "fixed").ranker.profile == "fixed"
-    assert load_model(named("data-2", 3), tmp_path).ranker.profile == "fixed"
-    assert load_model(named("dat", 3), tmp_path).ranker.profile == "fixed"
+    assert load_model(named("data-2", 3), tmp_path).ranker.profile == "pretrained"
+    assert load_model(named("dat", 3), tmp_path).ranker.profile == "pretrained"
 
 
 def test_data_that_has_grown_is_served_by_the_newest_model_and_its_age_is_told(
@@ -244,7 +244,8 @@ def test_show_prints_the_weights_of_a_model_or_of_the_fixed_ranker(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for place, trained in ((folder, True), (tmp_path / "none", False)):
-        ask = ("--models-dir", str(place), "models", "show")
+        ask = ("--models-dir", str(place), "--profile", "fixed", "models", "show")
+        ask = ask if not trained else (*ask[:2], *ask[4:])
         code, text, said = call(capsys, *ask, "--format", "json")
         assert code == 0
         document = json.loads(text)
