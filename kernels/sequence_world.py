@@ -113,6 +113,7 @@ class Workspace(NamedTuple):
     chain: NDArray[np.float32]  # [movies]
     summed: NDArray[np.float32]  # [3, movies] next-item ridge, EASE, co-occurrence
     windows: NDArray[np.float32]  # [windows, movies]
+    counted_end: NDArray[np.int64]  # [1] place in time up to which windows count all; -1: not all
     alike: NDArray[np.float32]  # [movies]
     at_length: NDArray[np.float32]  # [movies]
     channels: NDArray[np.float32]  # [retrieval channels, movies]
@@ -141,6 +142,7 @@ def workspace(movie_count: int, user_count: int, windows: int) -> Workspace:
         np.zeros(movie_count, np.float32),
         np.zeros((3, movie_count), np.float32),
         np.zeros((windows, movie_count), np.float32),
+        np.full(1, -1, np.int64),
         np.zeros(movie_count, np.float32),
         np.zeros(movie_count, np.float32),
         np.zeros((windows + 3, movie_count), np.float32),
