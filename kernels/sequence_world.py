@@ -117,7 +117,7 @@ class Workspace(NamedTuple):
     alike: NDArray[np.float32]  # [movies]
     at_length: NDArray[np.float32]  # [movies]
     channels: NDArray[np.float32]  # [retrieval channels, movies]
-    chosen: NDArray[np.uint8]  # [movies] retrieval channels that chose it, as bits
+    chosen: NDArray[np.uint16]  # [movies] retrieval channels that chose it, as bits
     barred: NDArray[np.bool_]  # [movies] what must not be recommended
     heap: NDArray[np.float32]  # [movies] room to draw the best in
     at_top: NDArray[np.int32]  # [movies] the same
@@ -146,7 +146,7 @@ def workspace(movie_count: int, user_count: int, windows: int) -> Workspace:
         np.zeros(movie_count, np.float32),
         np.zeros(movie_count, np.float32),
         np.zeros((windows + 3, movie_count), np.float32),
-        np.zeros(movie_count, np.uint8),
+        np.zeros(movie_count, np.uint16),
         np.zeros(movie_count, np.bool_),
         np.zeros(movie_count, np.float32),
         np.zeros(movie_count, np.int32),
