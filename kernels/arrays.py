@@ -28,6 +28,9 @@ Doubles: TypeAlias = NDArray[np.float64]
 Words: TypeAlias = NDArray[np.uint64]
 """Sets of genres as bits, and 64-bit limits."""
 
+Bits: TypeAlias = NDArray[np.uint16]
+"""Up to sixteen retrieval channels as bits."""
+
 Mask: TypeAlias = NDArray[np.bool_]
 Years: TypeAlias = NDArray[np.int16]
 Bytes: TypeAlias = NDArray[np.uint8]

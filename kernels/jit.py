@@ -47,7 +47,13 @@ def as_readonly_contiguous(*arrays: *Arrays) -> tuple[*Arrays]:
 
     To numba a writable and a read-only array (a mapped store's) are different types.
     """
-    views = [np.ascontiguousarray(cast(Any, values)).view() for values in arrays]
-    for view in views:
-        view.flags.writeable = False
-    return cast(tuple[*Arrays], tuple(views))
+    return cast(tuple[*Arrays], tuple(_readonly(values) for values in arrays))
+
+
+def _readonly(values: Any) -> Any:
+    flags = values.flags if isinstance(values, np.ndarray) else None
+    if flags is not None and flags.c_contiguous and not flags.writeable:
+        return values
+    view = np.ascontiguousarray(values).view()
+    view.flags.writeable = False
+    return view

@@ -19,40 +19,49 @@ class Likeness(NamedTuple):
 
 
 @kernel
-def count_windows(
-    movies: Rows,
-    users: Rows,
-    likeness: Likeness,
-    own_row: int,
-    windows: Rows,
-    alike_window: int,
-    counts: Floats,
-    alike: Floats,
-) -> None:
-    """Add up what the last ratings before a moment, oldest first, are of.
+def count_windows(movies: Rows, users: Rows, own_row: int, windows: Rows, counts: Floats) -> None:
+    """Fill counts [w, movies] with what the last ratings before a moment, oldest first, are of.
 
-    windows [w] ascending: how many ratings back each reaches. counts [w, movies]: ratings in a
-    window; alike [movies]: likeness of the raters in the last `alike_window` ratings. The ratings
-    of the user `own_row` are passed over.
+    windows [w] ascending: how many ratings back each reaches. The ratings of the user `own_row` are
+    passed over.
     """
+    counts[:] = 0.0
     back = 0
     window = 0
     for place in range(len(movies)):
         at = len(movies) - 1 - place
-        user, movie = users[at], np.uint32(movies[at])
-        if user == own_row:
+        if users[at] == own_row:
             continue
         if back >= windows[window]:
             window += 1
             if window == len(windows):
                 break
-        counts[window, movie] += np.float32(1.0)
-        if back < alike_window:
-            alike[movie] += likeness.total[np.uint32(user)] / likeness.damping[np.uint32(user)]
+        counts[window, np.uint32(movies[at])] += np.float32(1.0)
         back += 1
     for wider in range(1, len(windows)):
         for row in range(counts.shape[1]):
             counts[wider, row] += counts[wider - 1, row]
+
+
+@kernel
+def add_likeness(
+    movies: Rows, users: Rows, likeness: Likeness, own_row: int, window: int, alike: Floats
+) -> None:
+    """Fill alike [movies] with the likeness of those who gave the last `window` ratings.
+
+    The ratings of the user `own_row` are passed over.
+    """
+    alike[:] = 0.0
+    back = 0
+    for place in range(len(movies)):
+        at = len(movies) - 1 - place
+        user = np.uint32(users[at])
+        if users[at] == own_row:
+            continue
+        if back >= window:
+            break
+        alike[np.uint32(movies[at])] += likeness.total[user] / likeness.damping[user]
+        back += 1
 
 
 @inlined

@@ -8,7 +8,7 @@ from reelrecs.kernels.arrays import Entries, Rows, Times
 from reelrecs.kernels.item_item import row_sum
 from reelrecs.kernels.jit import inlined, kernel
 from reelrecs.kernels.markov_chain import chain_scores
-from reelrecs.kernels.recent_ratings import Likeness, count_windows
+from reelrecs.kernels.recent_ratings import Likeness, add_likeness, count_windows
 from reelrecs.kernels.sequence_knn import (
     Asker,
     add_similarity,
@@ -134,20 +134,22 @@ def score_base_models(
 
 @kernel
 def count_recent(world: World, asker: Asker, end: int, work: Workspace) -> None:
-    """Fill the windows of recent ratings, and the likeness of those who gave them."""
-    recent = world.recent
-    work.windows[:] = 0.0
-    work.alike[:] = 0.0
-    count_windows(
-        recent.movies[: end - recent.start],
-        recent.users[: end - recent.start],
-        Likeness(work.similarity, world.watched.damping),
-        asker.own_row,
-        recent.windows,
-        recent.alike_window,
-        work.windows,
-        work.alike,
-    )
+    """Fill the windows of recent ratings, and the likeness of those who gave them.
+
+    Windows stand as they are from query to query at one moment, unless the asker's own ratings are
+    among them: those do not count.
+    """
+    recent, own_row, indptr = world.recent, asker.own_row, world.watched.user_indptr
+    movies, users = recent.movies[: end - recent.start], recent.users[: end - recent.start]
+    own = False
+    if own_row >= 0 and end > 0:
+        since = world.times[world.order[max(end - recent.windows[-1], 0)]]
+        own = world.times[indptr[own_row + 1] - 1] >= since
+    if own or work.counted_end[0] != end:
+        count_windows(movies, users, own_row, recent.windows, work.windows)
+        work.counted_end[0] = -1 if own else end
+    likeness = Likeness(work.similarity, world.watched.damping)
+    add_likeness(movies, users, likeness, own_row, recent.alike_window, work.alike)
 
 
 @inlined

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reelrecs.kernels.arrays import Bytes, Floats, Rows
+from reelrecs.kernels.arrays import Bits, Floats, Rows
 from reelrecs.kernels.jit import inlined, kernel
 from reelrecs.kernels.sequence_description import describe
 from reelrecs.kernels.sequence_evidence import clear, fill
@@ -38,7 +38,7 @@ class Found(NamedTuple):
     counts: NDArray[np.int64]  # [queries]
     gaps: NDArray[np.int64]  # [queries] ratings of everybody since the last of the history
     movies: NDArray[np.int32]  # [candidates] ascending for each query
-    chosen: NDArray[np.uint8]  # [candidates] retrieval channels that chose it, as bits
+    chosen: NDArray[np.uint16]  # [candidates] retrieval channels that chose it, as bits
     retrieval: NDArray[np.float32]  # [candidates, channels] of the chain, how far from the best
     features: NDArray[np.float32]  # [candidates, columns] before logarithms are taken
 
@@ -60,7 +60,7 @@ def retrieve(
     channels = len(work.channels)
     room = (last - first) * (draw.votes + draw.chain + draw.recent)
     counts, gaps = np.zeros(last - first, np.int64), np.zeros(last - first, np.int64)
-    movies, chosen = np.empty(room, np.int32), np.empty(room, np.uint8)
+    movies, chosen = np.empty(room, np.int32), np.empty(room, np.uint16)
     retrieval = np.empty((room, channels), np.float32)
     features = np.empty((room, columns), np.float32)
     size = 0
@@ -186,7 +186,7 @@ def _draw_best(
         heap[at] = score
         if size == most:
             bound = heap[0]
-    bit = np.uint8(1 << channel)
+    bit = np.uint16(1 << channel)
     for at in range(looked_at):
         if scores[seen_at_top[at]] >= bound:
             work.chosen[seen_at_top[at]] |= bit
@@ -201,8 +201,8 @@ def _more_rows(values: Rows, size: int, room: int) -> Rows:
 
 
 @inlined
-def _more_bits(values: Bytes, size: int, room: int) -> Bytes:
-    longer = np.empty(room, np.uint8)
+def _more_bits(values: Bits, size: int, room: int) -> Bits:
+    longer = np.empty(room, np.uint16)
     longer[:size] = values[:size]
     return longer
 

@@ -113,10 +113,11 @@ class Workspace(NamedTuple):
     chain: NDArray[np.float32]  # [movies]
     summed: NDArray[np.float32]  # [3, movies] next-item ridge, EASE, co-occurrence
     windows: NDArray[np.float32]  # [windows, movies]
+    counted_end: NDArray[np.int64]  # [1] place in time up to which windows count all; -1: not all
     alike: NDArray[np.float32]  # [movies]
     at_length: NDArray[np.float32]  # [movies]
     channels: NDArray[np.float32]  # [retrieval channels, movies]
-    chosen: NDArray[np.uint8]  # [movies] retrieval channels that chose it, as bits
+    chosen: NDArray[np.uint16]  # [movies] retrieval channels that chose it, as bits
     barred: NDArray[np.bool_]  # [movies] what must not be recommended
     heap: NDArray[np.float32]  # [movies] room to draw the best in
     at_top: NDArray[np.int32]  # [movies] the same
@@ -141,10 +142,11 @@ def workspace(movie_count: int, user_count: int, windows: int) -> Workspace:
         np.zeros(movie_count, np.float32),
         np.zeros((3, movie_count), np.float32),
         np.zeros((windows, movie_count), np.float32),
+        np.full(1, -1, np.int64),
         np.zeros(movie_count, np.float32),
         np.zeros(movie_count, np.float32),
         np.zeros((windows + 3, movie_count), np.float32),
-        np.zeros(movie_count, np.uint8),
+        np.zeros(movie_count, np.uint16),
         np.zeros(movie_count, np.bool_),
         np.zeros(movie_count, np.float32),
         np.zeros(movie_count, np.int32),

@@ -59,7 +59,8 @@ class EngineSystem(System):
         Some queries at a time: the place of the first, they themselves, and their candidates.
         """
         for start in range(0, len(queries), CALL_USERS):
-            part = Queries.of(queries[start : start + CALL_USERS])
+            some = queries[start : start + CALL_USERS]  # what is read out of a copy goes with it
+            part = Queries.of([replace(query) for query in some])
             with self.engine.threads.active():
                 scored, _ = self.engine.pipeline.scored(part)
             if len(scored.rows):

@@ -85,12 +85,6 @@ class CandidateBatch:
         np.cumsum(mask, out=kept[1:])
         return CandidateBatch(kept[self.indptr], self.rows.take(mask))
 
-    def counts_of(self, mask: Mask) -> Offsets:
-        """[queries] how many of each one's candidates are under this mask."""
-        kept = np.zeros(len(mask) + 1, np.int64)
-        np.cumsum(mask, out=kept[1:])
-        return np.diff(kept[self.indptr])
-
     def reordered(self, indptr: Offsets, order: NDArray[np.int64]) -> CandidateBatch:
         """The candidates at these positions, cut anew."""
         return CandidateBatch(indptr, self.rows.take(order))

@@ -41,7 +41,7 @@ from reelrecs.kernels.sequence_world import (
     workspace,
 )
 from reelrecs.pipeline.candidate_batch import CandidateBatch
-from reelrecs.pipeline.candidates import Floats, Rows
+from reelrecs.pipeline.candidates import Candidates, Floats, Rows
 from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.stages.base_models import MATRICES
@@ -55,8 +55,18 @@ class SequenceEvidence(NamedTuple):
     """What is known of the candidates that the retrieval channels drew for a batch of queries."""
 
     candidates: CandidateBatch  # with a retrieval score in every channel
-    chosen: NDArray[np.uint8]  # [candidates] the channels that drew each, as bits
+    chosen: NDArray[np.uint16]  # [candidates] the channels that drew each, as bits
     features: Floats  # [candidates, columns]
+
+    def drawn_by(self, first: int, last: int) -> tuple[CandidateBatch, NDArray[np.uint16]]:
+        """The candidates of channels first .. last - 1, and the bits of what drew each of them."""
+        rows = self.candidates.rows
+        mask = self.chosen & np.uint16((1 << last) - (1 << first)) != 0
+        kept = np.zeros(len(mask) + 1, np.int64)
+        np.cumsum(mask, out=kept[1:])
+        scores = rows.retrieval_scores[:, first:last][mask]
+        drawn = Candidates(rows.movies[mask], rows.channels[first:last], scores)
+        return CandidateBatch(kept[self.candidates.indptr], drawn), self.chosen[mask]
 
 
 class SequenceModel:

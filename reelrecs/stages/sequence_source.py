@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reelrecs.kernels.sequence_retrieval import CHAIN, VOTES
+from reelrecs.kernels.sequence_retrieval import CHAIN
 from reelrecs.pipeline.candidate_batch import CandidateBatch
-from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.queries import Queries
 from reelrecs.stages.sequence_model import SequenceEvidence
 
@@ -22,8 +21,7 @@ class SequenceSource:
 
         The retrieval score of the chain is the odds beside its best movie's.
         """
-        drawn = evidence.chosen & np.uint8(1 << VOTES | 1 << CHAIN) != 0
-        found = evidence.candidates.keep(drawn)
-        scores = np.ascontiguousarray(found.rows.retrieval_scores[:, : len(self.channels)])
-        scores[:, CHAIN] = np.exp(scores[:, CHAIN]) * (evidence.chosen[drawn] >> CHAIN & 1)
-        return CandidateBatch(found.indptr, Candidates(found.rows.movies, self.channels, scores))
+        found, chosen = evidence.drawn_by(0, len(self.channels))
+        odds = found.rows.retrieval_scores[:, CHAIN]
+        odds[:] = np.exp(odds) * (chosen >> CHAIN & 1)
+        return found

@@ -29,12 +29,13 @@ def test_windows_reach_back_over_others_ratings(
     alike = np.zeros(MOVIES, np.float32)
     movies, users = rows([movie for movie, _ in log]), rows([user for _, user in log])
     likeness = kernels.Likeness(2 * similarity, np.full(USERS, 2, np.float32))
-    kernels.count_windows(movies, users, likeness, own, windows, alike_window, counts, alike)
+    kernels.count_windows(movies, users, own, windows, counts)
+    kernels.add_likeness(movies, users, likeness, own, alike_window, alike)
     others = [one for one in reversed(log) if one[1] != own]
     for at, reach in enumerate(windows.tolist()):
         in_window = [movie for movie, _ in others[:reach]]
         assert counts[at].tolist() == [in_window.count(movie) for movie in range(MOVIES)]
-    near = others[: min(alike_window, windows[-1])]
+    near = others[:alike_window]
     for movie in range(MOVIES):
         assert alike[movie] == sum(user + 1 for one, user in near if one == movie)
 
