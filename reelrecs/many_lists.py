@@ -91,7 +91,8 @@ class RecommendationLists(Tabular):
 
     def __repr__(self) -> str:
         rows = sum(map(len, self._ranked))
-        return f"<{len(self):,} lists of {self._store.name}, {rows:,} movies in all>"
+        lists, movies = f"list{'s' * (len(self) != 1)}", f"movie{'s' * (rows != 1)}"
+        return f"<{len(self):,} {lists} of {self._store.name}, {rows:,} {movies} in all>"
 
     def __str__(self) -> str:
         return "\n".join([repr(self), *table_lines(_COLUMNS, self._first_movies())])

@@ -236,7 +236,7 @@ def test_results_print_in_terminals_and_notebooks(tmp_path: Path) -> None:
             assert "<script>" in str(one)
         assert "only 1 of the 20 asked for" in listed._repr_html_()
         assert str(listed).splitlines()[-1] == listed.note
-        assert repr(shown[1]) == "<1 lists of table, 1 movies in all>"
+        assert repr(shown[1]) == "<1 list of table, 1 movie in all>"
 
 
 def sequences() -> pa.Table:
