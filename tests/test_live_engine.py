@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,7 +128,9 @@ def _append(folder: Path, movie_id: int) -> None:
 def test_a_forked_child_appends_and_reads(engine: Engine) -> None:
     engine.append(1, 5, 3.0)
     engine.recommend(1)
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork in a process with threads
+        child = os.fork()
     if child == 0:
         code = 1
         try:

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -235,7 +236,9 @@ def test_one_writers_mistake_is_nobody_elses(log: RatingsLog) -> None:
 def test_two_processes_make_the_log_at_once(log: RatingsLog) -> None:
     children = []
     for number in range(4):
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of fork in a process with threads
+            child = os.fork()
         if child == 0:
             try:
                 for at in range(10):
