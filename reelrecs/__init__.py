@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reelrecs.results import Recommendation as Recommendation
     from reelrecs.results import RecommendationList as RecommendationList
     from reelrecs.similar import SimilarMovies as SimilarMovies
+    from reelrecs.store.incoming import Rating as Rating
 
     __version__: str
 
@@ -35,6 +36,7 @@ _HOMES = {
     "FeatureMatrix": "reelrecs.pipeline.candidates",
     "History": "reelrecs.histories",
     "Query": "reelrecs.pipeline.query",
+    "Rating": "reelrecs.store.incoming",
     "Recommendation": "reelrecs.results",
     "RecommendationList": "reelrecs.results",
     "ReelRecsError": "reelrecs.errors",

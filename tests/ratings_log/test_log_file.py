@@ -169,6 +169,12 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         RatingsLog(tmp_path / "file" / "x.db").append([[Arrival(1, 1, 3.0, 1)]])
 
 
+def test_a_place_that_cannot_be_looked_at_is_no_empty_log(tmp_path: Path) -> None:
+    log = RatingsLog(tmp_path / ("x" * 300))
+    with pytest.raises(DataError, match="cannot read the log of ratings"):
+        log.last()
+
+
 def test_the_file_cut_at_any_byte_of_its_last_records_holds_the_first(
     log: RatingsLog, tmp_path: Path
 ) -> None:
