@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from reelrecs.results import RecommendationList as RecommendationList
     from reelrecs.scores import ScoredMovies as ScoredMovies
     from reelrecs.similar import SimilarMovies as SimilarMovies
+<<<<<<< HEAD
     from reelrecs.why_not import WhyNot as WhyNot
+=======
+    from reelrecs.store.incoming import Rating as Rating
+>>>>>>> log
 
     __version__: str
 
@@ -42,6 +46,7 @@ _HOMES = {
     "FeatureMatrix": "reelrecs.pipeline.candidates",
     "History": "reelrecs.histories",
     "Query": "reelrecs.pipeline.query",
+    "Rating": "reelrecs.store.incoming",
     "Recommendation": "reelrecs.results",
     "RecommendationList": "reelrecs.results",
     "RecommendationLists": "reelrecs.many_lists",

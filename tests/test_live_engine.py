@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,7 +128,9 @@ def _append(folder: Path, movie_id: int) -> None:
 def test_a_forked_child_appends_and_reads(engine: Engine) -> None:
     engine.append(1, 5, 3.0)
     engine.recommend(1)
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork in a process with threads
+        child = os.fork()
     if child == 0:
         code = 1
         try:
@@ -325,6 +328,32 @@ def test_a_log_that_is_gone_takes_its_ratings_along_and_it_is_said(
     with reelrecs.open(folder) as other:
         other.append(1, 901, 4.0)
     assert 901 in open_store(dataset).movie_ids
+
+
+def test_a_log_that_is_taken_away_in_use_is_said(folder: Path, engine: Engine) -> None:
+    engine.append(1, 900, 4.0)
+    engine.recommend(1)
+    path = log_path(locate(folder))
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    with pytest.raises(DataError, match="removed or replaced while in use"):
+        engine.recommend(1)
+    engine.append(1, 901, 4.0)
+    with pytest.raises(DataError, match="removed or replaced while in use"):
+        engine.recommend(1)
+    with reelrecs.open(folder) as other:
+        assert 901 in other.store.movie_ids
+        assert 900 not in other.store.movie_ids
+
+
+def test_an_embedded_scorer_follows(folder: Path, models: Path) -> None:
+    with (
+        Engine.open(folder, models_dir=models, scorer="embedded") as remote,
+        Engine.open(folder, models_dir=models) as local,
+    ):
+        for movie in (900, 5):
+            local.append(1, movie, 5.0)
+            assert shown(remote, 1) == shown(local, 1)
 
 
 def test_a_log_set_back_to_an_older_copy_is_said_and_served(

@@ -32,18 +32,23 @@ class Door:
         self._path = path
         self._lock = ForkLock()
         self._links: dict[int, sqlite3.Connection] = {}  # by process: none survives a fork
-
-    def is_open(self) -> bool:
-        """Whether this process has it open."""
-        return os.getpid() in self._links
+        self._file: tuple[int, int] | None = None
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[sqlite3.Connection]:
-        """The connection; given up after an error, for the file may be whole and it is not."""
+        """The connection; given up after an error, for the file may be whole and it is not.
+
+        So it is where another file stands in the log's place: what is written to one that was
+        removed is lost.
+        """
         with self._lock:
+            file = file_at(self._path)
+            if file != self._file:
+                self._close()
             link = self._links.get(os.getpid())
             if link is None:
                 link = self._links[os.getpid()] = _connect(self._path)
+                self._file = file
             try:
                 yield link
             except sqlite3.Error:
@@ -60,6 +65,15 @@ class Door:
         if link is not None:
             with contextlib.suppress(sqlite3.Error):
                 link.close()
+
+
+def file_at(path: Path) -> tuple[int, int] | None:
+    """What tells the file in a place from any other; None where there is none. Raises OSError."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import threading
 from collections import deque
@@ -33,7 +34,7 @@ class GroupCommit:
 
     def __init__(self, log: RatingsLog) -> None:
         self.log = log
-        self._waiting: deque[_Group] = deque()
+        self._waiting: dict[int, deque[_Group]] = {}  # by process: a child writes nothing of ours
         self._lock = ForkLock()
 
     def append(self, ratings: Sequence[Arrival]) -> int:
@@ -43,20 +44,21 @@ class GroupCommit:
         is acknowledged then.
         """
         mine = _Group(ratings)
-        self._waiting.append(mine)
+        waiting_here = self._waiting.setdefault(os.getpid(), deque())
+        waiting_here.append(mine)
         with self._lock:
             if mine.answer is None:
-                self._write()
+                self._write(waiting_here)
         if isinstance(mine.answer, Exception):
             raise mine.answer
         assert mine.answer is not None
         return mine.answer
 
-    def _write(self) -> None:
+    def _write(self, waiting_here: deque[_Group]) -> None:
         """Write all who wait by now, the one who holds the lock among them."""
         groups = []
-        while self._waiting:
-            groups.append(self._waiting.popleft())
+        while waiting_here:
+            groups.append(waiting_here.popleft())
         answers: Sequence[int | Exception]
         try:
             answers = self.log.append([group.ratings for group in groups])

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from reelrecs.datasets.ids import LONGEST_SHOWN, PLAIN, Id
 from reelrecs.errors import DataError, InvalidRequest, StorageError, one_line
-from reelrecs.ratings_log.connection import Door, make_log
+from reelrecs.ratings_log.connection import Door, file_at, make_log
 from reelrecs.ratings_log.events import Arrival, Events, Kind, checksum
 
 T = TypeVar("T")
@@ -42,7 +42,17 @@ class RatingsLog:
 
     def exists(self) -> bool:
         """Whether anything was ever rated."""
-        return self._reading.is_open() or self.path.exists()
+        return self.file() is not None
+
+    def file(self) -> tuple[int, int] | None:
+        """What tells the log's file from another in its place; None before the first rating.
+
+        Raises DataError where that cannot be known: a folder nobody may look into holds ratings.
+        """
+        try:
+            return file_at(self.path)
+        except OSError as error:
+            raise self._damaged(error) from error
 
     def identity(self) -> str:
         """What tells this log from any other that may stand in its place; "" for none."""
@@ -111,7 +121,7 @@ class RatingsLog:
         try:
             with self._reading.opened() as link:
                 return ask(link)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise self._damaged(error) from error
 
     def _written(self, write: Callable[[sqlite3.Connection], T]) -> T:

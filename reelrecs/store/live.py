@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reelrecs.errors import DataError
 from reelrecs.fork_lock import ForkLock
 from reelrecs.ratings_log.log_file import RatingsLog
 from reelrecs.store.overlay import with_events
@@ -18,6 +19,7 @@ class LiveStore:
     def __init__(self, store: Store, log: RatingsLog | None = None, place: int = 0) -> None:
         self.log = log
         self._state = (store, place)
+        self._file = None if log is None else log.file()
         self._lock = ForkLock()
 
     @property
@@ -31,7 +33,17 @@ class LiveStore:
         What another process appended is there too. Raises DataError for a log that cannot be read,
         or where no rating is left.
         """
-        if self.log is None or self.log.last() <= self._state[1]:
+        if self.log is None:
+            return self._state[0]
+        file = self.log.file()
+        if file != self._file:
+            if self._file is not None:
+                raise DataError(
+                    f"the log of ratings {self.log.path} was removed or replaced while in use: "
+                    "open the data again"
+                )
+            self._file = file
+        if file is None or self.log.last() <= self._state[1]:
             return self._state[0]
         with self._lock:
             store, place = self._state

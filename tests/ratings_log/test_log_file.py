@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,12 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         RatingsLog(tmp_path / "file" / "x.db").append([[Arrival(1, 1, 3.0, 1)]])
 
 
+def test_a_place_that_cannot_be_looked_at_is_no_empty_log(tmp_path: Path) -> None:
+    log = RatingsLog(tmp_path / ("x" * 300))
+    with pytest.raises(DataError, match="cannot read the log of ratings"):
+        log.last()
+
+
 def test_the_file_cut_at_any_byte_of_its_last_records_holds_the_first(
     log: RatingsLog, tmp_path: Path
 ) -> None:
@@ -235,7 +242,9 @@ def test_one_writers_mistake_is_nobody_elses(log: RatingsLog) -> None:
 def test_two_processes_make_the_log_at_once(log: RatingsLog) -> None:
     children = []
     for number in range(4):
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of fork in a process with threads
+            child = os.fork()
         if child == 0:
             try:
                 for at in range(10):
