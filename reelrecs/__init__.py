@@ -31,11 +31,8 @@ if TYPE_CHECKING:
     from reelrecs.results import RecommendationList as RecommendationList
     from reelrecs.scores import ScoredMovies as ScoredMovies
     from reelrecs.similar import SimilarMovies as SimilarMovies
-<<<<<<< HEAD
-    from reelrecs.why_not import WhyNot as WhyNot
-=======
     from reelrecs.store.incoming import Rating as Rating
->>>>>>> log
+    from reelrecs.why_not import WhyNot as WhyNot
 
     __version__: str
 
