@@ -191,7 +191,7 @@ def _bare_call(fixture: Fixture) -> Callable[[], object]:
     request = wire.score_request(fixture.store, [query], [candidates]).SerializeToString()
     answer = np.asarray(scored.terms.values if scored.terms else ()).tobytes()
     handler = grpc.unary_unary_rpc_method_handler(lambda request, context: answer)
-    server = grpc.server(ThreadPoolExecutor(config.SERVICE_WORKERS))
+    server = grpc.server(ThreadPoolExecutor(config.SERVICE_CONCURRENCY))
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("bare.Bare", {"Call": handler}),)
     )
