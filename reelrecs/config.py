@@ -201,7 +201,8 @@ SERVICE_QUEUE = 512
 most people's deadlines."""
 
 ARRIVING_CALLS = 256
-"""Calls beside those whose message may still be under way."""
+"""Calls beside those whose message may still be under way; and calls of one connection beyond all
+that may be open, which are there to be refused, or to ask for health."""
 
 ARRIVAL_SECONDS = 10.0
 """Seconds that a call's message may take to arrive."""

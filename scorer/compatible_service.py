@@ -66,7 +66,7 @@ class MLScorerServicer:
         ]
         for user_id in warm_users(store):
             asked = recommendations_pb2.ScoreRequest(user_id=user_id, features=candidates)
-            self.score_candidates(asked)
+            self._score(asked, Call())
 
     @property
     def _answers(self) -> bool:
@@ -92,10 +92,12 @@ class MLScorerServicer:
         return FeatureMatrix(tuple(sent.columns[place] for place in at), sent.values[:, at])
 
     def score_candidates(self, request: Any, call: Call | None = None) -> Any:
-        """Score every candidate of one user."""
-        call = call or Call()
-        self._require_ids_that_fit()
+        """Score every candidate of one user; raises InvalidRequest beyond the limits."""
         self._limits.check_candidates(len(request.features))
+        return self._score(request, call or Call())
+
+    def _score(self, request: Any, call: Call) -> Any:
+        self._require_ids_that_fit()
         call.users, call.candidates = 1, len(request.features)
         store = self._model.store
         user = stored_user(store, store.user_row(request.user_id))

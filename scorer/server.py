@@ -133,7 +133,7 @@ def channel_arguments(options: ServerOptions) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", 2 * limits.message_bytes),
         ("grpc.max_send_message_length", config.MESSAGE_BYTES),
         ("grpc.max_allowed_incoming_connections", limits.connections),
-        ("grpc.max_concurrent_streams", limits.open_calls),
+        ("grpc.max_concurrent_streams", limits.open_calls + config.ARRIVING_CALLS),
         ("grpc.max_connection_idle_ms", int(limits.idle_seconds * 1000)),
         ("grpc.server_handshake_timeout_ms", int(limits.handshake_seconds * 1000)),
         ("grpc.keepalive_time_ms", int(after * 1000)),

@@ -99,19 +99,28 @@ class ScorerServicer:
                 sent.append(scorer_pb2.FeatureMatrix())
             for features in sent:
                 named = wire.naming_movies(store, np.tile(movies, len(asked)))
-                self.score(scorer_pb2.ScoreRequest(users=asked, features=features, **named))
+                asked_for = scorer_pb2.ScoreRequest(users=asked, features=features, **named)
+                self._score(asked_for, Call())
         self.describe()
 
     def score(self, request: Any, call: Call | None = None) -> Any:
-        """Score candidates of one user or many, block by block."""
-        call = call or Call()
+        """Score candidates of one user or many; raises InvalidRequest beyond the limits."""
+        self._limits.check_users(len(request.users))
+        self._limits.check_all_candidates(len(wire.named_movies(request)))
+        for user in request.users:
+            self._limits.check_candidates(user.candidates)
+            self._limits.check_history(len(wire.named_movies(user.history)))
+        return self._score(request, call or Call())
+
+    def _score(self, request: Any, call: Call) -> Any:
+        """Score block by block; whether anybody still waits is asked between them."""
         store = self._model.store
         if request.dataset_digest not in ("", store.digest):
             raise ModelError(
                 f"this scorer serves {store.name} ({store.digest[:8]}), the request was made from "
                 f"other data ({request.dataset_digest[:8]}): start it on the same data"
             )
-        counts = self._checked_counts(request)
+        counts = [user.candidates for user in request.users]
         movies = wire.rows_of(store, wire.named_movies(request))
         sent = wire.matrix_of(request.features)
         require_agreement(counts, movies, sent)
@@ -130,16 +139,6 @@ class ScorerServicer:
         return scorer_pb2.ScoreResponse(
             scores=np.concatenate(scores).tolist(), terms=wire.matrix_message(matrix)
         )
-
-    def _checked_counts(self, request: Any) -> list[int]:
-        """How many candidates each user has; raises InvalidRequest beyond the limits."""
-        self._limits.check_users(len(request.users))
-        self._limits.check_all_candidates(len(wire.named_movies(request)))
-        counts = [user.candidates for user in request.users]
-        self._limits.check_candidates(max(counts, default=0))
-        for user in request.users:
-            self._limits.check_history(len(wire.named_movies(user.history)))
-        return counts
 
     def describe(self, request: Any = None, call: Call | None = None) -> Any:
         """Say which data and model answer."""
