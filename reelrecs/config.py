@@ -167,6 +167,9 @@ private address."""
 SCORER_DEADLINE = 5.0
 """Seconds a scorer may take before the request is given up."""
 
+SCORER_ATTEMPTS = 3
+"""Times that an only scorer is asked where it is away: a restart takes half a second."""
+
 SCORER_CONNECT = 1.0
 """Seconds until an address that does not complete a connection counts as away, so that the next
 one is tried well before the deadline."""

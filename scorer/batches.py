@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -40,3 +40,16 @@ def with_scores(
         )
         for batch, (start, stop) in zip(batches, pairwise(edges), strict=True)
     ]
+
+
+def parts_by_size(batches: Sequence[Candidates], most: int) -> Iterator[slice]:
+    """Neighbours of about so many bytes of features together; a larger one stands alone."""
+    start = size = 0
+    for at, batch in enumerate(batches):
+        own = 0 if batch.features is None else batch.features.values.nbytes
+        if at > start and size + own > most:
+            yield slice(start, at)
+            start, size = at, 0
+        size += own
+    if len(batches) > start:
+        yield slice(start, len(batches))

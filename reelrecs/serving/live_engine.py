@@ -53,6 +53,7 @@ class LiveEngine(Closing):
         """When the present engine was opened, in seconds since 1970."""
         self.taken, self.refused = 0, 0
         """How many engines have taken another's place, and how many could not."""
+        self._last = ""  # reason of a refusal
 
     @property
     def model_written(self) -> float | None:
@@ -117,8 +118,6 @@ class LiveEngine(Closing):
         log.warning(
             f"{engine.store.name} ({engine.profile.name}) was read anew and is served from now on"
         )
-
-    _last = ""
 
     def _refuse(self, error: Exception, told: bool) -> None:
         """Say why the old engine stays; the same reason once, unless somebody asked."""
