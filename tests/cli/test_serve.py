@@ -1,12 +1,8 @@
 """`serve` as service managers and clients meet it: a real process, real signals, real channels."""
 
-import os
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,62 +19,11 @@ from reelrecs.proto import (
     scorer_pb2,
     scorer_pb2_grpc,
 )
+from tests.cli.served import Served, served
 from tests.cli.test_cli import call
 from tests.worlds import random_triples
 
-
-class Served:
-    """A running `serve`."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.address = ""
-
-    def ready(self) -> str:
-        """Wait until it says that it is ready; where it listens."""
-        assert self.process.stderr is not None
-        line = ""
-        while "ready: scoring" not in line:
-            line = self.process.stderr.readline()
-            assert line, "serve ended early"
-        self.address = line.split(" on ")[1].split(";")[0]
-        return self.address
-
-    def ended_by(self, number: int) -> tuple[int, str]:
-        """Send the signal; the exit code and what was said after it."""
-        self.process.send_signal(number)
-        _, rest = self.process.communicate(timeout=60)
-        return self.process.returncode, rest
-
-
-@contextmanager
-def served(temp: Path, *arguments: str, before: tuple[str, ...] = ()) -> Iterator[Served]:
-    command = [sys.executable, "-m", "reelrecs", *before, "serve", "--address", "127.0.0.1:0"]
-    command += ["--drain-notice", "0.3", "--no-request-log"]
-    with subprocess.Popen(
-        [*command, *arguments],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"TMPDIR": str(temp)},
-    ) as process:
-        try:
-            yield Served(process)
-        finally:
-            process.kill()
-
-
-@pytest.fixture(autouse=True)
-def heard() -> Iterator[None]:
-    """Let SIGHUP be heard, which tests that run under nohup would pass on as ignored."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.fixture
-def temp() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as short:
-        yield Path(short)
+pytestmark = pytest.mark.usefixtures("heard")
 
 
 def test_told_to_end_it_finishes_what_it_is_at_and_exits_with_0(

@@ -98,3 +98,12 @@ def test_parts_hold_every_batch_once_in_order(sizes, most):
         held = sum(one.features.values.nbytes for one in batches[part])
         assert held <= most or len([one for one in batches[part] if len(one)]) == 1
         assert np.size(batches[part]) > 0
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "grpc_proxy", "all_proxy"])
+def test_no_proxy_stands_between_neighbours(model, monkeypatch, variable):
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with counted(model) as (address, calls), GrpcScorer([address], model.store) as scorer:
+        scorer.score(build_query(model.store, 0, 5), batch())
+    assert calls == [1]
