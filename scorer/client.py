@@ -110,7 +110,7 @@ class GrpcScorer(Closing):
         """The connections of this process; of two lists made at once one is dropped unused."""
         found = self._links.get(os.getpid())
         if found is None:
-            options = [*_OPTIONS]
+            options: list[tuple[str, Any]] = [*_OPTIONS]
             if len(self._addresses) == 1:
                 options.append(("grpc.service_config", json.dumps(_RETRIES)))
             made = [_linked(self._access, address, options) for address in self._addresses]
