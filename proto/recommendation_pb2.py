@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#reelrecs/proto/recommendation.proto\x12\x0breelrecs.v1\"\xc3\x01\n\x10RecommendRequest\x12\x11\n\x07user_id\x18\x01 \x01(\x03H\x00\x12\x16\n\x0cuser_id_text\x18\x05 \x01(\tH\x00\x12-\n\x07history\x18\x02 \x01(\x0b\x32\x1a.reelrecs.v1.RatingHistoryH\x00\x12\x12\n\x05limit\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x0f\n\x07\x65xplain\x18\x04 \x01(\x08\x12\x12\n\x05\x61s_of\x18\x06 \x01(\x03H\x02\x88\x01\x01\x42\x08\n\x06personB\x08\n\x06_limitB\x08\n\x06_as_of\"Z\n\rRatingHistory\x12\x11\n\tmovie_ids\x18\x01 \x03(\x03\x12\x16\n\x0emovie_id_texts\x18\x04 \x03(\t\x12\x0f\n\x07ratings\x18\x02 \x03(\x02\x12\r\n\x05times\x18\x03 \x03(\x03\"\xa2\x01\n\x11RecommendResponse\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x61taset_digest\x18\x02 \x01(\t\x12\x36\n\x0frecommendations\x18\x03 \x03(\x0b\x32\x1d.reelrecs.v1.RecommendedMovie\x12\x0f\n\x07relaxed\x18\x04 \x03(\t\x12\x0c\n\x04note\x18\x05 \x01(\t\x12\r\n\x05\x61s_of\x18\x06 \x01(\x03\"\xe0\x01\n\x10RecommendedMovie\x12\x0c\n\x04rank\x18\x01 \x01(\r\x12\x12\n\x08movie_id\x18\x02 \x01(\x03H\x00\x12\x17\n\rmovie_id_text\x18\t \x01(\tH\x00\x12\r\n\x05title\x18\x03 \x01(\t\x12\x11\n\x04year\x18\x04 \x01(\rH\x01\x88\x01\x01\x12\x0e\n\x06genres\x18\x05 \x03(\t\x12\r\n\x05score\x18\x06 \x01(\x02\x12\x0f\n\x07sources\x18\x07 \x03(\t\x12-\n\x0b\x65xplanation\x18\x08 \x01(\x0b\x32\x18.reelrecs.v1.ExplanationB\x07\n\x05movieB\x07\n\x05_year\"\x9c\x02\n\x0b\x45xplanation\x12\x30\n\rcontributions\x18\x01 \x03(\x0b\x32\x19.reelrecs.v1.Contribution\x12&\n\x08\x66ound_by\x18\x02 \x03(\x0b\x32\x14.reelrecs.v1.Finding\x12\x1a\n\rsimilar_users\x18\x03 \x01(\rH\x00\x88\x01\x01\x12-\n\x11\x62\x65\x63\x61use_you_liked\x18\x04 \x03(\x0b\x32\x12.reelrecs.v1.Movie\x12/\n\x13\x62\x65\x63\x61use_you_watched\x18\x05 \x03(\x0b\x32\x12.reelrecs.v1.Movie\x12%\n\x07related\x18\x06 \x01(\x0b\x32\x14.reelrecs.v1.RelatedB\x10\n\x0e_similar_users\" \n\x07Related\x12\x15\n\rsimilar_users\x18\x01 \x01(\r\"+\n\x0c\x43ontribution\x12\x0c\n\x04term\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02\",\n\x07\x46inding\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x10\n\x08strength\x18\x02 \x01(\x02\"x\n\x05Movie\x12\x12\n\x08movie_id\x18\x01 \x01(\x03H\x00\x12\x17\n\rmovie_id_text\x18\x05 \x01(\tH\x00\x12\r\n\x05title\x18\x02 \x01(\t\x12\x11\n\x04year\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x0e\n\x06genres\x18\x04 \x03(\tB\x07\n\x05movieB\x07\n\x05_year2c\n\x15RecommendationService\x12J\n\tRecommend\x12\x1d.reelrecs.v1.RecommendRequest\x1a\x1e.reelrecs.v1.RecommendResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#reelrecs/proto/recommendation.proto\x12\x0breelrecs.v1\"\xf2\x01\n\x10RecommendRequest\x12\x11\n\x07user_id\x18\x01 \x01(\x03H\x00\x12\x16\n\x0cuser_id_text\x18\x05 \x01(\tH\x00\x12-\n\x07history\x18\x02 \x01(\x0b\x32\x1a.reelrecs.v1.RatingHistoryH\x00\x12\x12\n\x05limit\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x0f\n\x07\x65xplain\x18\x04 \x01(\x08\x12\x12\n\x05\x61s_of\x18\x06 \x01(\x03H\x02\x88\x01\x01\x12-\n\x0b\x63onstraints\x18\x07 \x01(\x0b\x32\x18.reelrecs.v1.ConstraintsB\x08\n\x06personB\x08\n\x06_limitB\x08\n\x06_as_of\"\x96\x02\n\x0b\x43onstraints\x12$\n\x05\x61llow\x18\x01 \x01(\x0b\x32\x15.reelrecs.v1.MovieSet\x12#\n\x04\x64\x65ny\x18\x02 \x01(\x0b\x32\x15.reelrecs.v1.MovieSet\x12\x0e\n\x06genres\x18\x03 \x03(\t\x12\x12\n\nall_genres\x18\x04 \x01(\x08\x12\x12\n\nnot_genres\x18\x05 \x03(\t\x12\x16\n\tyear_from\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x14\n\x07year_to\x18\x07 \x01(\x05H\x01\x88\x01\x01\x12\x17\n\nmin_rating\x18\x08 \x01(\x02H\x02\x88\x01\x01\x12\x14\n\x0cinclude_seen\x18\t \x01(\x08\x42\x0c\n\n_year_fromB\n\n\x08_year_toB\r\n\x0b_min_rating\"5\n\x08MovieSet\x12\x11\n\tmovie_ids\x18\x01 \x03(\x03\x12\x16\n\x0emovie_id_texts\x18\x02 \x03(\t\"Z\n\rRatingHistory\x12\x11\n\tmovie_ids\x18\x01 \x03(\x03\x12\x16\n\x0emovie_id_texts\x18\x04 \x03(\t\x12\x0f\n\x07ratings\x18\x02 \x03(\x02\x12\r\n\x05times\x18\x03 \x03(\x03\"\xa2\x01\n\x11RecommendResponse\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x16\n\x0e\x64\x61taset_digest\x18\x02 \x01(\t\x12\x36\n\x0frecommendations\x18\x03 \x03(\x0b\x32\x1d.reelrecs.v1.RecommendedMovie\x12\x0f\n\x07relaxed\x18\x04 \x03(\t\x12\x0c\n\x04note\x18\x05 \x01(\t\x12\r\n\x05\x61s_of\x18\x06 \x01(\x03\"\xe0\x01\n\x10RecommendedMovie\x12\x0c\n\x04rank\x18\x01 \x01(\r\x12\x12\n\x08movie_id\x18\x02 \x01(\x03H\x00\x12\x17\n\rmovie_id_text\x18\t \x01(\tH\x00\x12\r\n\x05title\x18\x03 \x01(\t\x12\x11\n\x04year\x18\x04 \x01(\rH\x01\x88\x01\x01\x12\x0e\n\x06genres\x18\x05 \x03(\t\x12\r\n\x05score\x18\x06 \x01(\x02\x12\x0f\n\x07sources\x18\x07 \x03(\t\x12-\n\x0b\x65xplanation\x18\x08 \x01(\x0b\x32\x18.reelrecs.v1.ExplanationB\x07\n\x05movieB\x07\n\x05_year\"\x9c\x02\n\x0b\x45xplanation\x12\x30\n\rcontributions\x18\x01 \x03(\x0b\x32\x19.reelrecs.v1.Contribution\x12&\n\x08\x66ound_by\x18\x02 \x03(\x0b\x32\x14.reelrecs.v1.Finding\x12\x1a\n\rsimilar_users\x18\x03 \x01(\rH\x00\x88\x01\x01\x12-\n\x11\x62\x65\x63\x61use_you_liked\x18\x04 \x03(\x0b\x32\x12.reelrecs.v1.Movie\x12/\n\x13\x62\x65\x63\x61use_you_watched\x18\x05 \x03(\x0b\x32\x12.reelrecs.v1.Movie\x12%\n\x07related\x18\x06 \x01(\x0b\x32\x14.reelrecs.v1.RelatedB\x10\n\x0e_similar_users\" \n\x07Related\x12\x15\n\rsimilar_users\x18\x01 \x01(\r\"+\n\x0c\x43ontribution\x12\x0c\n\x04term\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02\",\n\x07\x46inding\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x10\n\x08strength\x18\x02 \x01(\x02\"x\n\x05Movie\x12\x12\n\x08movie_id\x18\x01 \x01(\x03H\x00\x12\x17\n\rmovie_id_text\x18\x05 \x01(\tH\x00\x12\r\n\x05title\x18\x02 \x01(\t\x12\x11\n\x04year\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x0e\n\x06genres\x18\x04 \x03(\tB\x07\n\x05movieB\x07\n\x05_year2c\n\x15RecommendationService\x12J\n\tRecommend\x12\x1d.reelrecs.v1.RecommendRequest\x1a\x1e.reelrecs.v1.RecommendResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,23 +32,27 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'reelrecs.proto.recommendati
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RECOMMENDREQUEST']._serialized_start=53
-  _globals['_RECOMMENDREQUEST']._serialized_end=248
-  _globals['_RATINGHISTORY']._serialized_start=250
-  _globals['_RATINGHISTORY']._serialized_end=340
-  _globals['_RECOMMENDRESPONSE']._serialized_start=343
-  _globals['_RECOMMENDRESPONSE']._serialized_end=505
-  _globals['_RECOMMENDEDMOVIE']._serialized_start=508
-  _globals['_RECOMMENDEDMOVIE']._serialized_end=732
-  _globals['_EXPLANATION']._serialized_start=735
-  _globals['_EXPLANATION']._serialized_end=1019
-  _globals['_RELATED']._serialized_start=1021
-  _globals['_RELATED']._serialized_end=1053
-  _globals['_CONTRIBUTION']._serialized_start=1055
-  _globals['_CONTRIBUTION']._serialized_end=1098
-  _globals['_FINDING']._serialized_start=1100
-  _globals['_FINDING']._serialized_end=1144
-  _globals['_MOVIE']._serialized_start=1146
-  _globals['_MOVIE']._serialized_end=1266
-  _globals['_RECOMMENDATIONSERVICE']._serialized_start=1268
-  _globals['_RECOMMENDATIONSERVICE']._serialized_end=1367
+  _globals['_RECOMMENDREQUEST']._serialized_end=295
+  _globals['_CONSTRAINTS']._serialized_start=298
+  _globals['_CONSTRAINTS']._serialized_end=576
+  _globals['_MOVIESET']._serialized_start=578
+  _globals['_MOVIESET']._serialized_end=631
+  _globals['_RATINGHISTORY']._serialized_start=633
+  _globals['_RATINGHISTORY']._serialized_end=723
+  _globals['_RECOMMENDRESPONSE']._serialized_start=726
+  _globals['_RECOMMENDRESPONSE']._serialized_end=888
+  _globals['_RECOMMENDEDMOVIE']._serialized_start=891
+  _globals['_RECOMMENDEDMOVIE']._serialized_end=1115
+  _globals['_EXPLANATION']._serialized_start=1118
+  _globals['_EXPLANATION']._serialized_end=1402
+  _globals['_RELATED']._serialized_start=1404
+  _globals['_RELATED']._serialized_end=1436
+  _globals['_CONTRIBUTION']._serialized_start=1438
+  _globals['_CONTRIBUTION']._serialized_end=1481
+  _globals['_FINDING']._serialized_start=1483
+  _globals['_FINDING']._serialized_end=1527
+  _globals['_MOVIE']._serialized_start=1529
+  _globals['_MOVIE']._serialized_end=1649
+  _globals['_RECOMMENDATIONSERVICE']._serialized_start=1651
+  _globals['_RECOMMENDATIONSERVICE']._serialized_end=1750
 # @@protoc_insertion_point(module_scope)

@@ -7,20 +7,52 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RecommendRequest(_message.Message):
-    __slots__ = ("user_id", "user_id_text", "history", "limit", "explain", "as_of")
+    __slots__ = ("user_id", "user_id_text", "history", "limit", "explain", "as_of", "constraints")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_TEXT_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     AS_OF_FIELD_NUMBER: _ClassVar[int]
+    CONSTRAINTS_FIELD_NUMBER: _ClassVar[int]
     user_id: int
     user_id_text: str
     history: RatingHistory
     limit: int
     explain: bool
     as_of: int
-    def __init__(self, user_id: _Optional[int] = ..., user_id_text: _Optional[str] = ..., history: _Optional[_Union[RatingHistory, _Mapping]] = ..., limit: _Optional[int] = ..., explain: bool = ..., as_of: _Optional[int] = ...) -> None: ...
+    constraints: Constraints
+    def __init__(self, user_id: _Optional[int] = ..., user_id_text: _Optional[str] = ..., history: _Optional[_Union[RatingHistory, _Mapping]] = ..., limit: _Optional[int] = ..., explain: bool = ..., as_of: _Optional[int] = ..., constraints: _Optional[_Union[Constraints, _Mapping]] = ...) -> None: ...
+
+class Constraints(_message.Message):
+    __slots__ = ("allow", "deny", "genres", "all_genres", "not_genres", "year_from", "year_to", "min_rating", "include_seen")
+    ALLOW_FIELD_NUMBER: _ClassVar[int]
+    DENY_FIELD_NUMBER: _ClassVar[int]
+    GENRES_FIELD_NUMBER: _ClassVar[int]
+    ALL_GENRES_FIELD_NUMBER: _ClassVar[int]
+    NOT_GENRES_FIELD_NUMBER: _ClassVar[int]
+    YEAR_FROM_FIELD_NUMBER: _ClassVar[int]
+    YEAR_TO_FIELD_NUMBER: _ClassVar[int]
+    MIN_RATING_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_SEEN_FIELD_NUMBER: _ClassVar[int]
+    allow: MovieSet
+    deny: MovieSet
+    genres: _containers.RepeatedScalarFieldContainer[str]
+    all_genres: bool
+    not_genres: _containers.RepeatedScalarFieldContainer[str]
+    year_from: int
+    year_to: int
+    min_rating: float
+    include_seen: bool
+    def __init__(self, allow: _Optional[_Union[MovieSet, _Mapping]] = ..., deny: _Optional[_Union[MovieSet, _Mapping]] = ..., genres: _Optional[_Iterable[str]] = ..., all_genres: bool = ..., not_genres: _Optional[_Iterable[str]] = ..., year_from: _Optional[int] = ..., year_to: _Optional[int] = ..., min_rating: _Optional[float] = ..., include_seen: bool = ...) -> None: ...
+
+class MovieSet(_message.Message):
+    __slots__ = ("movie_ids", "movie_id_texts")
+    MOVIE_IDS_FIELD_NUMBER: _ClassVar[int]
+    MOVIE_ID_TEXTS_FIELD_NUMBER: _ClassVar[int]
+    movie_ids: _containers.RepeatedScalarFieldContainer[int]
+    movie_id_texts: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, movie_ids: _Optional[_Iterable[int]] = ..., movie_id_texts: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RatingHistory(_message.Message):
     __slots__ = ("movie_ids", "movie_id_texts", "ratings", "times")

@@ -14,34 +14,44 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reelrecs.config import MODELS_DIR
+
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
+    from reelrecs.constraints import Constraints as Constraints
     from reelrecs.engine import Engine as Engine
     from reelrecs.errors import ReelRecsError as ReelRecsError
     from reelrecs.histories import History as History
+    from reelrecs.many_lists import RecommendationLists as RecommendationLists
     from reelrecs.pipeline.candidates import Candidates as Candidates
     from reelrecs.pipeline.candidates import FeatureMatrix as FeatureMatrix
     from reelrecs.pipeline.query import Query as Query
     from reelrecs.results import Recommendation as Recommendation
     from reelrecs.results import RecommendationList as RecommendationList
+    from reelrecs.scores import ScoredMovies as ScoredMovies
     from reelrecs.similar import SimilarMovies as SimilarMovies
+    from reelrecs.why_not import WhyNot as WhyNot
 
     __version__: str
 
 _HOMES = {
     "Candidates": "reelrecs.pipeline.candidates",
+    "Constraints": "reelrecs.constraints",
     "Engine": "reelrecs.engine",
     "FeatureMatrix": "reelrecs.pipeline.candidates",
     "History": "reelrecs.histories",
     "Query": "reelrecs.pipeline.query",
     "Recommendation": "reelrecs.results",
     "RecommendationList": "reelrecs.results",
+    "RecommendationLists": "reelrecs.many_lists",
     "ReelRecsError": "reelrecs.errors",
+    "ScoredMovies": "reelrecs.scores",
     "SimilarMovies": "reelrecs.similar",
+    "WhyNot": "reelrecs.why_not",
 }
 
-__all__ = ["__version__", "open", *_HOMES]
+__all__ = ["__version__", "open", "train", *_HOMES]
 
 
 def open(data_dir: str | Path | Any = None, **options: Any) -> Engine:  # noqa: A001
@@ -52,6 +62,28 @@ def open(data_dir: str | Path | Any = None, **options: Any) -> Engine:  # noqa: 
     from reelrecs.engine import Engine
 
     return Engine.open(data_dir, **options)
+
+
+def train(
+    data_dir: str | Path | Any = None,
+    *,
+    models_dir: str | Path = MODELS_DIR,
+    **options: Any,
+) -> Engine:
+    """An engine over a data set with a model made just now, which stands in `models_dir` too.
+
+    It takes seconds to minutes. `data_dir` and `options` are those of `open`, which finds the model
+    again; a model made before stays until then.
+    """
+    from reelrecs.engine import Engine
+
+    engine = Engine.open(data_dir, models_dir=models_dir, **options)
+    try:
+        engine.train()
+    except BaseException:
+        engine.close()
+        raise
+    return engine
 
 
 def __getattr__(name: str) -> Any:

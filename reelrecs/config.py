@@ -15,8 +15,9 @@ LIKED_FROM = 4.0
 DEFAULT_LIMIT = 20
 """Recommendations in a list: one screen."""
 
-MAX_LIMIT = 500
-"""Longest list served: Thunder's 300 candidates and Phoenix's 200."""
+SHORT_CATALOGUE_LIMIT = 500
+"""Lists as long as the catalogue are served. Where that holds fewer movies, so many may be asked
+for all the same: a program that asks for the same number everywhere gets all there are."""
 
 MODELS_DIR = "models"
 """Where `train` leaves models and everything else looks for them, relative to where one stands."""
@@ -54,6 +55,13 @@ movies which people do like together, so that kind speaks only where likes are s
 BATCH_USERS = 64
 """Users scored in one call by `batch`: the call costs little for each, and a block is done well
 before the scorer's deadline."""
+
+RAY_BLOCKS = 4
+"""Blocks of users in one task of a Ray worker: some hundred milliseconds, so that workers end
+together and one that is killed loses little."""
+
+RAY_CONNECT_SECONDS = 5.0
+"""How long a Ray cluster's address may take to answer a call."""
 
 BATCH_GROUP = 16
 """Blocks of users that make a row group of the output: large enough to compress, small enough that

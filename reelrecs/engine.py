@@ -8,30 +8,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import numpy as np
-
 from reelrecs import config
+from reelrecs.asking import Asking
 from reelrecs.datasets import locate
 from reelrecs.datasets.ids import Id
 from reelrecs.datasets.titles import TitleIndex
 from reelrecs.errors import InvalidRequest
-from reelrecs.explanations import explain as explain_ranked
-from reelrecs.histories import History, query_of_person
 from reelrecs.kernels import pool
 from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import check_profile, load_model, model_path
 from reelrecs.pipeline.candidates import FeatureMatrix, Rows
 from reelrecs.pipeline.protocols import Filter, Scorer, Source
-from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
 from reelrecs.profiles import Profile, features_for, filters_by_name, profile_of
 from reelrecs.results import (
     Movie,
-    RecommendationList,
     UserProfile,
     movie_of,
-    recommendations_of,
-    shortage,
     user_profile,
 )
 from reelrecs.scorer.by_name import check_scorer, open_scorer
@@ -40,13 +33,12 @@ from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.user_knn import QueryUser
 from reelrecs.similar import SimilarMovies, similar_movies
 from reelrecs.stages.rerankers import DiversityReranker
-from reelrecs.stages.user_context import build_query
 from reelrecs.store.build import store_of
 from reelrecs.store.cache import open_store
 from reelrecs.store.store import Store
 
 
-class Engine(Closing):
+class Engine(Asking):
     """Recommendations for one data set; usable and closable from any thread, closed when done.
 
     `model` (the fixed one unless given) decides the profile, that is which stages make a list; a
@@ -74,18 +66,19 @@ class Engine(Closing):
             check_scorer(scorer)
         named = [one for one in filters if isinstance(one, str)]
         own = [one for one in filters if not isinstance(one, str)]
-        self._serving = Once(
-            partial(
-                _serving,
-                store,
-                model,
-                scorer,
-                tuple(sources),
-                (*filters_by_name(store, named), *own),
-                None if diversity is None else DiversityReranker(store, diversity),
-                (*relax, *config.RELAX_ORDER),
-            )
+        serving = partial(
+            _serving,
+            store,
+            scorer=scorer,
+            sources=tuple(sources),
+            filters=(*filters_by_name(store, named), *own),
+            reranker=None if diversity is None else DiversityReranker(store, diversity),
+            relax=(*relax, *config.RELAX_ORDER),
         )
+        self._serving_by = serving  # makes it of a model
+        self._serving = Once(partial(self._serving_by, model))
+        self._retired: list[Once[_Serving]] = []
+        self._models_dir = Path(config.MODELS_DIR)
         self._titles = Once(lambda: TitleIndex(store.all_titles))
         self._closed = threading.Event()
 
@@ -117,7 +110,9 @@ class Engine(Closing):
         with pool.budget_of(threads).active():
             store = _open_store(data_dir)
             model = partial(load_model, store, Path(models_dir), profile)
-            return cls(store, scorer, model=model, diversity=diversity, filters=filters)
+            engine = cls(store, scorer, model=model, diversity=diversity, filters=filters)
+        engine._models_dir = Path(models_dir)
+        return engine
 
     @property
     def model(self) -> ScoringModel:
@@ -134,38 +129,19 @@ class Engine(Closing):
         """All stages put together."""
         return self._ready().pipeline
 
-    def recommend(
-        self,
-        user_id: Id,
-        limit: int = config.DEFAULT_LIMIT,
-        *,
-        explain: bool = False,
-        as_of: int | None = None,
-    ) -> RecommendationList:
-        """The user's list, best first.
+    def train(self, models_dir: Path | str | None = None) -> Path:
+        """Make the data's model, keep it and recommend by it from now on; the file's path.
 
-        `as_of`, in seconds since 1970, is the moment of asking, the data's end unless given: what
-        the user rated later is not looked at, and what everybody rates is what they rated then.
-        Base models keep what they learned of all times.
-        Raises NotFound, InvalidRequest, ModelError, ScorerError.
+        It stands in `models_dir`, or where the engine looks for models, whole or not at all.
+        Requests that are under way end as they began. Raises StorageError.
         """
-        return self._list(self.query(user_id, limit, as_of), explain)
-
-    def recommend_for(
-        self,
-        history: History,
-        limit: int = config.DEFAULT_LIMIT,
-        *,
-        explain: bool = False,
-        as_of: int | None = None,
-    ) -> RecommendationList:
-        """The list of somebody the store does not hold, by what they rated; none is somebody new.
-
-        `as_of` as for `recommend`.
-        Raises NotFound for a movie the data does not hold, InvalidRequest, ModelError, ScorerError.
-        """
-        self._check(limit)
-        return self._list(query_of_person(self.store, history, limit, as_of), explain)
+        self._check_open()
+        folder = self._models_dir if models_dir is None else Path(models_dir)
+        with self.threads.active():
+            path, model = trained(self.store, folder)
+        self._retired.append(self._serving)
+        self._serving = Once(partial(self._serving_by, model))
+        return path
 
     def similar(self, movie_id: Id, limit: int = config.DEFAULT_LIMIT) -> SimilarMovies:
         """The movies nearest to this one, with the case for each; raises NotFound."""
@@ -182,43 +158,18 @@ class Engine(Closing):
         rows = self._titles.get().find(text, limit, self.store.movie_rating_counts)
         return [movie_of(self.store, row) for row in rows]
 
-    def query(self, user_id: Id, limit: int, as_of: int | None = None) -> Query:
-        """The pipeline's view of a user; raises NotFound or InvalidRequest."""
-        return self.query_of_row(self.store.user_row(user_id), limit, as_of)
-
-    def query_of_row(self, row: int, limit: int, as_of: int | None = None) -> Query:
-        """The same of the user in a row of the store; raises InvalidRequest."""
-        self._check(limit)
-        return build_query(self.store, row, limit, as_of)
-
     def features_for(self, user: QueryUser, movies: Rows) -> FeatureMatrix:
         """The columns that the model ranks by, for a scorer that was not sent them."""
         return features_for(self.store, self.profile.featurizers, user, movies)
-
-    def _list(self, query: Query, explain: bool) -> RecommendationList:
-        with self.threads.active():
-            ranked, trace = self.pipeline.run(query)
-        reasons = None
-        if explain and len(ranked) > 0:
-            with trace.stage("explain"):
-                reasons = explain_ranked(self.store, query, ranked, self.profile.sequence)
-        items = recommendations_of(self.store, ranked, reasons)
-        user_id = self.store.user_ids[query.user_row] if query.user_row >= 0 else None
-        note = shortage(self.store, query, len(items))
-        return RecommendationList(user_id, self.store.name, items, trace, note, query.as_of)
 
     def close(self) -> None:
         """Stop the embedded scorer or hang up on the remote one; what is asked later is refused."""
         self._closed.set()
         self.threads.release()
-        serving = self._serving.made()
-        if serving is not None and serving.opened is not None:
-            serving.opened.close()
-
-    def _check(self, limit: int) -> None:
-        self._check_open()
-        check_limit(limit)
-        self.store.require_unchanged()
+        for made in (*self._retired, self._serving):
+            serving = made.made()
+            if serving is not None and serving.opened is not None:
+                serving.opened.close()
 
     def _check_open(self) -> None:
         if self._closed.is_set():
@@ -281,17 +232,21 @@ def _serving(
 
 
 def train_model(
-    data_dir: Path | str | None,
+    data_dir: Path | str | Any,
     models_dir: Path | str,
     threads: int | None = None,
 ) -> tuple[Path, ScoringModel]:
     """Make a data set's model and write it, whole or not at all; raises StorageError too."""
+    with pool.budget_of(threads).active():
+        return trained(_open_store(data_dir), Path(models_dir))
+
+
+def trained(store: Store, models_dir: Path) -> tuple[Path, ScoringModel]:
+    """Make a store's model and write it into a folder of models, whole or not at all."""
     from reelrecs.learning.train import train  # with scipy's optimizers, which no list needs
 
-    with pool.budget_of(threads).active():
-        store = _open_store(data_dir)
-        model = train(store)
-    path = model_path(store, Path(models_dir))
+    model = train(store)
+    path = model_path(store, models_dir)
     save_model(model, path)
     return path, model
 
@@ -302,10 +257,3 @@ def _open_store(data_dir: Path | str | Any) -> Store:
 
         return store_of(import_frames(data_dir).tables, "table")
     return open_store(locate(None if data_dir is None else Path(data_dir)))
-
-
-def check_limit(limit: int) -> None:
-    """Raise InvalidRequest unless lists of this length are served."""
-    whole = isinstance(limit, (int, np.integer)) and not isinstance(limit, bool)
-    if not whole or not 1 <= limit <= config.MAX_LIMIT:
-        raise InvalidRequest(f"limit {limit!r}: ask for 1 to {config.MAX_LIMIT} movies")

@@ -18,6 +18,7 @@ from reelrecs.datasets.imports.personal_file import Rated, RatedMovies, read_rat
 from reelrecs.datasets.times import seconds_of
 from reelrecs.datasets.titles import TitleIndex, folded, release_year, search_key
 from reelrecs.errors import InvalidRequest, NotFound
+from reelrecs.pipeline.candidates import Mask
 from reelrecs.pipeline.query import Query
 from reelrecs.results import movie_of
 from reelrecs.stages.user_context import query_of_history
@@ -44,7 +45,14 @@ class History:
     in_stars: bool = False  # the ratings are stars from 0.5 to 5, whatever the data's scale
 
 
-def query_of_person(store: Store, history: History, limit: int, as_of: int | None = None) -> Query:
+def query_of_person(
+    store: Store,
+    history: History,
+    limit: int,
+    as_of: int | None = None,
+    allowed: Mask | None = None,
+    include_seen: bool = False,
+) -> Query:
     """The query of somebody with this history, by the code path of stored users.
 
     Without times all is taken to be watched in one sitting at the data's own end. Raises NotFound
@@ -56,7 +64,16 @@ def query_of_person(store: Store, history: History, limit: int, as_of: int | Non
         times = np.full(len(rows), store.latest_timestamp, np.int64)
     else:
         times = seconds_of(_numbers("times", history.times, np.int64))
-    return query_of_history(store, rows, stars, times, limit, as_of=as_of)
+    return query_of_history(
+        store,
+        rows,
+        stars,
+        times,
+        limit,
+        as_of=as_of,
+        allowed=allowed,
+        include_seen=include_seen,
+    )
 
 
 def _stars(store: Store, values: NDArray[np.float32], in_stars: bool) -> NDArray[np.float32]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
 
 from reelrecs import config
+from reelrecs.constraints import Constraints
+from reelrecs.datasets.ids import Id
 from reelrecs.engine import Engine
 from reelrecs.errors import InvalidRequest, ScorerError, StageError
 from reelrecs.histories import History
@@ -62,6 +65,7 @@ class RecommendationServicer:
         asked = {
             "explain": request.explain,
             "as_of": request.as_of if request.HasField("as_of") else None,
+            "constraints": _constraints(request),
         }
         if person == "history":
             result = self._engine.recommend_for(_history(request.history), limit, **asked)
@@ -76,6 +80,34 @@ def recommendation_service(engine: Engine, limits: Limits | None = None) -> Serv
     servicer = RecommendationServicer(engine, limits)
     recommend = Method(recommendation_pb2.RecommendRequest, servicer.recommend, _STATUSES)
     return Service(SERVICE, {"Recommend": recommend}, servicer.warm_up)
+
+
+def _constraints(request: Any) -> Constraints | None:
+    if not request.HasField("constraints"):
+        return None
+    asked = request.constraints
+
+    def given(field: str) -> Any:
+        return getattr(asked, field) if asked.HasField(field) else None
+
+    return Constraints(
+        allow=_movie_set(asked.allow) if asked.HasField("allow") else None,
+        deny=_movie_set(asked.deny),
+        genres=asked.genres,
+        all_genres=asked.all_genres,
+        not_genres=asked.not_genres,
+        year_from=given("year_from"),
+        year_to=given("year_to"),
+        min_rating=given("min_rating"),
+        include_seen=asked.include_seen,
+    )
+
+
+def _movie_set(message: Any) -> Sequence[Id]:
+    if message.movie_ids and message.movie_id_texts:
+        raise InvalidRequest("movies are given both by number and by text: give one of the lists")
+    movies: Sequence[Id] = message.movie_ids or message.movie_id_texts
+    return movies
 
 
 def _history(message: Any) -> History:

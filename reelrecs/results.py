@@ -7,13 +7,17 @@ from dataclasses import asdict, dataclass
 from itertools import compress
 from typing import Any
 
+import pyarrow as pa
+
 from reelrecs.datasets.feedback import Feedback, value_on_scale
 from reelrecs.datasets.ids import Id
 from reelrecs.datasets.titles import shown_title
+from reelrecs.frames import Tabular
 from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
 from reelrecs.store.store import Store
+from reelrecs.table import html_table, table_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def recommendations_of(
 
 
 @dataclass(frozen=True, slots=True)
-class RecommendationList:
+class RecommendationList(Tabular):
     """A person's list, best first, and how it came about."""
 
     user_id: Id | None  # None for somebody the store does not hold
@@ -141,20 +145,68 @@ class RecommendationList:
             "recommendations": [item.to_dict() for item in self.items],
         }
 
+    def to_arrow(self) -> Any:
+        """Columns rank, movie_id, title, year, genres (a list) and score."""
+        movies = [item.movie for item in self.items]
+        return pa.table(
+            {
+                "rank": pa.array([item.rank for item in self.items], pa.int32()),
+                "movie_id": [movie.movie_id for movie in movies],
+                "title": pa.array([movie.title for movie in movies], pa.string()),
+                "year": pa.array([movie.year for movie in movies], pa.int32()),
+                "genres": pa.array([movie.genres for movie in movies], pa.list_(pa.string())),
+                "score": pa.array([item.score for item in self.items], pa.float32()),
+            }
+        )
+
+    def rows(self) -> list[list[Any]]:
+        """The list as a table for people, under the names of COLUMNS."""
+        return [
+            [
+                item.rank,
+                item.movie.movie_id,
+                item.movie.title,
+                item.movie.year,
+                "|".join(item.movie.genres),
+                item.score,
+                "+".join(item.sources),
+            ]
+            for item in self.items
+        ]
+
+    def __str__(self) -> str:
+        notes = [self.note] if self.note else []
+        return "\n".join([*table_lines(COLUMNS, self.rows()), *notes])
+
+    def _repr_html_(self) -> str:
+        return html_table(COLUMNS, self.rows(), self.note)
+
+
+COLUMNS = ("rank", "movie_id", "title", "year", "genres", "score", "sources")
+"""What a list shows of each movie."""
+
 
 def shortage(store: Store, query: Query, found: int) -> str:
     """Why a list of so many is shorter than asked for, in one line; "" where it is not."""
     if found >= query.limit:
         return ""
-    unseen = store.movie_count - len(query.movies)
-    movies = f"{store.movie_count:,} movie{'s' * (store.movie_count != 1)}"
-    if unseen == 0:
-        return f"nothing is left to recommend: all {movies} of {store.name} are rated already"
+    left = int(query.open_movies(store.movie_count).sum())
+    catalogue = store.movie_count if query.allowed is None else int(query.allowed.sum())
+    movies = f"{catalogue:,} movie{'s' * (catalogue != 1)}"
+    meeting = "" if query.allowed is None else f" that meet{'s' * (catalogue == 1)} the constraints"
+    if catalogue == 0:
+        return f"nothing can be recommended: no movie of {store.name} meets the constraints"
+    if left == 0:
+        return (
+            f"nothing is left to recommend: all {movies} of {store.name}{meeting} are rated already"
+        )
     short = f"only {found:,} of the {query.limit:,} asked for: "
-    if found < unseen:
-        return f"{short}of {unseen:,} unseen movies of {store.name} the others pass no filter"
-    seen = f", of which {len(query.movies):,} are rated already" if len(query.movies) else ""
-    return f"{short}{store.name} holds {movies}{seen}"
+    if found < left:
+        what = "movies" if query.include_seen else "unseen movies"
+        return f"{short}of {left:,} {what} of {store.name}{meeting} the others pass no filter"
+    rated = catalogue - left
+    seen = f", of which {rated:,} are rated already" if rated else ""
+    return f"{short}{store.name} holds {movies}{meeting}{seen}"
 
 
 @dataclass(frozen=True, slots=True)

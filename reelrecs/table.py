@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -68,6 +69,17 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[s
     return [Heading(line(names)), *(line(row) for row in cells)]
 
 
+def html_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str = "") -> str:
+    """The same for a notebook, a note below it; nothing of the data is taken for markup."""
+    parts = ["<table><thead><tr>", *(f"<th>{_escaped(name)}</th>" for name in columns)]
+    parts.append("</tr></thead><tbody>")
+    for row in rows:
+        cells = "".join(f"<td>{_escaped(_shown(value))}</td>" for value in row)
+        parts.append(f"<tr>{cells}</tr>")
+    parts.append("</tbody></table>")
+    return "".join(parts) + (f"<p>{_escaped(note)}</p>" if note else "")
+
+
 def cut(text: str, width: int) -> str:
     """As much of a visible text as fits into so many columns of a terminal."""
     for at, char in enumerate(text):
@@ -75,6 +87,10 @@ def cut(text: str, width: int) -> str:
         if width < 0:
             return text[:at]
     return text
+
+
+def _escaped(text: str) -> str:
+    return html.escape(visible(text))
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from reelrecs import config
-from reelrecs.batch import read_user_ids, schema_of, write_lists
+from reelrecs.batch import read_user_ids, write_lists
 from reelrecs.cli import run
 from reelrecs.engine import Engine
 from reelrecs.errors import DataError, InvalidRequest, NotFound, ScorerError, StorageError
 from reelrecs.kernels.pool import ThreadBudget
+from reelrecs.many_lists import schema_of
 from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.protocols import ManyScorer
 from reelrecs.pipeline.query import Query
@@ -153,8 +154,8 @@ def test_a_scorer_that_shuffles_is_caught(sample_engine: Engine) -> None:
 
 def test_what_cannot_be_served_leaves_nothing(sample_engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "lists.parquet"
-    with pytest.raises(InvalidRequest, match="1 to 500"):
-        write_lists(sample_engine, path, 501)
+    with pytest.raises(InvalidRequest, match="1 to 9066"):
+        write_lists(sample_engine, path, 9067)
     with pytest.raises(NotFound, match="no user 9999"):
         write_lists(sample_engine, path, 10, [1, 9999])
     with pytest.raises(StorageError, match="there is no folder"):
@@ -228,7 +229,7 @@ def test_the_command_writes_and_says_where(
     [
         (7, ["--output", "/nowhere/at/all.parquet"], "there is no folder /nowhere/at"),
         (7, ["--output", "/proc/lists.parquet"], "cannot write /proc/lists.parquet"),
-        (2, ["--output", "lists.parquet", "--limit", "0"], "1 to 500"),
+        (2, ["--output", "lists.parquet", "--limit", "0"], "1 to 9066"),
         (3, ["--output", "lists.parquet", "--users", "/nowhere"], "/nowhere is no file"),
         (6, ["--output", "lists.parquet", "--scorer", "127.0.0.1:1"], "no scorer answers"),
     ],

@@ -147,9 +147,9 @@ def test_impossible_histories_are_refused(
         sample_engine.recommend_for(history)
 
 
-@pytest.mark.parametrize("limit", [0, 501])
+@pytest.mark.parametrize("limit", [0, 9067])
 def test_impossible_limits_are_refused(sample_engine: Engine, limit: int) -> None:
-    with pytest.raises(InvalidRequest, match="1 to 500"):
+    with pytest.raises(InvalidRequest, match="1 to 9066"):
         sample_engine.recommend_for(History(), limit)
 
 
@@ -327,7 +327,7 @@ def test_the_command_line_knows_three_ways_beside_user_ids(
         (4, ["--user-id", "99999"], "no user 99999"),
         (4, ["--user-id", "99999"], "give --ratings, --like or --new-user"),
         (4, ["--like", "Heat", "--like", "qqqzz"], "holds 'qqqzz'"),
-        (2, ["--new-user", "--limit", "0"], "1 to 500"),
+        (2, ["--new-user", "--limit", "0"], "1 to 9066"),
     ],
 )
 def test_mistakes_are_one_line_and_a_code(

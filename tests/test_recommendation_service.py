@@ -169,8 +169,8 @@ def test_an_empty_history_is_somebody_new(sample_engine: Engine, ask: Any) -> No
     [
         ({}, "INVALID_ARGUMENT", "names nobody"),
         ({"user_id": 99999}, "NOT_FOUND", "no user 99999 in ml-latest-small"),
-        ({"user_id": 1, "limit": 0}, "INVALID_ARGUMENT", "ask for 1 to 500"),
-        ({"user_id": 1, "limit": 2**32 - 1}, "INVALID_ARGUMENT", "ask for 1 to 500"),
+        ({"user_id": 1, "limit": 0}, "INVALID_ARGUMENT", "ask for 1 to 9066"),
+        ({"user_id": 1, "limit": 2**32 - 1}, "INVALID_ARGUMENT", "ask for 1 to 9066"),
         (
             {"history": pb.RatingHistory(movie_ids=[999999], ratings=[5])},
             "NOT_FOUND",

@@ -94,7 +94,7 @@ def test_nothing_in_common_is_not_listed() -> None:
 def test_unknown_movies_and_impossible_limits_are_refused(sample_engine: Engine) -> None:
     with pytest.raises(NotFound, match="no movie 999999"):
         sample_engine.similar(999999)
-    with pytest.raises(InvalidRequest, match="1 to 500"):
+    with pytest.raises(InvalidRequest, match="1 to 9066"):
         sample_engine.similar(1, 0)
 
 
@@ -135,7 +135,7 @@ def test_every_format_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
         (4, ["--movie-id", "-1"], "no movie -1"),
         (4, ["--title", "qqqzz"], "holds 'qqqzz'"),
         (4, ["--title", ""], "holds ''"),
-        (2, ["--movie-id", "1", "--limit", "501"], "1 to 500"),
+        (2, ["--movie-id", "1", "--limit", "9067"], "1 to 9066"),
     ],
 )
 def test_mistakes_are_one_line_and_a_code(

@@ -10,6 +10,7 @@ import click
 
 from reelrecs import config
 from reelrecs.cli.output import note
+from reelrecs.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from reelrecs.engine import Engine
@@ -89,8 +90,29 @@ def scorer_option(usual: str) -> Callable[[F], F]:
 def limit_option(command: F) -> F:
     """--limit, whose bounds the engine checks."""
     return click.option(
-        "--limit", type=int, default=20, show_default=True, help="Movies in the list, 1 to 500."
+        "--limit", type=int, default=20, show_default=True, help="Movies in the list, up to all."
     )(command)
+
+
+def as_of_option(command: F) -> F:
+    """--as-of, in seconds since 1970, or None."""
+    return click.option(
+        "--as-of",
+        metavar="DATE",
+        callback=lambda context, option, text: None if text is None else _moment(text),
+        help="The moment of asking: a date, or seconds since 1970 [default: the data's end].",
+    )(command)
+
+
+def _moment(text: str) -> int:
+    from reelrecs.datasets.times import seconds_of_date, whole_number
+
+    seconds = whole_number(text)
+    if seconds is None:
+        seconds = seconds_of_date(text)
+    if seconds is None:
+        raise InvalidRequest(f"--as-of {text!r} is no date: write it as 2013-08-17")
+    return seconds
 
 
 def user_option(command: F) -> F:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reelrecs import config
+from reelrecs.cli.constraint_options import ConstraintOptions, constraint_options
 from reelrecs.cli.options import (
     COMPILING,
     Settings,
+    as_of_option,
     format_option,
     limit_option,
     scorer_option,
@@ -22,12 +25,14 @@ from reelrecs.errors import InvalidRequest, NotFound
 from reelrecs.table import Heading
 
 if TYPE_CHECKING:
+    from reelrecs.datasets.ids import Id
     from reelrecs.engine import Engine
-    from reelrecs.results import Recommendation, RecommendationList
+    from reelrecs.histories import History
+    from reelrecs.results import RecommendationList
+    from reelrecs.store.store import Store
+    from reelrecs.why_not import WhyNot
 
 log = logging.getLogger(__name__)
-
-COLUMNS = ("rank", "movie_id", "title", "year", "genres", "score", "sources")
 
 
 @click.command()
@@ -38,12 +43,14 @@ COLUMNS = ("rank", "movie_id", "title", "year", "genres", "score", "sources")
 @click.option("--like", metavar="TITLE", multiple=True, help="Anybody: a liked movie; repeatable.")
 @click.option("--new-user", is_flag=True, help="Somebody of whom nothing is known.")
 @limit_option
-@click.option(
-    "--as-of",
-    metavar="DATE",
-    help="The moment of asking: a date, or seconds since 1970 [default: the data's end].",
-)
+@as_of_option
+@constraint_options
 @click.option("--explain", is_flag=True, help="Say why, movie by movie.")
+@click.option(
+    "--why-not",
+    metavar="MOVIE",
+    help="Say instead what keeps a movie, by id or title, off the list, or where it ranks.",
+)
 @click.option(
     "--diversity",
     type=click.FloatRange(0, 1),
@@ -66,8 +73,10 @@ def recommend(
     like: tuple[str, ...],
     new_user: bool,
     limit: int,
-    as_of: str | None,
+    as_of: int | None,
+    asked: ConstraintOptions,
     explain: bool,
+    why_not: str | None,
     diversity: float | None,
     filters: tuple[str, ...],
     scorer: str,
@@ -84,12 +93,19 @@ def recommend(
             "give exactly one of --user-id U, --ratings FILE, --like TITLE (repeatable) and "
             "--new-user"
         )
-    person = _Person(user_id, ratings, like, None if as_of is None else _moment(as_of))
     choices = {"diversity": diversity, "filters": filters}
     with progress_line(), settings.open_engine(scorer, **choices) as engine:
+        choice = {"as_of": as_of, "constraints": asked.constraints(engine.store)}
+        who = _who(engine.store, user_id, ratings, like)
         log.info(COMPILING)
-        result = _ask(engine, person, limit, explain or format_ == "json")
+        if why_not is not None:
+            case = _why_not(engine, who, why_not, limit, choice)
+        else:
+            result = _ask(engine, who, limit, explain or format_ == "json", choice)
         settings.say_profile(engine)
+    if why_not is not None:
+        _print_case(format_, case)
+        return
     _say_what_gave(result)
     if explain and format_ == "table":
         print_lines(explained_lines(result))
@@ -98,45 +114,77 @@ def recommend(
     print_rows(format_, columns, rows, result.to_dict())
 
 
-class _Person(NamedTuple):
-    """Who wants movies; with nothing given somebody new."""
-
-    user_id: str | None
-    ratings: str | None
-    like: tuple[str, ...]
-    as_of: int | None
-
-
-def _moment(text: str) -> int:
-    from reelrecs.datasets.times import seconds_of_date, whole_number
-
-    seconds = whole_number(text)
-    if seconds is None:
-        seconds = seconds_of_date(text)
-    if seconds is None:
-        raise InvalidRequest(f"--as-of {text!r} is no date: write it as 2013-08-17")
-    return seconds
-
-
-def _ask(engine: Engine, person: _Person, limit: int, explain: bool) -> RecommendationList:
-    """The list; how the person was understood is logged."""
+def _who(
+    store: Store, user_id: str | None, ratings: str | None, like: tuple[str, ...]
+) -> str | History:
+    """The user's id, or a history, empty if nothing is given; what was guessed is logged."""
     from reelrecs.histories import History, history_of_file, history_of_likes
 
-    asked: dict[str, Any] = {"explain": explain, "as_of": person.as_of}
-    if person.user_id is not None:
-        try:
-            return engine.recommend(person.user_id, limit, **asked)
-        except NotFound as error:
-            raise NotFound(
-                f"{error}; for people the data does not hold give --ratings, --like or --new-user"
-            ) from error
-    if person.ratings is not None:
-        history = history_of_file(engine.store, Path(person.ratings))
-    elif person.like:
-        history = history_of_likes(engine.store, person.like)
-    else:
-        history = History()
-    return engine.recommend_for(history, limit, **asked)
+    if user_id is not None:
+        return user_id
+    if ratings is not None:
+        return history_of_file(store, Path(ratings))
+    return history_of_likes(store, like) if like else History()
+
+
+def _ask(
+    engine: Engine, who: str | History, limit: int, explain: bool, choice: dict[str, Any]
+) -> RecommendationList:
+    if not isinstance(who, str):
+        return engine.recommend_for(who, limit, explain=explain, **choice)
+    with _strangers_told():
+        return engine.recommend(who, limit, explain=explain, **choice)
+
+
+def _why_not(
+    engine: Engine, who: str | History, movie: str, limit: int, choice: dict[str, Any]
+) -> WhyNot:
+    movie_id = _movie_named(engine.store, movie)
+    with _strangers_told():
+        return engine.why_not(who, movie_id, limit, **choice)
+
+
+@contextlib.contextmanager
+def _strangers_told() -> Iterator[None]:
+    """Say to whoever asks for an unknown user how others are asked for."""
+    try:
+        yield
+    except NotFound as error:
+        raise NotFound(
+            f"{error}; for people the data does not hold give --ratings, --like or --new-user"
+        ) from error
+
+
+def _movie_named(store: Store, text: str) -> Id:
+    """The movie of this id, else the one of this title; raises NotFound."""
+    from reelrecs.histories import TitleFinder
+
+    with contextlib.suppress(InvalidRequest, NotFound):
+        return store.movie_ids[store.movie_row(text)]
+    row, doubt = TitleFinder(store).find(text)
+    if doubt:
+        log.warning(doubt)
+    return store.movie_ids[row]
+
+
+def _print_case(format_: str, case: WhyNot) -> None:
+    movie = case.movie
+    if format_ == "table":
+        year = f" ({movie.year})" if movie.year else ""
+        parts = " + ".join(f"{term} {part:.4f}" for term, part in grouped(case.terms))
+        would = "" if case.rank else " if it were ranked"
+        print_lines(
+            [
+                Heading(f"{movie.title}{year}  {', '.join(movie.genres)}"),
+                f"     {case.answer}",
+                f"     score   {case.score:.4f}{would} = {parts}",
+            ]
+        )
+        return
+    columns = ("movie_id", "title", "listed", "rank", "candidates", "score", "answer")
+    told = case.to_dict()
+    row = [movie.movie_id, movie.title, *(told[column] for column in columns[2:])]
+    print_rows(format_, columns, [row], told)
 
 
 def explained_lines(result: RecommendationList) -> Iterator[str]:
@@ -178,7 +226,9 @@ def grouped(contributions: dict[str, float]) -> list[tuple[str, float]]:
 
 
 def _rows(result: RecommendationList, explain: bool) -> tuple[tuple[str, ...], list[list[Any]]]:
-    rows = [_row(item) for item in result]
+    from reelrecs.results import COLUMNS
+
+    rows = result.rows()
     if not explain or not rows or result[0].explanation is None:
         return COLUMNS, rows
     terms = tuple(result[0].explanation.contributions)
@@ -186,19 +236,6 @@ def _rows(result: RecommendationList, explain: bool) -> tuple[tuple[str, ...], l
         if item.explanation is not None:
             row.extend(item.explanation.contributions[term] for term in terms)
     return COLUMNS + terms, rows
-
-
-def _row(item: Recommendation) -> list[Any]:
-    movie = item.movie
-    return [
-        item.rank,
-        movie.movie_id,
-        movie.title,
-        movie.year,
-        "|".join(movie.genres),
-        item.score,
-        "+".join(item.sources),
-    ]
 
 
 def _say_what_gave(result: RecommendationList) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from reelrecs.pipeline.candidates import Floats, Rows
+from reelrecs.pipeline.candidates import Floats, Mask, Rows
 
 T = TypeVar("T")
 
@@ -42,7 +42,8 @@ class Query:
     `user_row` is -1 for somebody the store does not hold (fold-in); nothing but the exclusion of
     the user's own row from what others did depends on it. `as_of` is the moment of asking: who is
     looked at as being active at the same time is told from it, whatever the store holds of the user
-    beyond the history.
+    beyond the history. What `allowed` says False of is never recommended; the movies of the history
+    are not recommended either, unless `include_seen`.
     """
 
     limit: int
@@ -56,6 +57,15 @@ class Query:
     find_neighbours: Callable[[], CoLikeNeighbours] = field(repr=False, compare=False)
     cache: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
     """What one stage worked out for this query and another may use, under the owner's name."""
+    allowed: Mask | None = field(default=None, compare=False, repr=False)  # [movies of the store]
+    include_seen: bool = False  # whether what is rated already may be recommended
+
+    def open_movies(self, movie_count: int) -> Mask:
+        """[movies of the store]: True for what may be recommended, a new array."""
+        may = np.ones(movie_count, np.bool_) if self.allowed is None else self.allowed.copy()
+        if not self.include_seen:
+            may[self.movies] = False
+        return may
 
     @property
     def preferences(self) -> Preferences:

@@ -45,7 +45,7 @@ class Pipeline:
             return candidates, trace
         candidates = self.featurized(query, candidates, trace)
         with trace.stage("score"):
-            scored = self._scored([query], [candidates])[0]
+            scored = self.scored([query], [candidates])[0]
         with trace.stage("rerank"):
             ranked = self.reranker.rerank(query, scored).of(scored)
         return ranked, trace
@@ -70,7 +70,7 @@ class Pipeline:
             batches.append(self.featurized(query, found, trace) if len(found) else found)
             query.cache.clear()
         filled = [at for at, batch in enumerate(batches) if len(batch)]
-        scored = self._scored([queries[at] for at in filled], [batches[at] for at in filled])
+        scored = self.scored([queries[at] for at in filled], [batches[at] for at in filled])
         for at, batch in zip(filled, scored, strict=True):
             batches[at] = batch
         return batches
@@ -91,10 +91,12 @@ class Pipeline:
             return _without_surplus(kept, len(rest.channels), query.limit)
 
     def _found(self, source: Source, query: Query, trace: Trace) -> Candidates:
-        """What a source finds, checked."""
+        """What a source finds of what the query allows, checked."""
         with trace.stage(source.name), _blamed(f"source {source.name}"):
             batch = source.find(query)
             _check_found(batch, self.movie_count)
+        if query.allowed is not None:
+            batch = batch.take(query.allowed[batch.movies])
         trace.found[source.name] = len(batch)
         return batch
 
@@ -113,7 +115,7 @@ class Pipeline:
             candidates.movies, candidates.channels, candidates.retrieval_scores, features=matrix
         )
 
-    def _scored(
+    def scored(
         self, queries: Sequence[Query], batches: Sequence[Candidates]
     ) -> Sequence[Candidates]:
         """Each batch as the scorer gives it back, checked."""

@@ -14,12 +14,14 @@ from reelrecs.store.store import Store
 
 
 class AlreadyRatedFilter:
-    """Removes what the user has rated."""
+    """Removes what the user has rated, unless the query includes it."""
 
     name = "already_rated"
 
     def keep(self, query: Query, candidates: Candidates) -> Mask:
         """True for movies outside the history."""
+        if query.include_seen:
+            return np.ones(len(candidates), np.bool_)
         highest = max(query.movies.max(initial=-1), candidates.movies.max(initial=-1))
         unseen = np.ones(highest + 1, np.bool_)
         unseen[query.movies] = False

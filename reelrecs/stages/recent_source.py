@@ -30,7 +30,7 @@ class RecentSource:
         scores = np.concatenate(
             [found.windows + known * (found.windows > 0), found.at_length[None]]
         )
-        scores[:, query.movies] = 0.0
+        scores[:, ~query.open_movies(len(known))] = 0.0
         most = max(config.RECENT_CANDIDATES, query.limit)
         drawn = np.stack([_positive(channel, most) for channel in scores])
         movies = np.flatnonzero(drawn.any(axis=0)).astype(np.int32)

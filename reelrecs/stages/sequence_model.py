@@ -135,7 +135,8 @@ class SequenceModel:
         seen = np.zeros(store.movie_count, np.bool_)
         seen[history] = True
         votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)
-        self._vote(query, similarity, rank, 0, self.settings.votes, seen, votes)
+        without = np.zeros_like(seen) if query.include_seen else seen
+        self._vote(query, similarity, rank, 0, self.settings.votes, without, votes)
         summing.result()
         return SequenceScores(votes, chain_scores, summed, seen, rank, similarity)
 

@@ -24,10 +24,12 @@ class SequenceSource:
         found = self._model.scores(query)
         votes = candidate_votes(found.votes)
         votes *= self._model.inverse_popularity
-        chain = np.where(found.seen, -np.inf, found.chain)
+        may = query.open_movies(len(votes))
+        votes[~may] = 0.0
+        chain = np.where(may, found.chain, -np.inf)
         by_votes, by_chain = (max(most, 2 * query.limit) for most in config.SEQUENCE_CANDIDATES)
         voted = highest(votes, by_votes) & (votes > 0)
-        chained = highest(chain, by_chain) & ~found.seen
+        chained = highest(chain, by_chain) & may
         movies = np.flatnonzero(voted | chained).astype(np.int32)
         retrieval_scores = np.empty((len(movies), 2), np.float32)
         retrieval_scores[:, 0] = votes[movies] * voted[movies]

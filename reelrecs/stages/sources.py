@@ -32,7 +32,7 @@ class ThunderSource:
     def find(self, query: Query) -> Candidates:
         """At most `most` unwatched movies, best first."""
         weight = query.neighbours.weight.astype(np.int64)
-        weight[query.movies] = 0
+        weight[~query.open_movies(len(weight))] = 0
         voted = np.flatnonzero(weight)
         # weight above inverted row in one integer: a total order that a plain sort respects
         keys = (weight[voted] << _ROW_BITS) | (_ROW_MASK - voted)
@@ -71,14 +71,13 @@ class PhoenixSource:
 
     def find(self, query: Query) -> Candidates:
         """At most `most` unwatched movies in order of discovery."""
-        watched = np.zeros(self._movie_count, np.bool_)
-        watched[query.movies] = True
+        closed = ~query.open_movies(self._movie_count)
         values = discovery.channel_scores(
             self._genres,
             self._years,
             self._popularity,
             self._standing,
-            watched[self._pool],
+            closed[self._pool],
             query.preferences.top_genre_mask,
             query.preferences.era,
             config.ERA_SPAN,
@@ -101,9 +100,7 @@ class CatalogueSource:
 
     def find(self, query: Query) -> Candidates:
         """All unwatched movies; the retrieval score is the share of movies rated less often."""
-        unseen = np.ones(len(self._percentiles), np.bool_)
-        unseen[query.movies] = False
-        movies = np.flatnonzero(unseen).astype(np.int32)
+        movies = np.flatnonzero(query.open_movies(len(self._percentiles))).astype(np.int32)
         return Candidates(movies, self.channels, self._percentiles[movies, None])
 
 

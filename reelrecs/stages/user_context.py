@@ -9,15 +9,23 @@ from reelrecs import config
 from reelrecs.errors import InvalidRequest
 from reelrecs.kernels import co_likes, genres
 from reelrecs.kernels.jit import as_readonly_contiguous
-from reelrecs.pipeline.candidates import Floats, Rows
+from reelrecs.pipeline.candidates import Floats, Mask, Rows
 from reelrecs.pipeline.query import CoLikeNeighbours, Preferences, Query
 from reelrecs.store.store import Store
 
 
-def build_query(store: Store, user_row: int, limit: int, as_of: int | None = None) -> Query:
+def build_query(
+    store: Store,
+    user_row: int,
+    limit: int,
+    as_of: int | None = None,
+    allowed: Mask | None = None,
+    include_seen: bool = False,
+) -> Query:
     """The query of a stored user, with what they had rated by then; never their own neighbour.
 
-    It is asked as of the data's end unless another moment is given.
+    It is asked as of the data's end unless another moment is given. `allowed` [movies] and
+    `include_seen` are those of `Query`.
     """
     rated = store.by_user
     history = rated.row(user_row)
@@ -32,6 +40,8 @@ def build_query(store: Store, user_row: int, limit: int, as_of: int | None = Non
         limit,
         user_row,
         as_of,
+        allowed,
+        include_seen,
     )
 
 
@@ -43,12 +53,15 @@ def query_of_history(
     limit: int,
     user_row: int = -1,
     as_of: int | None = None,
+    allowed: Mask | None = None,
+    include_seen: bool = False,
 ) -> Query:
     """The query of anybody with this history, in any order; -1 is a user the store does not hold.
 
     It is asked as of the data's end unless another moment is given. An empty history is valid: the
-    data's mean, no neighbours, no top genres, era unknown. Raises InvalidRequest for arrays of
-    unequal length, a movie row outside the store, a movie rated twice or stars that are no number.
+    data's mean, no neighbours, no top genres, era unknown. `allowed` [movies] and `include_seen`
+    are those of `Query`. Raises InvalidRequest for arrays of unequal length, a movie row outside
+    the store, a movie rated twice or stars that are no number.
     """
     if not len(movies) == len(ratings) == len(times):
         raise InvalidRequest("a history needs one rating and one time for each movie")
@@ -57,7 +70,7 @@ def query_of_history(
     ratings = np.asarray(ratings, np.float32)[order]
     _check(store, movies, ratings)
     times = np.asarray(times, np.int64)[order]
-    return _query(store, movies, ratings, times, limit, user_row, as_of)
+    return _query(store, movies, ratings, times, limit, user_row, as_of, allowed, include_seen)
 
 
 def _query(
@@ -67,7 +80,9 @@ def _query(
     times: NDArray[np.int64],
     limit: int,
     user_row: int,
-    as_of: int | None = None,
+    as_of: int | None,
+    allowed: Mask | None,
+    include_seen: bool,
 ) -> Query:
     movies, ratings, times = as_readonly_contiguous(movies, ratings, times)
     liked = movies[ratings >= config.LIKED_FROM]
@@ -83,6 +98,8 @@ def _query(
         liked=liked,
         find_preferences=lambda: _preferences(store, movies, ratings, liked),
         find_neighbours=lambda: neighbours_of(store, liked, user_row),
+        allowed=allowed,
+        include_seen=include_seen,
     )
 
 

@@ -132,8 +132,8 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     [
         (4, ("recommend", "--user-id", "99999"), "no user 99999"),
         (4, ("search", "--title", "zzzzqqq"), "no title"),
-        (2, ("recommend", "--user-id", "1", "--limit", "0"), "1 to 500"),
-        (2, ("recommend", "--user-id", "1", "--limit", "1000000"), "1 to 500"),
+        (2, ("recommend", "--user-id", "1", "--limit", "0"), "1 to 9066"),
+        (2, ("recommend", "--user-id", "1", "--limit", "1000000"), "1 to 9066"),
         (3, ("--data-dir", "/nowhere/at/all", "recommend", "--user-id", "1"), "/nowhere/at/all"),
         (6, ("recommend", "--user-id", "1", "--scorer", "127.0.0.1:1"), "no scorer answers"),
         (8, ("recommend", "--user-id", "1", "--scorer", "not an address"), "address"),
