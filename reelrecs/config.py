@@ -252,6 +252,18 @@ WORKER_GROWN_SECONDS = 30.0
 METRICS_HOST = "127.0.0.1"
 """Where metrics are shown: to this machine only, for they tell how a service is used."""
 
+WEB_ADDRESS = "127.0.0.1:8000"
+"""Where `web` listens unless told otherwise: this machine only."""
+
+PAGE_MOVIES, PAGE_FOUND = 20, 8
+"""Movies of a list on the page, and movies found by title: what fits without scrolling for long."""
+
+PAGE_SEARCH_LETTERS = 100
+"""Letters of a title that are looked for."""
+
+VARIETY_STEPS = 10
+"""Steps of variety from 0 to 1 over HTTP: each needs a pipeline of its own."""
+
 CLOSING_GRACE = 1.0
 """Seconds that running requests get when a scorer's own server is closed; without any, gRPC cancels
 what is not there and says so on stderr."""

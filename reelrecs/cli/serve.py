@@ -17,7 +17,13 @@ import click
 from reelrecs import config
 from reelrecs.cli.options import COMPILING, Settings
 from reelrecs.cli.output import listen, log_line, note, progress_line
-from reelrecs.cli.serve_options import chosen, limit_options, security_options
+from reelrecs.cli.serve_options import (
+    chosen,
+    drain_options,
+    limit_options,
+    log_options,
+    security_options,
+)
 from reelrecs.errors import ReelRecsError
 
 if TYPE_CHECKING:
@@ -49,12 +55,7 @@ terminal sends the second, too. Ctrl-C is another thing, with exit code 130."""
     type=click.IntRange(0, 65535),
     help=f"Show metrics for Prometheus at {config.METRICS_HOST} and this port.",
 )
-@click.option(
-    "--request-log/--no-request-log",
-    default=True,
-    show_default=True,
-    help="One line of JSON on stderr for each request.",
-)
+@log_options
 @click.option(
     "--drain-notice",
     type=click.FloatRange(min=0),
@@ -62,20 +63,7 @@ terminal sends the second, too. Ctrl-C is another thing, with exit code 130."""
     show_default=True,
     help="Seconds to serve on after SIGTERM, while health says NOT_SERVING.",
 )
-@click.option(
-    "--drain-grace",
-    type=click.FloatRange(min=0),
-    default=config.DRAINING_GRACE,
-    show_default=True,
-    help="Seconds for what is under way after that.",
-)
-@click.option(
-    "--reload-seconds",
-    type=click.FloatRange(min=0.05),
-    default=config.RELOAD_SECONDS,
-    show_default=True,
-    help="Seconds between looks at data, model, tokens and certificates on disk.",
-)
+@drain_options
 @click.pass_context
 def serve(context: click.Context, /, address: str, workers: int, **given: Any) -> None:
     """Serve until interrupted: the scorer, MLScorer, Recommend, health and reflection.

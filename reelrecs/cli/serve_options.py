@@ -86,6 +86,34 @@ def security_options(command: F) -> F:
     return command
 
 
+def log_options(command: F) -> F:
+    """What is told of requests."""
+    return click.option(
+        "--request-log/--no-request-log",
+        default=True,
+        show_default=True,
+        help="One line of JSON on stderr for each request.",
+    )(command)
+
+
+def drain_options(command: F) -> F:
+    """What happens at the end, and what is looked at until then."""
+    command = click.option(
+        "--reload-seconds",
+        type=click.FloatRange(min=0.05),
+        default=config.RELOAD_SECONDS,
+        show_default=True,
+        help="Seconds between looks at data, model and tokens on disk.",
+    )(command)
+    return click.option(
+        "--drain-grace",
+        type=click.FloatRange(min=0),
+        default=config.DRAINING_GRACE,
+        show_default=True,
+        help="Seconds for what is under way when told to end.",
+    )(command)
+
+
 def chosen(settings: Settings, address: str, given: dict[str, Any]) -> ServeOptions:
     """All of it as one value; raises InvalidRequest for what does not fit together."""
     from reelrecs.kernels import pool
@@ -125,8 +153,8 @@ def chosen(settings: Settings, address: str, given: dict[str, Any]) -> ServeOpti
         socket_mode=_mode(given["socket_mode"]),
         reflection=given["reflection"],
         request_log=given["request_log"],
-        metrics_port=given["metrics_port"],
-        drain_notice=given["drain_notice"],
+        metrics_port=given.get("metrics_port"),
+        drain_notice=given.get("drain_notice", config.DRAINING_NOTICE),
         drain_grace=given["drain_grace"],
         reload_seconds=given["reload_seconds"],
     )
