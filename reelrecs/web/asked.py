@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from starlette.datastructures import QueryParams
@@ -15,8 +15,9 @@ from reelrecs.histories import History
 from reelrecs.scorer.limits import Limits
 from reelrecs.store.store import Store
 
-RATED = "r"
-"""Parameter ID:STARS of a rated movie; the last one of a movie counts, and 0 stars take it back."""
+RATED, RATE = "r", "rate"
+"""Parameters ID:STARS of rated movies. The last of a movie counts, those of the second name, which
+buttons have, after all of the first; 0 stars take it back."""
 
 
 class Asked(NamedTuple):
@@ -38,7 +39,7 @@ class Asked(NamedTuple):
 
 def asked_by_query(query: QueryParams, store: Store, limits: Limits) -> Asked:
     """Read a query string; raises InvalidRequest and NotFound."""
-    ratings = ratings_of(query.getlist(RATED))
+    ratings = ratings_of(query)
     limits.check_history(len(ratings))
     rows = [store.movie_row(movie) for movie in ratings]
     history = History([store.movie_ids[row] for row in rows], list(ratings.values()))
@@ -92,10 +93,10 @@ def asked_by_document(document: Any, limits: Limits) -> Asked:
     )
 
 
-def ratings_of(values: Sequence[str]) -> dict[str, float]:
-    """Stars by id of the movie, from values ID:STARS, the order of the last word on each."""
+def ratings_of(query: QueryParams) -> dict[str, float]:
+    """Stars by id of the movie, in the order of the last word on each."""
     ratings: dict[str, float] = {}
-    for value in values:
+    for value in (*query.getlist(RATED), *query.getlist(RATE)):
         movie, _, stars = value.rpartition(":")
         try:
             given = float(stars)

@@ -80,8 +80,12 @@ class Guard:
         for observer in self._observers:
             observer.began(call.method)
 
+        begun = False
+
         async def sent(message: Any) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 call.status = _CODES.get(message["status"], grpc.StatusCode.INTERNAL)
                 added = [(k.lower().encode(), v.encode()) for k, v in HEADERS.items()]
                 message["headers"] = [*message["headers"], *added]
@@ -95,6 +99,10 @@ class Guard:
             self._open += 1
             try:
                 await self._app(scope, self._bounded(receive), sent)
+            except Exception:
+                if not begun:
+                    raise
+                # It was answered and logged; Starlette raises it again for the server to see.
             finally:
                 self._open -= 1
         finally:

@@ -29,6 +29,8 @@ from reelrecs.web.shown import COLOURS, with_bars
 
 HERE = Path(__file__).parent
 
+_CHOICES = ("genre", "year_from", "year_to", "variety")
+
 
 class Pages:
     """What people look at."""
@@ -95,7 +97,10 @@ class Pages:
             )
 
         loop = asyncio.get_running_loop()
-        return HTMLResponse(await loop.run_in_executor(self._threads, render))
+        response = HTMLResponse(await loop.run_in_executor(self._threads, render))
+        if request.headers.get("hx-request") and request.url.path == "/":
+            response.headers["HX-Push-Url"] = _plain_address(request)
+        return response
 
     def _until(self) -> str:
         return day_of(self._answers.engine.store.latest_timestamp)
@@ -111,7 +116,7 @@ class Pages:
             **self._search(request),
             "rated": [
                 {**movie_of(store, store.movie_row(movie)).to_dict(), "stars": stars}
-                for movie, stars in ratings_of(query.getlist(RATED)).items()
+                for movie, stars in ratings_of(query).items()
             ],
             "rows": rows,
             "terms": with_bars(rows),
@@ -129,7 +134,7 @@ class Pages:
         found = []
         if text.strip():
             found = self._answers.engine.search(text, config.PAGE_FOUND)
-        given = ratings_of(request.query_params.getlist(RATED))
+        given = ratings_of(request.query_params)
         return {
             "q": text,
             "found": [{**one.to_dict(), "stars": given.get(str(one.movie_id), 0)} for one in found],
@@ -158,3 +163,11 @@ class Pages:
             "terms": with_bars(rows),
             "note": listed["note"],
         }
+
+
+def _plain_address(request: Request) -> str:
+    """The address that says the same, without what was searched and what says nothing."""
+    query = request.query_params
+    said = [(RATED, f"{movie}:{stars:g}") for movie, stars in ratings_of(query).items()]
+    said += [(name, query[name]) for name in _CHOICES if query.get(name)]
+    return f"/?{urlencode(said)}" if said else "/"

@@ -30,7 +30,7 @@ def grouped(contributions: Mapping[str, float]) -> dict[str, float]:
 
 
 def with_bars(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Give each row its `bar`, parts in one order for all; the terms in that order."""
+    """Give each row its `bar`, parts in one order for all, and `ways`; the terms in that order."""
     groups = [
         grouped(row["explanation"]["contributions"]) if row.get("explanation") else {}
         for row in rows
@@ -51,4 +51,7 @@ def with_bars(rows: Sequence[dict[str, Any]]) -> list[str]:
                 bar.append(part)
                 start += width
         row["bar"] = bar
+        found_by = row["explanation"]["found_by"] if row.get("explanation") else {}
+        ways = [channel.rpartition(".")[2].replace("_", " ") for channel in found_by]
+        row["ways"] = list(dict.fromkeys(ways))
     return terms
