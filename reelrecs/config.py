@@ -215,6 +215,13 @@ ARRIVING_CALLS = 256
 """Calls beside those whose message may still be under way; and calls of one connection beyond all
 that may be open, which are there to be refused, or to ask for health."""
 
+SWITCH_SECONDS = 0.0005
+"""Seconds after which Python lets another thread run in a service: a tenth of its default, so that
+the one thread that hears of calls is not kept waiting by those that work."""
+
+THREAD_IDLE_SECONDS = 30.0
+"""Seconds after which a thread that answered calls and has none ends."""
+
 ARRIVAL_SECONDS = 10.0
 """Seconds that a call's message may take to arrive."""
 

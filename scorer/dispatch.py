@@ -12,6 +12,7 @@ import grpc
 
 from reelrecs.kernels import pool
 from reelrecs.scorer.admission import ArrivalWatch, Gate
+from reelrecs.scorer.call_threads import CallThreads
 from reelrecs.scorer.calls import REQUEST_ID, Call, Ended, Method, Observer, Refused
 from reelrecs.scorer.limits import Limits
 from reelrecs.scorer.tokens import Tokens
@@ -56,13 +57,9 @@ class Dispatcher(grpc.GenericRpcHandler):  # type: ignore[misc]
             for name, method in service.methods.items()
         }
 
-    def threads(self) -> ThreadPoolExecutor:
+    def threads(self) -> CallThreads:
         """Threads for every call that may be open."""
-        return ThreadPoolExecutor(
-            self._limits.open_calls,
-            thread_name_prefix="reelrecs-scorer",
-            initializer=pool.current().adopt,
-        )
+        return CallThreads(self._limits.open_calls, "reelrecs-scorer", pool.current().adopt)
 
     def close(self) -> None:
         """Let idle threads end."""

@@ -14,6 +14,7 @@ from reelrecs import config
 from reelrecs.errors import AddressError
 from reelrecs.scorer import address as addresses
 from reelrecs.scorer.admission import ArrivalWatch
+from reelrecs.scorer.call_threads import CallThreads
 from reelrecs.scorer.calls import Observer
 from reelrecs.scorer.dispatch import Dispatcher, Service
 from reelrecs.scorer.health import Health, Reflection
@@ -37,13 +38,14 @@ class RunningServer(Closing):
 
     def __init__(
         self, server: Any, address: str, health: Health, reflection: Reflection | None,
-        dispatcher: Dispatcher, watch: ArrivalWatch,
+        dispatcher: Dispatcher, watch: ArrivalWatch, threads: CallThreads,
     ) -> None:  # fmt: skip
         self._server = server
         self._health = health
         self._reflection = reflection
         self._dispatcher = dispatcher
         self._watch = watch
+        self._threads = threads
         self.address = address
         """Where it listens, with the port it was given when it asked for port 0."""
 
@@ -83,6 +85,7 @@ class RunningServer(Closing):
         for part in (self._watch, self._dispatcher, self._health, self._reflection):
             if part is not None:
                 part.close()
+        self._threads.shutdown()
 
 
 def start(
@@ -107,13 +110,14 @@ def start(
     reflection = None
     if options.security.reflection:
         reflection = Reflection(names, options.security.tokens)
-    server = grpc.server(dispatcher.threads(), options=channel_arguments(options))
+    threads = dispatcher.threads()
+    server = grpc.server(threads, options=channel_arguments(options))
     parts = (dispatcher, health.handler(), *(() if reflection is None else (reflection.handler(),)))
     server.add_generic_rpc_handlers(parts)
-    address = _listen(server, address, options.security)
-    running = RunningServer(server, address, health, reflection, dispatcher, watch)
-    server.start()
+    running = RunningServer(server, address, health, reflection, dispatcher, watch, threads)
     try:
+        running.address = _listen(server, address, options.security)
+        server.start()
         running.serve(services)
     except BaseException:
         running.close(grace=0)

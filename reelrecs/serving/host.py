@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from reelrecs import config
 from reelrecs.engine import Engine
 from reelrecs.recommendation_service import recommendation_service
 from reelrecs.scorer.calls import Observer
@@ -63,6 +65,8 @@ def hosted(
     Raises AddressError, DataError, InvalidRequest, ModelError and StorageError.
     """
     with contextlib.ExitStack() as running:
+        running.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(config.SWITCH_SECONDS)
         security = options.security(os.environ.get(VARIABLE))
         observers: list[Observer] = []
         if options.request_log:
