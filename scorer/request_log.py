@@ -57,6 +57,6 @@ class RequestLog(Closing):
     def _run(self) -> None:
         while (line := self._lines.get()) is not None:
             self._write(line)
-            if self._lost and self._lines.empty():
+            if self._lost:
                 lost, self._lost = self._lost, 0
                 self._write(json.dumps({"lost_lines": lost}))

@@ -122,12 +122,12 @@ class LiveEngine(Closing):
     def _refuse(self, error: Exception, told: bool) -> None:
         """Say why the old engine stays; the same reason once, unless somebody asked."""
         line = str(error) if isinstance(error, ReelRecsError) else type(error).__name__
-        if told or line != self._last:
-            self.refused += 1
-            log.warning(f"{line}; what was served before stays in use")
         if not isinstance(error, ReelRecsError):
             log.error("a fault while data and model were read anew", exc_info=error)
-        self._last = line
+        if told or line != self._last:
+            self._last = line
+            log.warning(f"{line}; what was served before stays in use")
+            self.refused += 1
 
     def _state(self) -> State:
         data_dir, models_dir, profile = self._source

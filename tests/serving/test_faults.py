@@ -1,4 +1,4 @@
-"""The suite of faults, each in small, against a real process; in full: tests.serving.fault_suite."""
+"""The suite of faults in small, against a real process; in full: tests.serving.fault_suite."""
 
 from tests.serving.fault_suite import main
 

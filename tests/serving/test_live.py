@@ -96,7 +96,7 @@ def test_a_model_that_appears_is_taken_without_dropping_a_call(mine, tmp_path, l
             assert after == [item.movie.movie_id for item in engine.recommend(1, 10)]
         assert before != after
         assert {tuple(before), tuple(after)} >= seen
-        assert served.host.facts().taken == 1
+        served.until(lambda: served.host.facts().taken == 1)
         assert served.host.facts().model_written == pytest.approx(path.stat().st_mtime)
         assert any("was read anew" in line for line in logged.lines)
 

@@ -67,8 +67,9 @@ def test_a_reader_that_stands_still_stops_no_call(monkeypatch):
         for _ in range(50):
             log.ended(Call("/s/m"))
         go_on.set()
-    assert 4 <= len(lines) <= 6
-    assert lines[-1] == {"lost_lines": 50 - len(lines) + 1}
+    written = [one for one in lines if "id" in one]
+    assert 4 <= len(written) <= 6
+    assert sum(one.get("lost_lines", 0) for one in lines) == 50 - len(written)
 
 
 def read(address):
