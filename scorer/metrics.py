@@ -148,6 +148,13 @@ class Exposition:
             ) from error
         self.address = f"{config.METRICS_HOST}:{self._server.server_port}"
 
+    @classmethod
+    def of_process(cls, port: int, metrics: Metrics, facts: Callable[[], Facts]) -> Exposition:
+        """Show the metrics and facts of this process."""
+        collector: Any = FactsCollector(lambda: {"0": (os.getpid(), facts())})
+        metrics.registry.register(collector)
+        return cls(port, metrics.registry)
+
     def close(self) -> None:
         """Show them no more."""
         self._server.shutdown()

@@ -50,11 +50,6 @@ terminal sends the second, too. Ctrl-C is another thing, with exit code 130."""
 )
 @limit_options
 @security_options
-@click.option(
-    "--metrics-port",
-    type=click.IntRange(0, 65535),
-    help=f"Show metrics for Prometheus at {config.METRICS_HOST} and this port.",
-)
 @log_options
 @click.option(
     "--drain-notice",

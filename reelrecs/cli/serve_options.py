@@ -88,6 +88,11 @@ def security_options(command: F) -> F:
 
 def log_options(command: F) -> F:
     """What is told of requests."""
+    command = click.option(
+        "--metrics-port",
+        type=click.IntRange(0, 65535),
+        help=f"Show metrics for Prometheus at {config.METRICS_HOST} and this port.",
+    )(command)
     return click.option(
         "--request-log/--no-request-log",
         default=True,
@@ -153,7 +158,7 @@ def chosen(settings: Settings, address: str, given: dict[str, Any]) -> ServeOpti
         socket_mode=_mode(given["socket_mode"]),
         reflection=given["reflection"],
         request_log=given["request_log"],
-        metrics_port=given.get("metrics_port"),
+        metrics_port=given["metrics_port"],
         drain_notice=given.get("drain_notice", config.DRAINING_NOTICE),
         drain_grace=given["drain_grace"],
         reload_seconds=given["reload_seconds"],

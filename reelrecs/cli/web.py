@@ -52,4 +52,6 @@ def web(context: click.Context, /, address: str, **given: Any) -> None:
             host = running.enter_context(web_hosted(options, log_line))
         told_to.again = host.live.ask
         note(f"ready: {host.what} on {host.url}; stop with Ctrl-C")
+        if host.metrics_address is not None:
+            note(f"metrics at http://{host.metrics_address}/metrics")
         host.run()

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from reelrecs import config
 from reelrecs.engine import Engine
@@ -14,7 +13,7 @@ from reelrecs.recommendation_service import recommendation_service
 from reelrecs.scorer.calls import Observer
 from reelrecs.scorer.dispatch import Service
 from reelrecs.scorer.limits import Limits
-from reelrecs.scorer.metrics import Exposition, Facts, FactsCollector, Metrics
+from reelrecs.scorer.metrics import Exposition, Facts, Metrics
 from reelrecs.scorer.request_log import RequestLog
 from reelrecs.scorer.server import RunningServer, ServerOptions, start
 from reelrecs.scorer.service import scorer_services
@@ -41,13 +40,7 @@ class Host:
 
     def facts(self) -> Facts:
         """What metrics tell of it."""
-        return Facts(
-            self.live.model_written,
-            float(self.live.engine.store.latest_timestamp),
-            self.live.taken,
-            self.live.refused,
-            self.server.waiting,
-        )
+        return self.live.facts()._replace(waiting=self.server.waiting)
 
 
 @contextlib.contextmanager
@@ -87,7 +80,7 @@ def hosted(
         running.callback(server.close, 0)
         host = Host(live, server)
         if metrics is not None and not worker:
-            shown = _exposed(options.metrics_port or 0, metrics, host)
+            shown = Exposition.of_process(options.metrics_port or 0, metrics, host.facts)
             running.callback(shown.close)
             host.metrics_address = shown.address
 
@@ -108,9 +101,3 @@ def services_of(engine: Engine, limits: Limits) -> list[Service]:
         *scorer_services(engine.model, engine.features_for, limits),
         recommendation_service(engine, limits),
     ]
-
-
-def _exposed(port: int, metrics: Metrics, host: Host) -> Exposition:
-    collector: Any = FactsCollector(lambda: {"0": (os.getpid(), host.facts())})
-    metrics.registry.register(collector)
-    return Exposition(port, metrics.registry)

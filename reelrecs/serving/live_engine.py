@@ -16,6 +16,7 @@ from reelrecs.engine import Engine
 from reelrecs.errors import ReelRecsError
 from reelrecs.learning.model_folder import find_model
 from reelrecs.scorer.lifetime import Closing
+from reelrecs.scorer.metrics import Facts
 from reelrecs.store.file_memory import identity
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,11 @@ class LiveEngine(Closing):
         """When the model in use was written, in seconds since 1970; None for fixed weights."""
         found = self._taken[1]
         return None if found is None else float(found.modified) / 1e9
+
+    def facts(self) -> Facts:
+        """What metrics tell of data and model."""
+        until = float(self.engine.store.latest_timestamp)
+        return Facts(self.model_written, until, self.taken, self.refused)
 
     def watch(self, adopt: Adopt, look: Callable[[], None] = lambda: None) -> None:
         """Look for changes from now on, in a thread of its own.

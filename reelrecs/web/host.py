@@ -12,6 +12,7 @@ from typing import Any
 from reelrecs.errors import InvalidRequest
 from reelrecs.scorer import address as addresses
 from reelrecs.scorer.calls import Observer
+from reelrecs.scorer.metrics import Exposition, Metrics
 from reelrecs.scorer.request_log import RequestLog
 from reelrecs.scorer.security import is_private, socket_mode
 from reelrecs.scorer.tokens import VARIABLE
@@ -25,6 +26,7 @@ class WebHost:
     def __init__(self, live: LiveEngine, server: Any, listening: socket.socket, url: str) -> None:
         self.live = live
         self.url = url
+        self.metrics_address: str | None = None
         self._server = server
         self._listening = listening
 
@@ -52,6 +54,9 @@ def web_hosted(options: ServeOptions, write: Callable[[str], None]) -> Iterator[
             observers.append(running.enter_context(RequestLog(write)))
         listening, url = _listen(options)
         running.callback(_leave, listening, options.address)
+        metrics = Metrics() if options.metrics_port is not None else None
+        if metrics is not None:
+            observers.append(metrics)
         live = running.enter_context(
             LiveEngine(
                 options.data_dir, options.models_dir, options.profile, options.reload_seconds
@@ -63,7 +68,12 @@ def web_hosted(options: ServeOptions, write: Callable[[str], None]) -> Iterator[
         )
         server = uvicorn.Server(_configuration(uvicorn, app, options))
         live.watch(_warm_up, security.tokens.refresh)
-        yield WebHost(live, server, listening, url)
+        host = WebHost(live, server, listening, url)
+        if metrics is not None:
+            shown = Exposition.of_process(options.metrics_port or 0, metrics, live.facts)
+            running.callback(shown.close)
+            host.metrics_address = shown.address
+        yield host
 
 
 def _uvicorn() -> Any:

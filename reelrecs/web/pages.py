@@ -144,8 +144,17 @@ class Pages:
 
     def _similar(self, request: Request) -> dict[str, Any]:
         movie = request.query_params.get("movie_id", "")
+        store = self._answers.engine.store
         similar = self._answers.engine.similar(movie, config.PAGE_MOVIES)
-        return {**self._search(request), **similar.to_dict()}
+        asked = asked_by_query(request.query_params, store, self._answers.limits)
+        stars = ratings_of(request.query_params).get(str(similar.movie.movie_id), 0)
+        why_not = self._answers.why_not(asked._replace(limit=config.PAGE_MOVIES), movie)["answer"]
+        return {
+            **self._search(request),
+            **similar.to_dict(),
+            "stars": stars,
+            "why_not": "" if stars else why_not,
+        }
 
     def _user(self, request: Request) -> dict[str, Any]:
         user_id = request.query_params.get("user_id", "").strip()

@@ -42,11 +42,16 @@ def ended_by(process: subprocess.Popen[str], number: int) -> tuple[int, str]:
 
 
 def test_it_answers_and_logs_and_ends_well(mine: Path) -> None:
-    with web("--address", "127.0.0.1:0", before=("--data-dir", str(mine))) as (process, url):
+    options = ("--address", "127.0.0.1:0", "--metrics-port", "0")
+    with web(*options, before=("--data-dir", str(mine))) as (process, url):
+        assert process.stderr is not None
+        metrics = process.stderr.readline().split(" at ")[1].strip()
         told = httpx.get(f"{url}api/v1/version", timeout=30, trust_env=False).json()
         assert told["dataset"] == "mine"
         page = httpx.get(url, timeout=30, trust_env=False)
         assert "Film" in page.text
+        counted = httpx.get(metrics, timeout=30, trust_env=False).text
+        assert 'grpc_server_handled_total{grpc_code="OK",grpc_method="api/v1/version"' in counted
         code, rest = ended_by(process, signal.SIGTERM)
     assert code == 0
     logged = [json.loads(line) for line in rest.splitlines()]

@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
+from reelrecs.histories import History
 from reelrecs.web.shown import with_bars
 from tests.web.conftest import EVIL
 
@@ -138,6 +139,7 @@ def test_similar_movies_keep_what_was_rated(client, live):
     page = get(client, "/movie?movie_id=5&r=7:4")
     assert page.titles == [one.movie.title for one in live.engine.similar(5, 20).items]
     assert all("r=7%3A4" in one["href"] for one in page.all("a", **{"class": "similar"}))
+    assert live.engine.why_not(History([7], [4.0]), 5).answer in " ".join(page.text.split())
     rated = get(client, page.submitted(id="this-5-4"))
     assert {one["value"] for one in rated.all("input", name="r")} == {"7:4", "5:4"}
 
