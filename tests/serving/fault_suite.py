@@ -31,8 +31,8 @@ from reelrecs.scorer.metrics import resident_bytes
 RECOMMEND = "/reelrecs.v1.RecommendationService/Recommend"
 SCORE = "/reelrecs.v1.ScorerService/Score"
 SECONDS, PATIENT_SECONDS = 2.0, 30.0
-"""Until the next good call must be answered, at full size and in small: no test is to fail because a
-machine is busy."""
+"""Until the next good call must be answered, at full size and in small, where no busy machine is to
+fail a test."""
 
 
 class Service:
