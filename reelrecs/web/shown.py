@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+SAME_FOR_ALL = ("alternatives",)
+"""Terms that are the same for every movie of a list, and so no reason for one of them."""
+
+NAMES = {"cf": "similar users"}
+"""What a term is called on the page where its own name is no word."""
+
 COLOURS = 8
 """Colours of terms in the style sheet; the smallest terms share the last one."""
 
@@ -21,10 +27,13 @@ class Part(NamedTuple):
 
 
 def grouped(contributions: Mapping[str, float]) -> dict[str, float]:
-    """Contributions added up by what stands before the dot."""
+    """Contributions added up by what stands before the dot, without those that tell nothing."""
     totals: dict[str, float] = {}
     for term, value in contributions.items():
-        group = term.partition(".")[0].replace("_", " ")
+        if term in SAME_FOR_ALL:
+            continue
+        group = term.partition(".")[0]
+        group = NAMES.get(group, group.replace("_", " "))
         totals[group] = totals.get(group, 0.0) + value
     return totals
 

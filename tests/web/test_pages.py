@@ -99,8 +99,9 @@ def test_every_row_has_its_reasons(client):
 
 
 def test_bars_are_as_long_as_their_terms():
+    first = {"a.x": 0.3, "alternatives": -9.0, "a.y": 0.1, "b": -0.1}
     rows = [
-        {"explanation": {"contributions": {"a.x": 0.3, "a.y": 0.1, "b": -0.1}, "found_by": {}}},
+        {"explanation": {"contributions": first, "found_by": {}}},
         {"explanation": {"contributions": {"a.x": 0.1, "a.y": 0.0, "b": 0.15}, "found_by": {}}},
         {"explanation": None},
     ]
