@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from reelrecs.errors import ModelError, NotFound, ReelRecsError, one_line
+from reelrecs.kernels.message_fields import count_field
 
 T = TypeVar("T")
 
@@ -112,27 +113,42 @@ class Observer(Protocol):
         ...
 
 
+class Bound(NamedTuple):
+    """How often a repeated field may stand in a message."""
+
+    field: int  # its number
+    check: Callable[[int], None]  # raises InvalidRequest for too many
+
+
 class Method(NamedTuple):
     """One method of a service: what it takes and how it is answered."""
 
     request: Any  # class of message
     answer: Callable[[Any, Call], Any]  # message
     statuses: Statuses = STATUSES
+    bound: Bound | None = None  # looked at before the message is unpacked
 
     def respond(self, data: bytes, call: Call) -> bytes:
         """The answer to a packed request, packed; raises Refused and Ended."""
         return guarded(lambda: self._respond(data, call), self.statuses)
 
     def _respond(self, data: bytes, call: Call) -> bytes:
+        if self.bound is not None:
+            count = count_field(data, self.bound.field)
+            if count < 0:
+                raise self._no_message()
+            self.bound.check(count)
         try:
             request = self.request.FromString(data)
         except DecodeError as error:
-            name = self.request.DESCRIPTOR.full_name
-            raise Refused(
-                grpc.StatusCode.INVALID_ARGUMENT, f"the message is no {name}: see the .proto files"
-            ) from error
+            raise self._no_message() from error
         packed: bytes = self.answer(request, call).SerializeToString()
         return packed
+
+    def _no_message(self) -> Refused:
+        name = self.request.DESCRIPTOR.full_name
+        line = f"the message is no {name}: see the .proto files"
+        return Refused(grpc.StatusCode.INVALID_ARGUMENT, line)
 
 
 def guarded(work: Callable[[], T], statuses: Statuses = STATUSES) -> T:

@@ -15,12 +15,14 @@ from reelrecs.errors import DataError
 from reelrecs.pipeline.candidates import FeatureMatrix
 from reelrecs.proto import recommendations_pb2
 from reelrecs.scorer import wire
-from reelrecs.scorer.calls import STATUSES, Call, Method, Statuses
+from reelrecs.scorer.calls import STATUSES, Bound, Call, Method, Statuses
 from reelrecs.scorer.dispatch import Service
 from reelrecs.scorer.limits import Limits
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.request_blocks import WARM_CANDIDATES, FeaturesFor, completed, warm_users
 from reelrecs.scorer.user_knn import UserBatch, stored_user
+
+FEATURES = recommendations_pb2.ScoreRequest.DESCRIPTOR.fields_by_name["features"].number
 
 NAME = recommendations_pb2.DESCRIPTOR.services_by_name["MLScorer"].full_name
 
@@ -37,7 +39,8 @@ def compatible_service(
 ) -> Service:
     """The service, for `reelrecs.scorer.server.start`."""
     servicer = MLScorerServicer(model, features_for, limits)
-    score = Method(recommendations_pb2.ScoreRequest, servicer.score_candidates, _STATUSES)
+    request = recommendations_pb2.ScoreRequest
+    score = Method(request, servicer.score_candidates, _STATUSES, servicer.bound)
     return Service(NAME, {"ScoreCandidates": score}, servicer.warm_up)
 
 
@@ -91,9 +94,13 @@ class MLScorerServicer:
         at = [place for place, name in enumerate(sent.columns) if name in needed]
         return FeatureMatrix(tuple(sent.columns[place] for place in at), sent.values[:, at])
 
+    @property
+    def bound(self) -> Bound:
+        """Candidates of a message."""
+        return Bound(FEATURES, self._limits.check_candidates)
+
     def score_candidates(self, request: Any, call: Call | None = None) -> Any:
-        """Score every candidate of one user; raises InvalidRequest beyond the limits."""
-        self._limits.check_candidates(len(request.features))
+        """Score every candidate of one user."""
         return self._score(request, call or Call())
 
     def _score(self, request: Any, call: Call) -> Any:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from reelrecs.errors import ModelError
+from reelrecs.kernels.message_fields import count_field
 from reelrecs.pipeline.candidates import FeatureMatrix
 from reelrecs.proto import scorer_pb2
 from reelrecs.scorer import wire
-from reelrecs.scorer.calls import Call, Method
+from reelrecs.scorer.calls import Bound, Call, Method
 from reelrecs.scorer.compatible_service import NAME as COMPATIBLE
 from reelrecs.scorer.compatible_service import compatible_service
 from reelrecs.scorer.dispatch import Service
@@ -38,6 +39,8 @@ SERVICES = (
     COMPATIBLE,
 )
 
+USERS = scorer_pb2.ScoreRequest.DESCRIPTOR.fields_by_name["users"].number
+
 
 def scorer_services(
     model: ScoringModel, features_for: FeaturesFor | None = None, limits: Limits | None = None
@@ -58,7 +61,7 @@ def scorer_service(
     """`reelrecs.v1.ScorerService` alone; see `scorer_services`."""
     servicer = ScorerServicer(model, features_for, limits)
     methods = {
-        "Score": Method(scorer_pb2.ScoreRequest, servicer.score),
+        "Score": Method(scorer_pb2.ScoreRequest, servicer.score, bound=servicer.bound),
         "Describe": Method(scorer_pb2.DescribeRequest, servicer.describe),
     }
     return Service(SERVICES[0], methods, servicer.warm_up)
@@ -78,8 +81,14 @@ class ScorerServicer:
         self._limits = limits or Limits()
         self._version = metadata.version("reelrecs")
 
+    @property
+    def bound(self) -> Bound:
+        """Users of a message."""
+        return Bound(USERS, self._limits.check_users)
+
     def warm_up(self) -> None:
         """Answer requests of every kind: a stored user, a history, nobody, all in one."""
+        count_field(b"", USERS)
         store = self._model.store
         movies = np.arange(min(WARM_CANDIDATES, store.movie_count), dtype=np.int32)
         columns = self._model.ranker.required_columns
@@ -105,7 +114,6 @@ class ScorerServicer:
 
     def score(self, request: Any, call: Call | None = None) -> Any:
         """Score candidates of one user or many; raises InvalidRequest beyond the limits."""
-        self._limits.check_users(len(request.users))
         self._limits.check_all_candidates(len(wire.named_movies(request)))
         for user in request.users:
             self._limits.check_candidates(user.candidates)

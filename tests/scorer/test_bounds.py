@@ -76,7 +76,10 @@ def test_a_message_that_is_too_large_is_refused(channel, size, said):
     assert said in line
 
 
-@pytest.mark.parametrize("message", [b"\xff" * 40, b"\x0a\xff", bytes(1)])
+@pytest.mark.parametrize(
+    "message",
+    [b"\xff" * 40, b"\x0a\xff", bytes(1), b"\x3b\x3c" + b"\x12\x00" * 4, b"\x0a\x01\xff"],
+)
 def test_what_is_no_message_is_no_fault_of_the_service(channel, message):
     code, line = refusal(raw(channel), message)
     assert code == "INVALID_ARGUMENT"
