@@ -94,7 +94,8 @@ def test_under_nohup_a_closing_terminal_is_not_heard(temp: Path) -> None:
                 process.wait(1.5)
             with grpc.insecure_channel(serve.address) as channel:
                 stub = scorer_pb2_grpc.ScorerServiceStub(channel)
-                assert stub.Describe(scorer_pb2.DescribeRequest(), timeout=20).profile == "pretrained"
+                told = stub.Describe(scorer_pb2.DescribeRequest(), timeout=20)
+                assert told.profile == "pretrained"
             assert serve.ended_by(signal.SIGTERM)[0] == 0
         finally:
             process.kill()

@@ -93,8 +93,9 @@ def test_much_is_asked_for_in_parts_that_a_service_takes(model, monkeypatch):
 
 
 def test_terms_of_two_models_are_not_put_together():
-    one, other = FeatureMatrix(("a",), np.zeros((1, 1), np.float32)), FeatureMatrix(
-        ("b",), np.zeros((1, 1), np.float32)
+    one, other = (
+        FeatureMatrix(("a",), np.zeros((1, 1), np.float32)),
+        FeatureMatrix(("b",), np.zeros((1, 1), np.float32)),
     )
     scores = np.zeros(1, np.float32)
     with pytest.raises(ScorerError, match="changed its model between two calls"):
@@ -110,7 +111,8 @@ def test_parts_hold_every_batch_once_in_order(sizes, most):
     for part in parts:
         own = part_of(candidates, part)
         assert own.counts.tolist() == sizes[part]
-        assert own.rows.movies.tolist() == [m for at in range(len(sizes))[part] for m in candidates[at].movies]
+        movies = [candidates[at].movies for at in range(len(sizes))[part]]
+        assert own.rows.movies.tolist() == np.concatenate(movies).tolist()
         assert own.rows.features.values.nbytes <= most or np.count_nonzero(own.counts) == 1
         assert len(own) > 0 or parts == [slice(0, 0)]
 
