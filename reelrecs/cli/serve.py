@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reelrecs import config
+from reelrecs.cli.every import Every
 from reelrecs.cli.options import COMPILING, Settings
 from reelrecs.cli.output import listen, log_line, note, progress_line
 from reelrecs.cli.serve_options import (
@@ -59,9 +60,17 @@ terminal sends the second, too. Ctrl-C is another thing, with exit code 130."""
     help="Seconds to serve on after SIGTERM, while health says NOT_SERVING.",
 )
 @drain_options
+@click.option(
+    "--compact-every",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="Write what has arrived into the store so often, beside the service [default: never].",
+)
 @click.pass_context
-def serve(context: click.Context, /, address: str, workers: int, **given: Any) -> None:
-    """Serve until interrupted: the scorer, MLScorer, Recommend, health and reflection.
+def serve(
+    context: click.Context, /, address: str, workers: int, compact_every: float | None, **given: Any
+) -> None:
+    """Serve until interrupted: the scorer, MLScorer, Recommend, ratings, health and reflection.
 
     Health says SERVING once requests of every kind have been answered. Data and models that change
     on disk are taken without dropping a call, at SIGHUP at once; one that cannot be used is refused
@@ -77,10 +86,14 @@ def serve(context: click.Context, /, address: str, workers: int, **given: Any) -
         security = options.security(os.environ.get(VARIABLE))
     for warning in security.warnings(address):
         log.warning(warning)
-    if workers > 1:
-        _serve_by_workers(options, workers, told_to)
-    else:
-        _serve_here(options, told_to, _say_ready)
+    with contextlib.ExitStack() as beside:
+        if compact_every is not None:
+            named = () if settings.data_dir is None else ("--data-dir", settings.data_dir)
+            beside.callback(Every(compact_every, (*named, "compact")).end)
+        if workers > 1:
+            _serve_by_workers(options, workers, told_to)
+        else:
+            _serve_here(options, told_to, _say_ready)
 
 
 class Signals:
