@@ -23,6 +23,7 @@ class Served:
 
     def __init__(self, host, channel):
         self.host = host
+        self.channel = channel
         self.lists = recommendation_pb2_grpc.RecommendationServiceStub(channel)
         self.scorer = scorer_pb2_grpc.ScorerServiceStub(channel)
 
