@@ -15,9 +15,9 @@ from reelrecs.engine import Engine
 from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import model_path
 from reelrecs.proto import rating_pb2 as pb
-from reelrecs.proto import rating_pb2_grpc, recommendation_pb2
+from reelrecs.proto import rating_pb2_grpc, recommendation_pb2, recommendation_pb2_grpc
 from reelrecs.rating_service import rating_service
-from reelrecs.recommendation_service import SERVICE, recommendation_service
+from reelrecs.recommendation_service import recommendation_service
 from reelrecs.scorer.limits import Limits
 from reelrecs.scorer.server import ServerOptions, start
 from reelrecs.store.cache import compact
@@ -108,7 +108,7 @@ def engine(mine: Path) -> Iterator[Engine]:
 
 
 def test_a_stream_that_sends_nothing_holds_no_worker(engine: Engine) -> None:
-    limits = Limits(concurrency=1, queue=0, arrival_seconds=1.0)
+    limits = Limits(concurrency=1, arrival_seconds=60.0)
     services = [rating_service(engine, limits), recommendation_service(engine, limits)]
     with (
         start(services, "127.0.0.1:0", ServerOptions(limits)) as server,
@@ -120,20 +120,29 @@ def test_a_stream_that_sends_nothing_holds_no_worker(engine: Engine) -> None:
         while engine.store.user_ids.row(-7) < 0:
             assert time.monotonic() < end, "the first message was not kept"
             engine.recommend(1)
-        ask = channel.unary_unary(
-            f"/{SERVICE}/Recommend",
-            request_serializer=recommendation_pb2.RecommendRequest.SerializeToString,
-            response_deserializer=recommendation_pb2.RecommendResponse.FromString,
-        )
-        assert ask(recommendation_pb2.RecommendRequest(user_id=-7), timeout=20).recommendations
+        lists = recommendation_pb2_grpc.RecommendationServiceStub(channel)
+        asked = recommendation_pb2.RecommendRequest(user_id=-7)
+        assert lists.Recommend(asked, timeout=20).recommendations
         for one in (*silent, begun):
-            assert one.call.exception(timeout=20).code() is grpc.StatusCode.CANCELLED
+            assert not one.call.done()
             one.sent.put(None)
-        with grpc.insecure_channel(server.address) as other:
-            whole = Opened(other, pb.AppendManyRequest(ratings=[rating(-7, 2)]), None)
-            assert whole.call.result(timeout=20).appended == 1
-        names = [thread.name for thread in threading.enumerate()]
-        assert names.count("reelrecs-arriving") == 0
+        assert [one.call.result(20).appended for one in (*silent, begun)] == [0, 0, 0, 1]
+
+
+def test_a_stream_whose_next_message_does_not_come_is_ended(engine: Engine) -> None:
+    limits = Limits(arrival_seconds=0.5)
+    with (
+        start([rating_service(engine, limits)], "127.0.0.1:0", ServerOptions(limits)) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        for messages in ((), (pb.AppendManyRequest(ratings=[rating(-7, 1)]),)):
+            opened = Opened(channel, *messages)
+            assert opened.call.exception(timeout=20).code() is grpc.StatusCode.CANCELLED
+            opened.sent.put(None)
+        end = time.monotonic() + 20
+        while "reelrecs-arriving" in [thread.name for thread in threading.enumerate()]:
+            assert time.monotonic() < end, "a thread waits for ever"
+            time.sleep(0.02)
 
 
 def test_a_message_brings_so_many_ratings_at_most(engine: Engine) -> None:
