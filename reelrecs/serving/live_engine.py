@@ -149,8 +149,10 @@ class LiveEngine(Closing):
         models = named_models(self.engine.store, models_dir)
         if models == self._models:  # then none is read
             return data, None if self._model is None else models.get(self._model)
+        with self.engine.one_moment():  # with what has arrived, which a model may be of
+            store = self.engine.store
         self._models = models
-        return data, self._model_of(self.engine.store)
+        return data, self._model_of(store)
 
     def _model_of(self, store: Store) -> Identity | None:
         """The state of the model that this data uses, as of the last look at the files."""

@@ -15,6 +15,10 @@ COLOURS = 8
 """Colours of terms in the style sheet; the smallest terms share the last one."""
 
 
+THINNEST = 0.01
+"""Of a bar's parts, in hundredths of the longest bar: what is thinner nobody sees."""
+
+
 class Part(NamedTuple):
     """A part of a bar, in hundredths of the longest bar of the list."""
 
@@ -55,7 +59,7 @@ def with_bars(rows: Sequence[dict[str, Any]]) -> list[str]:
         for colour, term in enumerate(terms):
             value = group.get(term, 0.0)
             width = 100.0 * abs(value) / longest
-            if width > 0.0:
+            if width >= THINNEST:
                 part = Part(term, value, start, width, min(colour, COLOURS - 1), value < 0)
                 bar.append(part)
                 start += width
