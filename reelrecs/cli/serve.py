@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from reelrecs import config
+from reelrecs.cli.every import Every
 from reelrecs.cli.options import COMPILING, Settings
 from reelrecs.cli.output import note, progress_line
 
@@ -29,8 +30,14 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasatt
     show_default=True,
     help="Requests at once.",
 )
+@click.option(
+    "--compact-every",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="Write what has arrived into the store so often, beside the service [default: never].",
+)
 @click.pass_obj
-def serve(settings: Settings, address: str, workers: int) -> None:
+def serve(settings: Settings, address: str, workers: int, compact_every: float | None) -> None:
     """Serve until interrupted: the scorer, MLScorer, Recommend, health and reflection.
 
     Health says SERVING once requests of every kind have been answered. At SIGTERM and SIGHUP no
@@ -55,6 +62,9 @@ def serve(settings: Settings, address: str, workers: int) -> None:
             log.info(COMPILING)
             server = start(services, address, workers)
             running.callback(server.drain)
+            if compact_every is not None:
+                named = () if settings.data_dir is None else ("--data-dir", settings.data_dir)
+                running.callback(Every(compact_every, (*named, "compact")).end)
         name, profile = engine.store.name, engine.profile.name
         note(f"ready: scoring {name} ({profile}) on {server.address}; stop with Ctrl-C")
         server.wait()

@@ -1,11 +1,25 @@
 """`rate`, `forget` and `compact` as people type them."""
 
 import json
+import signal
+import time
 from pathlib import Path
 
+import grpc
 import pytest
 
 from reelrecs.cli import run
+from reelrecs.cli.every import Every
+from reelrecs.datasets import locate
+from reelrecs.proto import (
+    rating_pb2,
+    rating_pb2_grpc,
+    recommendation_pb2,
+    recommendation_pb2_grpc,
+)
+from reelrecs.store.cache import open_live
+from tests.cli.test_serve import served
+from tests.conftest import Logged
 
 HEADER = "user_id,movie_id,rating,timestamp\n"
 
@@ -135,3 +149,30 @@ def test_a_log_without_a_home_is_said(
     monkeypatch.setattr("reelrecs.config.log_folder", lambda: None)
     one = ("rate", "--user-id", "1", "--movie-id", "2", "--rating", "3")
     assert "REELRECS_LOG_DIR" in call(capsys, mine, *one, code=2)[1]
+
+
+def test_a_service_compacts_beside_its_work(mine: Path, tmp_path: Path) -> None:
+    before = ("--data-dir", str(mine))
+    with served(tmp_path, "--compact-every", "0.005", before=before) as service:
+        with grpc.insecure_channel(service.ready()) as channel:
+            stub = rating_pb2_grpc.RatingServiceStub(channel)
+            rating = rating_pb2.Rating(user_id=1, movie_id=900, rating=4.0)
+            stub.Append(rating_pb2.AppendRequest(ratings=[rating]), timeout=60)
+            end = time.monotonic() + 120
+            while open_live(locate(mine)).place < 1:
+                assert time.monotonic() < end, "nothing was compacted"
+                time.sleep(0.2)
+            lists = recommendation_pb2_grpc.RecommendationServiceStub(channel)
+            asked = recommendation_pb2.RecommendRequest(user_id=1)
+            assert lists.Recommend(asked, timeout=60).recommendations
+        code, said = service.ended_by(signal.SIGTERM)
+    assert (code, said) == (0, "")
+
+
+def test_a_command_that_fails_beside_a_service_is_said(logged: Logged) -> None:
+    every = Every(0.0005, ("no-such-command",))
+    end = time.monotonic() + 60
+    while not any("no-such-command failed" in line for line in logged.lines):
+        assert time.monotonic() < end, "nothing was said"
+        time.sleep(0.05)
+    every.end()
