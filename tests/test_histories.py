@@ -297,7 +297,8 @@ def test_movies_that_the_data_does_not_hold_are_left_out_aloud(
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
-    assert run(["recommend", "--format", "json", *arguments]) == 0
+    ask = ["--profile", "fixed", "recommend", "--format", "json", *arguments]
+    assert run(ask) == 0
     document: dict[str, object] = json.loads(capsys.readouterr().out)
     return document
 
