@@ -19,7 +19,8 @@ LINKED = ("bench", "data", "kernels", "proto", "scorer")
 
 CODE = (".py", ".pyi", ".proto")
 META = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE",
-        "licenses/data/ml-latest-small/README.txt")  # fmt: skip
+        "licenses/data/ml-latest-small/README.txt",
+        "licenses/reelrecs/web/static/htmx-LICENSE.txt")  # fmt: skip
 
 
 def expected() -> set[str]:
@@ -29,6 +30,9 @@ def expected() -> set[str]:
         files |= {f"reelrecs/{folder}/{path}" for path in _code_of(ROOT / folder)}
     sample = ROOT / "data" / "ml-latest-small"
     files |= {f"reelrecs/data/ml-latest-small/{path.name}" for path in sample.iterdir()}
+    web = ROOT / "reelrecs" / "web"
+    shown = [*(web / "templates").iterdir(), *(web / "static").iterdir()]
+    files |= {path.relative_to(ROOT).as_posix() for path in shown}
     return files | {"reelrecs/py.typed", "reelrecs/learning/pretrained.arrow"}
 
 

@@ -213,10 +213,10 @@ def _bare_call(fixture: Fixture) -> Callable[[], object]:
     engine = fixture.engine(LEARNED)
     queries, candidates = fixture.featurized(engine)
     scored = score_all(engine.pipeline.scorer, queries, candidates).rows
-    request = wire.score_request(fixture.store, queries, candidates).SerializeToString()
+    request = wire.score_request(fixture.store, queries.items, candidates).SerializeToString()
     answer = np.asarray(scored.terms.values if scored.terms else ()).tobytes()
     handler = grpc.unary_unary_rpc_method_handler(lambda request, context: answer)
-    server = grpc.server(ThreadPoolExecutor(config.SERVICE_WORKERS))
+    server = grpc.server(ThreadPoolExecutor(config.SERVICE_CONCURRENCY))
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("bare.Bare", {"Call": handler}),)
     )

@@ -200,26 +200,122 @@ private address."""
 SCORER_DEADLINE = 5.0
 """Seconds a scorer may take before the request is given up."""
 
+SCORER_ATTEMPTS = 3
+"""Times that an only scorer is asked where it is away: a restart takes half a second."""
+
 SCORER_CONNECT = 1.0
 """Seconds until an address that does not complete a connection counts as away, so that the next
 one is tried well before the deadline."""
 
 MESSAGE_BYTES = 64 * 2**20
-"""Largest message either way: 500 candidates x 100 float32 columns of 300 users."""
+"""Largest answer, and the largest message a client takes: terms of CALL_CANDIDATES candidates."""
+
+REQUEST_BYTES = 8 * 2**20
+"""Largest request that a service takes; gRPC's own default is half of it."""
+
+CLIENT_REQUEST_BYTES = 4 * 2**20
+"""Bytes of features from which our own client asks in several calls: well below what services take,
+and a reply of a few times the size stays below MESSAGE_BYTES."""
+
+CALL_USERS, CALL_CANDIDATES = 1_000, 200_000
+"""Most users of a call, and their candidates in all: what a worker does within SCORER_DEADLINE, and
+an answer of 70 terms each fits MESSAGE_BYTES."""
+
+USER_CANDIDATES, USER_HISTORY = 100_000, 50_000
+"""Most candidates and most rated movies of one user: the catalogue of the largest public data, and
+more than anybody there has rated."""
+
+CALL_RATINGS = 10_000
+"""Ratings of a message that are to be kept; a stream brings any number of messages."""
+
+STREAM_AHEAD = 100
+"""Messages of a stream that may wait for those before them to be kept."""
+
+BLOCK_USERS, BLOCK_CANDIDATES = 64, 20_000
+"""A call of many users is worked on in blocks of so many, between which its deadline is looked at:
+tenths of a second."""
+
+SERVICE_CONCURRENCY = 4
+"""Requests a process works on at once; kernels release the GIL, so two cores stay busy."""
+
+SERVICE_QUEUE = 512
+"""Calls that may wait for their turn: two seconds of work, so that who waits is answered before
+most people's deadlines."""
+
+ARRIVING_CALLS = 256
+"""Calls beside those whose message may still be under way; and calls of one connection beyond all
+that may be open, which are there to be refused, or to ask for health."""
+
+SWITCH_SECONDS = 0.0005
+"""Seconds after which Python lets another thread run in a service: a tenth of its default, so that
+the one thread that hears of calls is not kept waiting by those that work."""
+
+THREAD_IDLE_SECONDS = 30.0
+"""Seconds after which a thread that answered calls and has none ends."""
+
+ARRIVAL_SECONDS = 10.0
+"""Seconds that a call's message may take to arrive."""
+
+CALL_SECONDS = 60.0
+"""Seconds of work for a call whatever its own deadline is, which it need not have."""
+
+CONNECTIONS = 1_000
+"""Open connections: below the 1,024 files that most systems let a process open."""
+
+IDLE_SECONDS, HANDSHAKE_SECONDS = 300.0, 10.0
+"""Seconds after which a connection without calls is closed, and one that never spoke."""
+
+KEEPALIVE_SECONDS = (60.0, 20.0)
+"""Seconds of silence after which a client is asked whether it is there, and that it may take."""
+
+HEALTH_THREADS, HEALTH_ARRIVAL_SECONDS = 16, 2.0
+"""Threads that answer nothing but health, so that no load delays it, and seconds that such a
+message of a few bytes may take."""
+
+RELOAD_SECONDS = 2.0
+"""Seconds between looks at the data and the model that are served, which are taken when they have
+not changed between two looks."""
+
+REQUEST_LOG_LINES = 10_000
+"""Lines of the log of requests that may wait to be written; beyond them lines are lost, and told
+how many, for a reader that stands still must not stop a service."""
+
+RESTART_SECONDS = (0.2, 10.0)
+"""Seconds until a worker process that has died is started again, at first and at most: they double
+each time it dies young."""
+
+WORKER_GROWN_SECONDS = 30.0
+"""Seconds after which a worker process no longer counts as one that dies young."""
+
+METRICS_HOST = "127.0.0.1"
+"""Where metrics are shown: to this machine only, for they tell how a service is used."""
+
+WEB_ADDRESS = "127.0.0.1:8000"
+"""Where `web` listens unless told otherwise: this machine only."""
+
+PAGE_MOVIES, PAGE_FOUND = 20, 8
+"""Movies of a list on the page, and movies found by title: what fits without scrolling for long."""
+
+PAGE_SEARCH_LETTERS = 100
+"""Letters of a title that are looked for."""
+
+VARIETY_STEPS = 10
+"""Steps of variety from 0 to 1 over HTTP: each needs a pipeline of its own."""
 
 CLOSING_GRACE = 1.0
 """Seconds that running requests get when a scorer's own server is closed; without any, gRPC cancels
 what is not there and says so on stderr."""
 
-DRAINING_NOTICE = 0.5
-"""Seconds for which `serve` takes requests after health has begun to say NOT_SERVING."""
+DRAINING_NOTICE = 2.0
+"""Seconds for which `serve` takes requests after health has begun to say NOT_SERVING: load
+balancers ask every second or so."""
 
 DRAINING_GRACE = 10.0
 """Seconds that running requests get when `serve` is told to end: twice what a client waits, and
 less than the 30 after which Kubernetes kills."""
 
-SERVICE_WORKERS = 4
-"""Requests the service works on at once; kernels release the GIL, so two cores stay busy."""
+SOCKET_MODE = 0o600
+"""Who may connect to a unix socket of `serve`: its owner."""
 
 # -- the learned profile: base models (all chosen on ml-1m's validation cut) ---------------------
 MATRIX_MOVIES = 4_000

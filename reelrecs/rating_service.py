@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import grpc
@@ -12,10 +13,12 @@ from reelrecs import config
 from reelrecs.datasets.ids import Id
 from reelrecs.engine import Engine
 from reelrecs.errors import DataError, InvalidRequest, StorageError
-from reelrecs.proto import rating_pb2, rating_pb2_grpc
+from reelrecs.proto import rating_pb2
 from reelrecs.ratings_log.events import Events, Kind
 from reelrecs.ratings_log.group_commit import waiting
-from reelrecs.scorer.server import STATUSES, Service, Statuses, handle_rpc
+from reelrecs.scorer.calls import STATUSES, Bound, Call, Method, Statuses
+from reelrecs.scorer.dispatch import Service
+from reelrecs.scorer.limits import Limits
 from reelrecs.store.incoming import Rating
 from reelrecs.store.overlay import with_events
 
@@ -29,25 +32,11 @@ _STATUSES: Statuses = (
 """A log that cannot be written or read is no fault of who sends ratings."""
 
 
-class RatingServicer(rating_pb2_grpc.RatingServiceServicer):
+class RatingServicer:
     """`reelrecs.v1.RatingService` over one engine."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-
-    def Append(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Keep some ratings."""
-        return handle_rpc(context, lambda: self._append(request), _STATUSES)
-
-    def AppendMany(  # noqa: N802
-        self, request_iterator: Iterator[Any], context: grpc.ServicerContext
-    ) -> Any:
-        """Keep ratings as they are sent, all that have come by the time the disk is free."""
-        return handle_rpc(context, lambda: self._append_many(request_iterator), _STATUSES)
-
-    def Forget(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Forget what a user rated."""
-        return handle_rpc(context, lambda: self._forget(request), _STATUSES)
 
     def warm_up(self) -> None:
         """Compile what merges ratings, with one that is kept nowhere."""
@@ -65,20 +54,28 @@ class RatingServicer(rating_pb2_grpc.RatingServiceServicer):
             ),
         )
 
-    def _append(self, request: Any) -> Any:
+    def append(self, request: Any, call: Call | None = None) -> Any:
+        """Keep some ratings."""
         if not request.ratings:
             raise InvalidRequest("no ratings were sent: send one or more")
         count = self._kept(request.ratings)
         known = len(request.ratings) - count
         return rating_pb2.AppendResponse(appended=count, known=known)
 
-    def _append_many(self, messages: Iterable[Any]) -> Any:
+    def append_many(self, messages: Iterable[Any], call: Call | None = None) -> Any:
+        """Keep ratings as they are sent, all that have come by the time the disk is free.
+
+        A stream waits for its messages without a place among the calls that work.
+        """
+        call = call or Call()
         count = sent = 0
         self._require_log()
-        for group in waiting(messages, config.LOG_GROUP):
-            ratings = [rating for message in group for rating in message.ratings]
-            sent += len(ratings)
-            count += self._kept(ratings)
+        with contextlib.closing(waiting(messages, config.STREAM_AHEAD)) as groups:
+            for group in groups:
+                ratings = [rating for message in group for rating in message.ratings]
+                sent += len(ratings)
+                with call.turn():
+                    count += self._kept(ratings)
         return rating_pb2.AppendManyResponse(appended=count, known=sent - count)
 
     def _kept(self, ratings: Iterable[Any]) -> int:
@@ -96,7 +93,8 @@ class RatingServicer(rating_pb2_grpc.RatingServiceServicer):
             ]
         )
 
-    def _forget(self, request: Any) -> Any:
+    def forget(self, request: Any, call: Call | None = None) -> Any:
+        """Forget what a user rated."""
         self._require_log()
         movie = None if request.WhichOneof("movie") is None else _named(request, "movie")
         self._engine.forget(_named(request, "user"), movie)
@@ -107,11 +105,28 @@ class RatingServicer(rating_pb2_grpc.RatingServiceServicer):
             raise DataError("this service has no log of ratings: serve a folder, zip or store")
 
 
-def rating_service(engine: Engine) -> Service:
+def rating_service(engine: Engine, limits: Limits | None = None) -> Service:
     """The service, for `reelrecs.scorer.server.start`; the engine must outlive the server."""
-    servicer = RatingServicer(engine)
-    add: Any = rating_pb2_grpc.add_RatingServiceServicer_to_server
-    return Service(SERVICE, lambda server: add(servicer, server), servicer.warm_up)
+    servicer, pb = RatingServicer(engine), rating_pb2
+    check = (limits or Limits()).check_ratings
+    methods = {
+        "Append": Method(
+            pb.AppendRequest, servicer.append, _STATUSES, _ratings_of(pb.AppendRequest, check)
+        ),
+        "AppendMany": Method(
+            pb.AppendManyRequest,
+            servicer.append_many,
+            _STATUSES,
+            _ratings_of(pb.AppendManyRequest, check),
+            stream=True,
+        ),
+        "Forget": Method(pb.ForgetRequest, servicer.forget, _STATUSES),
+    }
+    return Service(SERVICE, methods, servicer.warm_up)
+
+
+def _ratings_of(request: Any, check: Callable[[int], None]) -> Bound:
+    return Bound(request.DESCRIPTOR.fields_by_name["ratings"].number, check)
 
 
 def _named(message: Any, what: str) -> Id:

@@ -13,11 +13,13 @@ from reelrecs.datasets.ids import Id
 from reelrecs.engine import Engine
 from reelrecs.errors import InvalidRequest, ScorerError, StageError
 from reelrecs.histories import History
-from reelrecs.proto import recommendation_pb2, recommendation_pb2_grpc
+from reelrecs.proto import recommendation_pb2
 from reelrecs.results import Movie, Reason, Recommendation, RecommendationList, Related
 from reelrecs.scorer import wire
-from reelrecs.scorer.server import STATUSES, Service, Statuses, handle_rpc
-from reelrecs.scorer.service import warm_users
+from reelrecs.scorer.calls import STATUSES, Call, Method, Statuses
+from reelrecs.scorer.dispatch import Service
+from reelrecs.scorer.limits import Limits
+from reelrecs.scorer.request_blocks import warm_users
 
 SERVICE = recommendation_pb2.DESCRIPTOR.services_by_name["RecommendationService"].full_name
 
@@ -29,15 +31,12 @@ _STATUSES: Statuses = (
 """A scorer or a stage at fault is no fault of the person who wants a list."""
 
 
-class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServicer):
+class RecommendationServicer:
     """`reelrecs.v1.RecommendationService` over one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, limits: Limits | None = None) -> None:
         self._engine = engine
-
-    def Recommend(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Give one person's list."""
-        return handle_rpc(context, lambda: self._recommend(request), _STATUSES)
+        self._limits = limits or Limits()
 
     def warm_up(self) -> None:
         """Make lists of every kind: of people with few and many ratings, unknown ones, new ones."""
@@ -50,9 +49,13 @@ class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServic
         ]
         for person in people:
             for explain in (False, True):
-                self._recommend(pb.RecommendRequest(explain=explain, **person))
+                self.recommend(pb.RecommendRequest(explain=explain, **person))
 
-    def _recommend(self, request: Any) -> Any:
+    def recommend(self, request: Any, call: Call | None = None) -> Any:
+        """Give one person's list."""
+        call = call or Call()
+        call.users = 1
+        self._limits.check_history(len(wire.named_movies(request.history)))
         limit = request.limit if request.HasField("limit") else config.DEFAULT_LIMIT
         person = request.WhichOneof("person")
         if person is None:
@@ -69,14 +72,15 @@ class RecommendationServicer(recommendation_pb2_grpc.RecommendationServiceServic
                 result = self._engine.recommend_for(_history(request.history), limit, **asked)
             else:
                 result = self._engine.recommend(getattr(request, person), limit, **asked)
+            call.candidates, call.stages = len(result), result.trace.seconds
             return _response(result, self._engine.store.digest)
 
 
-def recommendation_service(engine: Engine) -> Service:
+def recommendation_service(engine: Engine, limits: Limits | None = None) -> Service:
     """The service, for `reelrecs.scorer.server.start`; the engine must outlive the server."""
-    servicer = RecommendationServicer(engine)
-    add: Any = recommendation_pb2_grpc.add_RecommendationServiceServicer_to_server
-    return Service(SERVICE, lambda server: add(servicer, server), servicer.warm_up)
+    servicer = RecommendationServicer(engine, limits)
+    recommend = Method(recommendation_pb2.RecommendRequest, servicer.recommend, _STATUSES)
+    return Service(SERVICE, {"Recommend": recommend}, servicer.warm_up)
 
 
 def _constraints(request: Any) -> Constraints | None:

@@ -24,6 +24,7 @@ def open_scorer(name: str, model: ScoringModel) -> BatchScorer:
         from reelrecs.scorer.embedded import EmbeddedScorer
 
         return EmbeddedScorer(model)
+    from reelrecs.scorer.access import Access
     from reelrecs.scorer.client import GrpcScorer
 
-    return GrpcScorer(name.split(","), model.store)
+    return GrpcScorer(name.split(","), model.store, access=Access.of_environment())

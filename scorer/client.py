@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -12,12 +13,15 @@ import grpc
 from reelrecs import config
 from reelrecs.errors import ScorerError, one_line
 from reelrecs.pipeline.candidate_batch import CandidateBatch
+from reelrecs.pipeline.candidates import FeatureMatrix, Floats
 from reelrecs.pipeline.queries import Queries
 from reelrecs.proto import scorer_pb2_grpc
 from reelrecs.scorer import address as addresses
 from reelrecs.scorer import wire
-from reelrecs.scorer.batches import AnswersOne, with_scores
+from reelrecs.scorer.access import Access
+from reelrecs.scorer.batches import AnswersOne, joined, part_of, parts_by_size, with_scores
 from reelrecs.scorer.lifetime import Closing
+from reelrecs.scorer.tokens import VARIABLE
 from reelrecs.store.store import Store
 
 _OPTIONS = [
@@ -29,6 +33,23 @@ _OPTIONS = [
 ]
 """A connection is given up after SCORER_CONNECT; a scorer is a neighbour, no web page to be had
 through a proxy."""
+
+_RETRIES = {
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": config.SCORER_ATTEMPTS,
+                "initialBackoff": "0.05s",
+                "maxBackoff": "0.5s",
+                "backoffMultiplier": 3,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+"""gRPC asks an only service again where it is away for a moment; where there are several, the next
+one is asked at once."""
 
 
 class _Link(NamedTuple):
@@ -42,24 +63,36 @@ class GrpcScorer(Closing, AnswersOne):
     """Asks the first of several addresses that answers; safe for threads.
 
     They are asked in the given order; one that is known to be away is passed over at once and
-    tried again in the background. All of it together takes no longer than the deadline. A forked
+    tried again in the background. A call to them all takes no longer than the deadline. A forked
     child makes connections of its own; gRPC does not survive a fork while calls are under way, so
     for processes that fork at any time there is the local scorer.
     """
 
     def __init__(
-        self, places: Sequence[str], store: Store, deadline: float = config.SCORER_DEADLINE
+        self,
+        places: Sequence[str],
+        store: Store,
+        deadline: float = config.SCORER_DEADLINE,
+        access: Access | None = None,
     ) -> None:
         self._store = store
+        self._access = access or Access()
         self._deadline = deadline
         self._addresses = [addresses.checked(place.strip()) for place in places]
         self._links: dict[int, list[_Link]] = {}  # by process
         self._closed = False
 
     def score_all(self, queries: Queries, candidates: CandidateBatch) -> CandidateBatch:
-        """Fill in scores and terms in one call; raises ScorerError, never makes one up."""
-        response = self._ask(wire.score_request(self._store, queries, candidates))
-        return with_scores(candidates, *wire.scores_of(response, len(candidates.rows)))
+        """Fill in scores and terms, in one call unless it would be a large one.
+
+        Raises ScorerError, never makes a score up. The deadline is that of each call.
+        """
+        answers: list[tuple[Floats, FeatureMatrix]] = []
+        for part in parts_by_size(candidates, config.CLIENT_REQUEST_BYTES):
+            asked = part_of(candidates, part)
+            response = self._ask(wire.score_request(self._store, queries.items[part], asked))
+            answers.append(wire.scores_of(response, len(asked.rows)))
+        return with_scores(candidates, *joined(answers))
 
     def close(self) -> None:
         """Give the connections back; who is being answered gets a ScorerError."""
@@ -71,7 +104,10 @@ class GrpcScorer(Closing, AnswersOne):
         """The connections of this process; of two lists made at once one is dropped unused."""
         found = self._links.get(os.getpid())
         if found is None:
-            made = [_linked(address) for address in self._addresses]
+            options: list[tuple[str, Any]] = [*_OPTIONS]
+            if len(self._addresses) == 1:
+                options.append(("grpc.service_config", json.dumps(_RETRIES)))
+            made = [_linked(self._access, address, options) for address in self._addresses]
             found = self._links.setdefault(os.getpid(), made)
         return found
 
@@ -81,7 +117,8 @@ class GrpcScorer(Closing, AnswersOne):
         end = time.monotonic() + self._deadline
         for at, link in enumerate(self._here()):
             try:
-                return link.stub.Score(request, timeout=max(0.0, end - time.monotonic()))
+                left = max(0.0, end - time.monotonic())
+                return link.stub.Score(request, timeout=left, metadata=self._access.metadata)
             except grpc.RpcError as error:
                 if self._closed:
                     raise _closed() from error
@@ -101,6 +138,8 @@ class GrpcScorer(Closing, AnswersOne):
                 f"the scorer at {where} did not answer within {self._deadline:g} s: try again, or "
                 "another --scorer"
             )
+        if code is grpc.StatusCode.UNAUTHENTICATED:
+            return ScorerError(f"the scorer at {where} wants another token: let {VARIABLE} hold it")
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return ScorerError(f"what answers at {where} is no scorer: give another --scorer")
         line = one_line(str(error.details()))
@@ -111,6 +150,6 @@ def _closed() -> ScorerError:
     return ScorerError("the scorer was closed while it was asked: open another engine")
 
 
-def _linked(address: str) -> _Link:
-    channel = grpc.insecure_channel(address, _OPTIONS)
+def _linked(access: Access, address: str, options: Sequence[tuple[str, Any]]) -> _Link:
+    channel = access.channel(address, options)
     return _Link(channel, scorer_pb2_grpc.ScorerServiceStub(channel))  # type: ignore[no-untyped-call]

@@ -32,10 +32,9 @@ class EmbeddedScorer(Closing, AnswersOne):
     def __init__(
         self,
         model: ScoringModel,
-        workers: int = config.SERVICE_WORKERS,
         deadline: float = config.SCORER_DEADLINE,
     ) -> None:
-        self._start = partial(_Host, model, workers, deadline)
+        self._start = partial(_Host, model, deadline)
         self._hosts: dict[int, Once[_Host]] = {}  # by process
         self._closed = False
 
@@ -69,10 +68,10 @@ class EmbeddedScorer(Closing, AnswersOne):
 class _Host:
     """The running service and the connection to it."""
 
-    def __init__(self, model: ScoringModel, workers: int, deadline: float) -> None:
+    def __init__(self, model: ScoringModel, deadline: float) -> None:
         folder = make_folder() if hasattr(socket, "AF_UNIX") else None
         try:
-            running = server.start([service.scorer_service(model)], _place(folder), workers)
+            running = server.start([service.scorer_service(model)], _place(folder))
         except BaseException:
             _remove(folder)
             raise

@@ -1,138 +1,163 @@
-"""A gRPC server around servicers: start, warm up, health, reflection, statuses, stop."""
+"""A gRPC server around services: start, warm up, health, reflection, drain, stop."""
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from reelrecs import config
-from reelrecs.errors import AddressError, ModelError, NotFound, ReelRecsError, one_line
-from reelrecs.kernels import pool
+from reelrecs.errors import AddressError
 from reelrecs.scorer import address as addresses
+from reelrecs.scorer.admission import ArrivalWatch
+from reelrecs.scorer.call_threads import CallThreads
+from reelrecs.scorer.calls import Observer
+from reelrecs.scorer.dispatch import Dispatcher, Service
+from reelrecs.scorer.health import Health, Reflection
 from reelrecs.scorer.lifetime import Closing
-
-T = TypeVar("T")
-
-log = logging.getLogger(__name__)
-
-Statuses = Sequence[tuple[type[ReelRecsError], grpc.StatusCode]]
-
-STATUSES: Statuses = (
-    (NotFound, grpc.StatusCode.NOT_FOUND),
-    (ModelError, grpc.StatusCode.FAILED_PRECONDITION),
-    (ReelRecsError, grpc.StatusCode.INVALID_ARGUMENT),
-)
-"""What an error says to a client."""
-
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+from reelrecs.scorer.limits import Limits
+from reelrecs.scorer.security import Security, socket_mode
 
 
-class Service(NamedTuple):
-    """A gRPC service that a server can offer."""
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """What can be chosen about a server beside its address."""
 
-    name: str  # full, such as "reelrecs.v1.ScorerService"
-    add_to: Callable[[Any], None]
-    warm_up: Callable[[], None]  # does what its requests make it do, so that none waits for it
+    limits: Limits = field(default_factory=Limits)
+    security: Security = field(default_factory=Security)
+    observers: Sequence[Observer] = ()
+    share_port: bool = False  # with other processes that listen there by this option, too
 
 
 class RunningServer(Closing):
     """A server that listens; leaving the `with` block stops it."""
 
-    def __init__(self, server: Any, address: str, health_servicer: Any) -> None:
+    def __init__(
+        self, server: Any, address: str, health: Health, reflection: Reflection | None,
+        dispatcher: Dispatcher, watch: ArrivalWatch, threads: CallThreads,
+    ) -> None:  # fmt: skip
         self._server = server
-        self._health = health_servicer
+        self._health = health
+        self._reflection = reflection
+        self._dispatcher = dispatcher
+        self._watch = watch
+        self._threads = threads
         self.address = address
         """Where it listens, with the port it was given when it asked for port 0."""
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for their turn."""
+        return self._dispatcher.gate.waiting
 
     def wait(self) -> None:
         """Return when the server has stopped."""
         self._server.wait_for_termination()
 
-    def drain(self) -> None:
+    def serve(self, services: Sequence[Service]) -> None:
+        """Answer by these services, warmed up first; what is under way ends as it began."""
+        for service in services:
+            service.warm_up()
+        self._dispatcher.offer(services)
+        self._dispatcher.ready = True
+        self._health.say(serving=True)
+
+    def drain(
+        self, notice: float = config.DRAINING_NOTICE, grace: float = config.DRAINING_GRACE
+    ) -> None:
         """Say NOT_SERVING and serve on for a moment; then refuse, finish what is begun, and stop.
 
         gRPC cancels what has arrived and is not begun when it is told to stop, and who watches
         health needs time to turn elsewhere.
         """
-        self._health.enter_graceful_shutdown()
-        time.sleep(config.DRAINING_NOTICE)
-        self.close(config.DRAINING_GRACE)
+        self._health.leave()
+        threading.Event().wait(notice)
+        self.close(grace)
 
     def close(self, grace: float = config.CLOSING_GRACE) -> None:
         """Refuse new requests at once, wait for running ones and end them after `grace` seconds."""
-        self._health.enter_graceful_shutdown()
+        self._health.leave()
         self._server.stop(grace).wait()
+        for part in (self._watch, self._dispatcher, self._health, self._reflection):
+            if part is not None:
+                part.close()
+        self._threads.shutdown()
 
 
 def start(
     services: Sequence[Service],
     address: str = config.SERVE_ADDRESS,
-    workers: int = config.SERVICE_WORKERS,
+    options: ServerOptions | None = None,
 ) -> RunningServer:
     """Offer the services, health and reflection at `host:port` (0: any port) or `unix:/path`.
 
     Returns when every service has warmed up; health says SERVING from then on and NOT_SERVING
     before. Raises AddressError where nothing can listen, such as a port in use.
     """
-    addresses.ensure_available(addresses.checked(address, lowest_port=0))
-    server = grpc.server(
-        ThreadPoolExecutor(
-            workers, thread_name_prefix="reelrecs-scorer", initializer=pool.current().adopt
-        ),
-        options=[
-            ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", config.MESSAGE_BYTES),
-            ("grpc.max_send_message_length", config.MESSAGE_BYTES),
-        ],
-    )
-    health_servicer = health.HealthServicer()
-    names = ["", *(service.name for service in services)]
-    for service in services:
-        service.add_to(server)
-    for name in names:
-        health_servicer.set(name, _NOT_SERVING)
-    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    reflection.enable_server_reflection(
-        (*names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME), server
-    )
+    options = options or ServerOptions()
+    addresses.checked(address, lowest_port=0)
+    if not options.share_port:
+        addresses.ensure_available(address)
+    names = [service.name for service in services]
+    watch = ArrivalWatch()
+    dispatcher = Dispatcher(options.limits, options.security.tokens, options.observers, watch)
+    dispatcher.offer(services)
+    health = Health(names, watch)
+    reflection = None
+    if options.security.reflection:
+        reflection = Reflection(names, options.security.tokens)
+    threads = dispatcher.threads()
+    server = grpc.server(threads, options=channel_arguments(options))
+    parts = (dispatcher, health.handler(), *(() if reflection is None else (reflection.handler(),)))
+    server.add_generic_rpc_handlers(parts)
+    running = RunningServer(server, address, health, reflection, dispatcher, watch, threads)
     try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise AddressError(f"cannot listen at {address}: choose another --address") from error
-    if not address.startswith(addresses.UNIX):
-        address = f"{address.rsplit(':', 1)[0]}:{port}"
-    running = RunningServer(server, address, health_servicer)
-    server.start()
-    try:
-        for service in services:
-            service.warm_up()
+        running.address = _listen(server, address, options.security)
+        server.start()
+        running.serve(services)
     except BaseException:
         running.close(grace=0)
         raise
-    for name in names:
-        health_servicer.set(name, _SERVING)
     return running
 
 
-def handle_rpc(
-    context: grpc.ServicerContext, work: Callable[[], T], statuses: Statuses = STATUSES
-) -> T:
-    """Do the work or end the call with the first of the statuses that fits its error."""
+def channel_arguments(options: ServerOptions) -> list[tuple[str, int]]:
+    """What gRPC itself must know of the limits.
+
+    A message up to twice too large is refused by us, who say what to do, and a larger one by gRPC.
+    """
+    limits = options.limits
+    after, within = config.KEEPALIVE_SECONDS
+    return [
+        ("grpc.so_reuseport", int(options.share_port)),
+        ("grpc.max_receive_message_length", 2 * limits.message_bytes),
+        ("grpc.max_send_message_length", config.MESSAGE_BYTES),
+        ("grpc.max_allowed_incoming_connections", limits.connections),
+        ("grpc.max_concurrent_streams", limits.open_calls + config.ARRIVING_CALLS),
+        ("grpc.max_connection_idle_ms", int(limits.idle_seconds * 1000)),
+        ("grpc.server_handshake_timeout_ms", int(limits.handshake_seconds * 1000)),
+        ("grpc.keepalive_time_ms", int(after * 1000)),
+        ("grpc.keepalive_timeout_ms", int(within * 1000)),
+    ]
+
+
+def _listen(server: Any, address: str, security: Security) -> str:
+    """Bind the server; the address with its port. Raises AddressError."""
+    is_socket = address.startswith(addresses.UNIX)
     try:
-        return work()
-    except ReelRecsError as error:
-        status = next(status for kind, status in statuses if isinstance(error, kind))
-        line = one_line(str(error))
-    except Exception:
-        log.exception("a request failed")
-        status, line = grpc.StatusCode.INTERNAL, "a fault of the service: see its log"
-    context.abort(status, line)
-    raise AssertionError("abort always raises")
+        if security.certificates is not None and not is_socket:
+            port = server.add_secure_port(address, security.certificates.credentials())
+        elif is_socket:
+            with socket_mode(security.socket_mode):
+                server.add_insecure_port(address)
+            Path(address.removeprefix(addresses.UNIX)).chmod(security.socket_mode)
+            return address
+        else:
+            port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise AddressError(f"cannot listen at {address}: choose another --address") from error
+    return f"{address.rsplit(':', 1)[0]}:{port}"

@@ -17,7 +17,6 @@ from reelrecs.datasets.ids import Id, column_of
 from reelrecs.errors import ScorerError
 from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import FeatureMatrix, Floats, Rows
-from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.proto import recommendations_pb2, scorer_pb2
 from reelrecs.scorer.batches import required_features
@@ -93,7 +92,7 @@ def naming(what: str, id_: Id) -> dict[str, Any]:
 
 
 def score_request(
-    store: Store, queries: Queries, candidates: CandidateBatch
+    store: Store, queries: Sequence[Query], candidates: CandidateBatch
 ) -> scorer_pb2.ScoreRequest:
     """Ask for the scores of each query's candidates."""
     features = required_features(candidates.rows)

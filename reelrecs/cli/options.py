@@ -32,6 +32,7 @@ COMMANDS = {
     "train": ("train", "Make and keep the model of a data set."),
     "models": ("models", "List, show, verify and prune trained models."),
     "serve": ("serve", "Serve recommendations and scores over gRPC."),
+    "web": ("web", "Show a page, and answer JSON over HTTP."),
     "benchmark": ("benchmark", "Send recommend requests and print latencies."),
     "evaluate": ("evaluate", "Measure the lists beside baselines."),
     "data": ("data", "List, download, examine, build and synthesize data sets."),

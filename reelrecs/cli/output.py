@@ -83,6 +83,11 @@ def note_lines(text: str) -> None:
         _say(f"{visible(line)}\n")
 
 
+def log_line(line: str) -> None:
+    """A line of a log, to stderr."""
+    _say(f"{visible(line)}\n")
+
+
 class _Watched:
     """A stream that remembers why it could not be written: other errors are not its own."""
 

@@ -18,6 +18,7 @@ from reelrecs.learning.model_file import FORMAT, load_model_file
 from reelrecs.learning.pretrained import pretrained_model
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.store import arrow_file
+from reelrecs.store.file_memory import Identity, identity
 from reelrecs.store.names import safe_name
 from reelrecs.store.store import Store
 
@@ -189,9 +190,23 @@ def find_model(store: Store, models_dir: Path) -> Path | None:
     with _reading(models_dir):
         if exact.exists():
             return exact
-        named = [path for path in models_dir.glob(f"*{SUFFIX}") if _is_named_after(path, store)]
-        named.sort(key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+    named = list(named_models(store, models_dir))
     return next((path for path in named if _serves(path, store)), named[0] if named else None)
+
+
+def named_models(store: Store, models_dir: Path) -> dict[Path, Identity]:
+    """The files that are named after the data set and the state of each, the newest first.
+
+    None of them is read. Raises StorageError for a folder that cannot be read.
+    """
+    found: dict[Path, Identity] = {}
+    with _reading(models_dir):
+        for path in models_dir.glob(f"*{SUFFIX}"):
+            if _is_named_after(path, store):
+                with contextlib.suppress(FileNotFoundError):  # removed just now
+                    found[path] = identity(path)
+    newest = sorted(found, key=lambda path: (found[path].modified, path.name), reverse=True)
+    return {path: found[path] for path in newest}
 
 
 def _serves(path: Path, store: Store) -> bool:

@@ -18,7 +18,7 @@ from reelrecs.proto import (
     recommendation_pb2_grpc,
 )
 from reelrecs.store.cache import open_live
-from tests.cli.test_serve import served
+from tests.cli.served import served
 from tests.conftest import Logged
 
 HEADER = "user_id,movie_id,rating,timestamp\n"

@@ -1,12 +1,8 @@
 """`serve` as service managers and clients meet it: a real process, real signals, real channels."""
 
-import os
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,71 +20,23 @@ from reelrecs.proto import (
     scorer_pb2,
     scorer_pb2_grpc,
 )
+from tests.cli.served import Served, served
 from tests.cli.test_cli import call
 from tests.worlds import random_triples
 
-
-class Served:
-    """A running `serve`."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.address = ""
-
-    def ready(self) -> str:
-        """Wait until it says that it is ready; where it listens."""
-        assert self.process.stderr is not None
-        line = ""
-        while "ready: scoring" not in line:
-            line = self.process.stderr.readline()
-            assert line, "serve ended early"
-        self.address = line.split(" on ")[1].split(";")[0]
-        return self.address
-
-    def ended_by(self, number: int) -> tuple[int, str]:
-        """Send the signal; the exit code and what was said after it."""
-        self.process.send_signal(number)
-        _, rest = self.process.communicate(timeout=60)
-        return self.process.returncode, rest
+pytestmark = pytest.mark.usefixtures("heard")
 
 
-@contextmanager
-def served(temp: Path, *arguments: str, before: tuple[str, ...] = ()) -> Iterator[Served]:
-    command = [sys.executable, "-m", "reelrecs", *before, "serve", "--address", "127.0.0.1:0"]
-    with subprocess.Popen(
-        [*command, *arguments],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"TMPDIR": str(temp)},
-    ) as process:
-        try:
-            yield Served(process)
-        finally:
-            process.kill()
-
-
-@pytest.fixture(autouse=True)
-def heard() -> Iterator[None]:
-    """Let SIGHUP be heard, which tests that run under nohup would pass on as ignored."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.fixture
-def temp() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as short:
-        yield Path(short)
-
-
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_told_to_end_it_finishes_what_it_is_at_and_exits_with_0(
-    sample_engine: Engine, temp: Path, name: str
+    sample_engine: Engine, temp: Path
 ) -> None:
     """Far more calls at once than it has workers, none of which is cut off."""
     expected = [item.movie.movie_id for item in sample_engine.recommend(15, 30, explain=True)]
     request = recommendation_pb2.RecommendRequest(user_id=15, limit=30, explain=True)
-    with served(temp, "--workers", "1") as serve, grpc.insecure_channel(serve.ready()) as channel:
+    with (
+        served(temp, "--concurrency", "1") as serve,
+        grpc.insecure_channel(serve.ready()) as channel,
+    ):
         stub = recommendation_pb2_grpc.RecommendationServiceStub(channel)
         health = health_pb2_grpc.HealthStub(channel)
         watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=60)
@@ -96,7 +44,7 @@ def test_told_to_end_it_finishes_what_it_is_at_and_exits_with_0(
         calls = [stub.Recommend.future(request, timeout=60) for _ in range(200)]
         calls[0].result()
         assert not all(one.done() for one in calls)
-        serve.process.send_signal(getattr(signal, name))
+        serve.process.send_signal(signal.SIGTERM)
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
         watch.cancel()
         for one in calls:
@@ -146,7 +94,8 @@ def test_under_nohup_a_closing_terminal_is_not_heard(temp: Path) -> None:
                 process.wait(1.5)
             with grpc.insecure_channel(serve.address) as channel:
                 stub = scorer_pb2_grpc.ScorerServiceStub(channel)
-                assert stub.Describe(scorer_pb2.DescribeRequest(), timeout=20).profile == "fixed"
+                told = stub.Describe(scorer_pb2.DescribeRequest(), timeout=20)
+                assert told.profile == "pretrained"
             assert serve.ended_by(signal.SIGTERM)[0] == 0
         finally:
             process.kill()
@@ -214,7 +163,8 @@ from reelrecs.histories import History
 from reelrecs.proto import recommendation_pb2, recommendations_pb2, scorer_pb2
 from reelrecs.recommendation_service import RecommendationServicer, recommendation_service
 from reelrecs.scorer.server import start
-from reelrecs.scorer.service import MLScorerServicer, ScorerServicer, scorer_services
+from reelrecs.scorer.compatible_service import MLScorerServicer
+from reelrecs.scorer.service import ScorerServicer, scorer_services
 from tests.models import learned_model_of
 from tests.worlds import random_triples, store_of
 
@@ -235,16 +185,17 @@ with Engine(store, model=model) as engine:
         for user_id in list(store.user_ids):
             for explain in (False, True):
                 asked = recommendation_pb2.RecommendRequest(user_id=user_id, explain=explain)
-                lists._recommend(asked)
+                lists.recommend(asked)
             candidates = [recommendations_pb2.CandidateFeatures(movie_id=one) for one in ids[:30]]
-            old._score(recommendations_pb2.ScoreRequest(user_id=user_id, features=candidates))
+            asked = recommendations_pb2.ScoreRequest(user_id=user_id, features=candidates)
+            old.score_candidates(asked)
         for length in (0, 1, 5, 40):
             rated = {"movie_ids": ids[:length], "ratings": [4.0] * length}
             history = recommendation_pb2.RatingHistory(**rated)
-            lists._recommend(recommendation_pb2.RecommendRequest(history=history, explain=True))
+            lists.recommend(recommendation_pb2.RecommendRequest(history=history, explain=True))
             history = scorer_pb2.History(**rated)
             users = [scorer_pb2.User(history=history, candidates=30)] * 2
-            scorer._score(scorer_pb2.ScoreRequest(users=users, movie_ids=ids[:30] * 2))
+            scorer.score(scorer_pb2.ScoreRequest(users=users, movie_ids=ids[:30] * 2))
         assert sum(before.values()) > 5
         late = {name for name, count in compiled().items() if count != before[name]}
         sys.exit(f"compiled late: {late}" if late else 0)

@@ -1,0 +1,38 @@
+"""What `serve` can be told, as one value that worker processes are given, too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reelrecs import config
+from reelrecs.scorer.limits import Limits
+from reelrecs.scorer.security import Certificates, Security
+from reelrecs.scorer.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """Where data and model are, where and how to serve them; nothing secret is in it."""
+
+    data_dir: str | None = None
+    models_dir: str = config.MODELS_DIR
+    profile: str | None = None
+    threads: int | None = None
+    address: str = config.SERVE_ADDRESS
+    limits: Limits = field(default_factory=Limits)
+    certificates: Certificates | None = None
+    token_file: Path | None = None
+    socket_mode: int = config.SOCKET_MODE
+    reflection: bool = True
+    request_log: bool = True
+    metrics_port: int | None = None
+    drain_notice: float = config.DRAINING_NOTICE
+    drain_grace: float = config.DRAINING_GRACE
+    reload_seconds: float = config.RELOAD_SECONDS
+
+    def security(self, token: str | None) -> Security:
+        """How the server is guarded; raises InvalidRequest for files that cannot be used."""
+        return Security(
+            self.certificates, Tokens(self.token_file, token), self.socket_mode, self.reflection
+        )
