@@ -92,7 +92,7 @@ class Fixture:
     def engine(self, profile: str, scorer: str = LOCAL_SCORER) -> Engine:
         """An engine of the profile, whose scorer runs; raises ModelError as `model` does."""
         if (profile, scorer) not in self._engines:
-            model = self.model if profile == LEARNED else None
+            model = self.model if profile == LEARNED else ScoringModel.fixed(self.store)
             made = self.running.enter_context(Engine(self.store, scorer, model=model))
             self._engines[profile, scorer] = made
         return self._engines[profile, scorer]

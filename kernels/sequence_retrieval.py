@@ -137,7 +137,7 @@ def choose(
             least, most = np.float32(-np.inf), max(draw.chain, 2 * limit)
         if channel == VOTES:
             most = max(draw.votes, 2 * limit)
-        best = _draw_best(scores[channel], least, most, channel, work)
+        best = draw_best(scores[channel], least, most, channel, work)
         if channel == CHAIN:
             for movie in range(len(barred)):
                 scores[CHAIN, movie] -= best
@@ -148,7 +148,7 @@ def choose(
 
 
 @kernel
-def _draw_best(
+def draw_best(
     scores: Floats, least: np.float32, most: int, channel: int, work: Workspace
 ) -> np.float32:
     """Mark the `most` highest scores above `least`, and those tied with the last; the highest.

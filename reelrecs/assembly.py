@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reelrecs import config
 from reelrecs.fork_lock import ForkLock
 from reelrecs.learning.later_data import over
+from reelrecs.learning.pretrained import pretrained_model
 from reelrecs.pipeline.protocols import BatchFilter, Filter, Scorer, Source
 from reelrecs.pipeline.runner import Pipeline
 from reelrecs.profiles import Profile, filters_by_name, profile_of
@@ -52,7 +53,7 @@ class Assembler:
         """The model over this state, kept in place of that over the last one."""
         with self._lock:
             if self._model is None:
-                self._model = ScoringModel.fixed(store)
+                self._model = pretrained_model(store)
             elif not isinstance(self._model, ScoringModel):
                 self._model = self._model()
             self._model = over(self._model, store)

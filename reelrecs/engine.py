@@ -45,8 +45,8 @@ from reelrecs.store.store import Store
 class Engine(Asking, Appending):
     """Recommendations for one data set; usable and closable from any thread, closed when done.
 
-    `model` (the fixed one unless given) decides the profile, that is which stages make a list; a
-    function is called for it when it is first needed. `scorer` is "local" (the model in this
+    `model` (the pretrained one unless given) decides the profile, that is which stages make a list;
+    a function is called for it when it is first needed. `scorer` is "local" (the model in this
     process), "embedded" (the same over gRPC), addresses of running services, or an object of your
     own. `sources` and `filters` come on top of the profile's own; a filter is an object or the name
     of a built-in one. Your objects always hold unless `relax` names them. The engine closes what it
@@ -102,10 +102,11 @@ class Engine(Asking, Appending):
         A pandas, polars or Arrow table of ratings serves as well as a folder.
 
         `profile` is "learned" (the model that `train` left for this data set in `models_dir`),
-        "fixed", or None for the learned one if it is there; it is read when a list is first asked
-        for, which raises ModelError where it cannot be used. Raises InvalidRequest, DataError,
-        StorageError and AddressError. `threads` is how many may work for a caller (None: the budget
-        of the thread that opens it, which is one for each core).
+        "pretrained", "fixed", or None for the learned one if it is there, else the pretrained one;
+        it is read when a list is first asked for, which raises ModelError where it cannot be used.
+        Raises InvalidRequest, DataError, StorageError and AddressError. `threads` is how many may
+        work for a caller (None: the budget of the thread that opens it, which is one for each
+        core).
         """
         check_profile(profile)
         if isinstance(scorer, str):

@@ -1,7 +1,10 @@
-"""Models of the learned profile without the time that training takes."""
+"""Models of the learned profile without the time that training takes, and fixed ones."""
+
+from typing import Any
 
 import numpy as np
 
+from reelrecs.engine import Engine
 from reelrecs.kernels.boosted_trees import Trees
 from reelrecs.learning.base_models import fit_base_models
 from reelrecs.learning.training_groups import Teachers
@@ -38,3 +41,8 @@ def learned_model_of(store: Store, settings: FeatureSettings | None = None) -> S
     base_models = fit_base_models(store, Teachers.nobody())
     settings = settings or FeatureSettings()
     return ScoringModel.learned(store, learned_ranker(), base_models, settings.to_dict())
+
+
+def fixed_engine(store: Store, *args: Any, **options: Any) -> Engine:
+    """An engine with fixed weights, where a test knows what those make of a world."""
+    return Engine(store, *args, model=ScoringModel.fixed(store), **options)

@@ -28,6 +28,7 @@ from reelrecs.pipeline.protocols import BatchScorer
 from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from tests.asking import lists_of
+from tests.models import fixed_engine
 from tests.worlds import random_triples, store_of
 
 COLUMNS = [
@@ -107,7 +108,7 @@ def test_everybody_is_served_by_ascending_id_and_short_lists_are_counted(tmp_pat
     ]
     store = store_of(world)
     path = tmp_path / "lists.parquet"
-    with Engine(store) as engine:
+    with fixed_engine(store) as engine:
         done = write_lists(engine, path, 10)
         assert rows_of(path) == recommended(engine, list(store.user_ids), 10)
     assert done.users == 31
@@ -132,7 +133,7 @@ def test_a_scorer_of_ones_own_needs_no_batches(sample_engine: Engine) -> None:
     scorer = ByYearScorer()
     assert not isinstance(scorer, BatchScorer)
     assert isinstance(sample_engine.pipeline.scorer, BatchScorer)
-    with Engine(sample_engine.store, scorer) as engine:
+    with fixed_engine(sample_engine.store, scorer) as engine:
         queries = [engine.query(user, 10) for user in (1, 2)]
         many = lists_of(engine.pipeline, queries)
         for query, one in zip(queries, many, strict=True):
@@ -216,7 +217,7 @@ def test_the_command_writes_and_says_where(
     users.write_text("15\n1\n")
     path = tmp_path / "lists.parquet"
     ask = ["batch", "--output", str(path), "--users", str(users), "--limit", "7"]
-    assert run(ask) == 0
+    assert run(["--profile", "fixed", *ask]) == 0
     printed = capsys.readouterr()
     assert printed.out == f"{path}\n"
     assert "14 rows for 2 users" in printed.err

@@ -22,6 +22,7 @@ from reelrecs.pipeline.candidates import Candidates, Mask
 from reelrecs.pipeline.query import Query
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.stages.filters import AlreadyRatedFilter
+from tests.models import fixed_engine
 from tests.worlds import random_triples, store_of
 
 
@@ -61,7 +62,7 @@ def test_people_get_the_movies_of_their_own_taste() -> None:
     """In a world of two tastes (odd and even movies) lists hold the user's own kind."""
     store = store_of(random_triples(3, users=200, movies=100, most=60))
     busy = store.user_ids.at(np.flatnonzero(np.diff(store.by_user.indptr) >= 20))
-    with Engine(store, diversity=0.0) as engine:
+    with fixed_engine(store, diversity=0.0) as engine:
         shares = []
         for user_id in busy:
             items = engine.recommend(user_id, 5)
@@ -72,7 +73,7 @@ def test_people_get_the_movies_of_their_own_taste() -> None:
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_results_do_not_depend_on_threads(sample_engine: Engine, threads: int) -> None:
     expected = sample_engine.recommend(30, explain=True).to_dict()
-    with pool.ThreadBudget(threads).active(), Engine(sample_engine.store) as engine:
+    with pool.ThreadBudget(threads).active(), fixed_engine(sample_engine.store) as engine:
         assert engine.recommend(30, explain=True).to_dict() == expected
 
 
@@ -141,7 +142,7 @@ def test_many_threads_at_once_get_what_one_gets(sample_engine: Engine) -> None:
 
 def test_few_candidates_relax_the_rating_filter_and_say_so() -> None:
     store = store_of(random_triples(5, users=200, movies=60, most=30))
-    with Engine(store, filters=["minimum_rating"]) as engine:
+    with fixed_engine(store, filters=["minimum_rating"]) as engine:
         user_id = store.user_ids[0]
         few = engine.recommend(user_id, 40)
         enough = engine.recommend(user_id, 1)
@@ -163,7 +164,7 @@ def test_unknown_users_are_not_found(sample_engine: Engine) -> None:
 
 def test_more_diversity_means_more_genres(sample_engine: Engine) -> None:
     def distinct_genres(strength: float) -> float:
-        with Engine(sample_engine.store, diversity=strength) as engine:
+        with fixed_engine(sample_engine.store, diversity=strength) as engine:
             lists = [engine.recommend(user, 10) for user in (15, 30, 73)]
         return float(
             np.mean([len({g for item in one for g in item.movie.genres}) for one in lists])
@@ -176,7 +177,7 @@ def test_more_diversity_means_more_genres(sample_engine: Engine) -> None:
 def test_a_list_is_sorted_by_the_score_it_shows(
     sample_engine: Engine, diversity: float | None
 ) -> None:
-    with Engine(sample_engine.store, diversity=diversity) as engine:
+    with fixed_engine(sample_engine.store, diversity=diversity) as engine:
         for items in (
             engine.recommend(15, 100, explain=True),
             engine.recommend_for(History(), explain=True),
@@ -194,7 +195,7 @@ def test_the_order_of_lists_is_that_of_marginal_relevance(sample_engine: Engine)
         *(6350, 661, 7153, 76093, 47, 8961, 364, 2138, 858, 1073),
     ]
     store = store_of(random_triples(3, users=200, movies=100, most=60))
-    with Engine(store, diversity=0.5) as engine:
+    with fixed_engine(store, diversity=0.5) as engine:
         assert _ids(engine, 1, 10) == [85, 65, 71, 17, 75, 7, 23, 45, 37, 41]
         assert _ids(engine, 2, 10) == [94, 2, 70, 90, 84, 76, 8, 92, 18, 14]
 
@@ -285,7 +286,9 @@ def test_own_filters_hold_and_own_sources_are_heard(sample_engine: Engine) -> No
             rows = np.arange(100, dtype=np.int32)
             return Candidates(rows, ("rows.first",), np.ones((100, 1), np.float32))
 
-    with Engine(sample_engine.store, sources=[RowsSource()], filters=[OnlyOldFilter()]) as engine:
+    with fixed_engine(
+        sample_engine.store, sources=[RowsSource()], filters=[OnlyOldFilter()]
+    ) as engine:
         result = engine.recommend(15)
     assert all(item.movie.year is not None and item.movie.year < 1970 for item in result)
     assert result.trace.found["rows"] == 100
@@ -301,7 +304,7 @@ def test_an_own_source_must_name_movies_of_the_catalogue(sample_engine: Engine) 
             return Candidates(np.array([count], np.int32), ("beyond.x",), np.ones((1, 1), "f4"))
 
     with (
-        Engine(sample_engine.store, sources=[BeyondSource()]) as engine,
+        fixed_engine(sample_engine.store, sources=[BeyondSource()]) as engine,
         pytest.raises(StageError, match=f"source beyond: movie row {count} is outside"),
     ):
         engine.recommend(15)

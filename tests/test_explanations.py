@@ -16,6 +16,7 @@ from reelrecs.results import Reason
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.store.store import Store
 from tests.learning.test_train import walks
+from tests.models import fixed_engine
 from tests.worlds import Triple, store_of
 
 
@@ -68,7 +69,7 @@ def test_what_everybody_likes_argues_for_nothing() -> None:
         world += [(user, int(movie), 5.0) for movie in some]
     mine = [(999, movie, 5.0) for movie in (1, 2, 3, 4, 10, 11, 12)]
     store = store_of(world + mine)
-    with Engine(store, diversity=0.0) as engine:
+    with fixed_engine(store, diversity=0.0) as engine:
         items = list(engine.recommend(999, 20, explain=True))
     reasons = {item.movie.movie_id: item.explanation for item in items}
     for movie_id, reason in reasons.items():

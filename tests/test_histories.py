@@ -24,6 +24,7 @@ from reelrecs.store.build import store_of as make_store
 from reelrecs.store.store import Store
 from reelrecs.store.subset import restrict
 from tests.conftest import Logged
+from tests.models import fixed_engine
 from tests.worlds import random_triples, store_of
 
 
@@ -65,7 +66,7 @@ def test_a_removed_user_is_given_the_list_they_had(sample_engine: Engine, user_i
     Scores and terms agree to the last bit.
     """
     store = sample_engine.store
-    with Engine(store) as engine, Engine(without_user(store, user_id)) as bereft:
+    with fixed_engine(store) as engine, fixed_engine(without_user(store, user_id)) as bereft:
         stored = engine.recommend(user_id, 40, explain=True)
         folded = bereft.recommend_for(history_of_user(store, user_id), 40, explain=True)
     assert folded.user_id is None
@@ -117,12 +118,12 @@ def test_somebody_new_is_offered_more_variety_unless_a_strength_is_asked_for(
         return sum(bool(a & b) for a, b in combinations(kinds, 2))
 
     store = sample_engine.store
-    with Engine(store, diversity=0.0) as asked:
+    with fixed_engine(store, diversity=0.0) as asked:
         off = asked.recommend_for(History(), 30)
         assert all(a.score >= b.score for a, b in pairwise(off))
         plain = repeated(asked)
     monkeypatch.setattr(config, "FIXED_DIVERSITY", 0.0)
-    with Engine(store) as engine:
+    with fixed_engine(store) as engine:
         assert repeated(engine) < plain
         ranked = engine.recommend(15, 30)
         assert all(a.score >= b.score for a, b in pairwise(ranked))
@@ -296,7 +297,8 @@ def test_movies_that_the_data_does_not_hold_are_left_out_aloud(
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
-    assert run(["recommend", "--format", "json", *arguments]) == 0
+    ask = ["--profile", "fixed", "recommend", "--format", "json", *arguments]
+    assert run(ask) == 0
     document: dict[str, object] = json.loads(capsys.readouterr().out)
     return document
 
@@ -349,7 +351,7 @@ def test_a_choice_of_title_is_said_on_stderr(capsys: pytest.CaptureFixture[str])
 
 def test_a_world_of_two_tastes_is_folded_in_by_taste() -> None:
     store = store_of(random_triples(3, users=200, movies=100, most=60))
-    with Engine(store, diversity=0.0) as engine:
+    with fixed_engine(store, diversity=0.0) as engine:
         for parity in (0, 1):
             liked = [movie for movie in range(2, 40) if movie % 2 == parity]
             items = engine.recommend_for(History(liked, [5.0] * len(liked)), 5)

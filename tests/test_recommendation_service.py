@@ -26,6 +26,7 @@ from reelrecs.scorer.model import ScoringModel
 from reelrecs.scorer.server import start
 from reelrecs.scorer.service import scorer_services
 from tests.learning.test_train import walks
+from tests.models import fixed_engine
 from tests.worlds import store_of
 
 
@@ -241,7 +242,7 @@ def test_faults_of_ours_are_not_put_on_the_client(
 ) -> None:
     scorer = _AwayScorer(LocalScorer(sample_engine.model))
     with (
-        Engine(sample_engine.store, scorer) as engine,
+        fixed_engine(sample_engine.store, scorer) as engine,
         start([recommendation_service(engine)], "127.0.0.1:0") as server,
         grpc.insecure_channel(server.address) as channel,
     ):

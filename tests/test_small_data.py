@@ -17,7 +17,7 @@ from reelrecs.pipeline.query import Query
 from reelrecs.scorer.model import ScoringModel
 from reelrecs.store.build import build_store
 from tests.asking import candidates_of, lists_of
-from tests.models import learned_model_of
+from tests.models import fixed_engine, learned_model_of
 from tests.worlds import Triple, random_triples, store_of, tables_of, triples
 
 TEN: list[Triple] = [
@@ -53,7 +53,7 @@ def test_the_unseen_movies_are_the_list_however_few(rated: Sequence[Triple]) -> 
 
 
 def test_a_short_list_says_why() -> None:
-    with Engine(store_of(TEN)) as engine:
+    with fixed_engine(store_of(TEN)) as engine:
         assert engine.recommend(1, 3).note == ""
         assert engine.recommend(1, 4).note == (
             "only 3 of the 4 asked for: world holds 6 movies, of which 3 are rated already"
@@ -80,7 +80,7 @@ class Odd:
 
 
 def test_what_no_filter_lets_pass_is_not_filled_in() -> None:
-    with Engine(store_of(TEN), filters=[Odd()]) as engine:
+    with fixed_engine(store_of(TEN), filters=[Odd()]) as engine:
         result = engine.recommend(3, 5)
         assert {item.movie.movie_id for item in result} == {2, 4, 6}
         assert result.note == (
@@ -90,7 +90,7 @@ def test_what_no_filter_lets_pass_is_not_filled_in() -> None:
 
 def test_only_as_many_are_filled_in_as_are_missing() -> None:
     store = store_of(random_triples(5, users=60, movies=90, most=60), 200)
-    with Engine(store) as engine:
+    with fixed_engine(store) as engine:
         few, trace = engine.pipeline.run_one(engine.query(1, 20))
         assert len(few) == 20
         assert "catalogue" not in trace.found

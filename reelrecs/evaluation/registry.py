@@ -21,6 +21,7 @@ from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.lifting import rerank_all
 from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
+from reelrecs.scorer.model import ScoringModel
 from reelrecs.stages.user_context import query_of_history
 from reelrecs.store.store import Store
 
@@ -110,7 +111,7 @@ PIPELINES: dict[str, Callable[[Store], EngineSystem]] = {
     "pretrained": lambda store: EngineSystem(
         "pretrained", Engine(store, model=pretrained_model(store))
     ),
-    "fixed": lambda store: EngineSystem("fixed", Engine(store)),
+    "fixed": lambda store: EngineSystem("fixed", Engine(store, model=ScoringModel.fixed(store))),
 }
 """Profiles of the engine: name to what builds one on a training store."""
 

@@ -5,12 +5,12 @@ import contextlib
 import numpy as np
 import pytest
 
-from reelrecs.engine import Engine
 from reelrecs.evaluation import evaluate, protocols, registry, splits
 from reelrecs.evaluation.fold_in import Strangers
 from reelrecs.evaluation.popularity import Popularity
 from reelrecs.histories import History
 from reelrecs.store.store import Store
+from tests.models import fixed_engine
 from tests.worlds import random_triples, store_of
 
 
@@ -35,7 +35,7 @@ def test_strangers_get_the_list_of_their_history_from_an_engine_without_them(wor
 
     def build(store: Store) -> registry.EngineSystem:
         fitted.append(store)
-        return registry.EngineSystem("it", Engine(store, diversity=0.0))
+        return registry.EngineSystem("it", fixed_engine(store, diversity=0.0))
 
     with contextlib.closing(Strangers(build, split.train, split.users)) as system:
         scores = system.scores(split.withheld().ask(slice(0, len(split))))
@@ -43,7 +43,7 @@ def test_strangers_get_the_list_of_their_history_from_an_engine_without_them(wor
         others = fitted[0]
         strangers = split.train.user_ids.at(split.users)
         assert set(others.user_ids) == set(split.train.user_ids) - set(strangers)
-        with Engine(others, diversity=0.0) as engine:
+        with fixed_engine(others, diversity=0.0) as engine:
             for row, user in enumerate(split.users):
                 rated = split.train.by_user
                 span = slice(rated.indptr[user], rated.indptr[user + 1])

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from reelrecs import config
-from reelrecs.engine import Engine
 from reelrecs.errors import DataError, InvalidRequest
 from reelrecs.evaluation import System, evaluate, implicit_baselines, registry, saved_runs, splits
 from reelrecs.evaluation.candidate_recall import (
@@ -26,6 +25,7 @@ from reelrecs.store.store import Store
 from tests.asking import candidates_of
 from tests.conftest import Logged
 from tests.evaluation.asking import everybody, stranger
+from tests.models import fixed_engine
 from tests.worlds import random_triples, store_of
 
 OPTIONAL = config.RELAX_ORDER
@@ -37,7 +37,7 @@ def world() -> Store:
 
 
 def test_the_evaluated_list_is_the_list_as_shown(world: Store) -> None:
-    with Engine(world, diversity=0.3) as engine:
+    with fixed_engine(world, diversity=0.3) as engine:
         system = registry.EngineSystem("it", engine)
         scores = system.scores(everybody(world))
         for user, query in enumerate(system.queries(everybody(world))):
@@ -53,7 +53,7 @@ def test_the_evaluated_list_is_the_list_as_shown(world: Store) -> None:
 def test_an_engine_is_asked_at_the_moment_that_is_told_and_at_its_own_otherwise(
     world: Store,
 ) -> None:
-    with Engine(world) as engine:
+    with fixed_engine(world) as engine:
         system = registry.EngineSystem("it", engine)
         told, new = system.queries(stranger([3, 5], as_of=77)), system.queries(stranger((), 78))
         assert [(one.as_of, one.user_row) for one in (*told, *new)] == [(77, -1), (78, -1)]
@@ -67,7 +67,7 @@ def test_an_engine_is_asked_at_the_moment_that_is_told_and_at_its_own_otherwise(
 
 def test_an_engine_that_finds_nothing_ranks_nothing() -> None:
     alone = store_of([(1, 1, 4.0), (1, 2, 4.0)])
-    with Engine(alone) as engine:
+    with fixed_engine(alone) as engine:
         scores = registry.EngineSystem("it", engine).scores(everybody(alone))
     assert np.isneginf(scores).all()
 
@@ -126,7 +126,7 @@ def test_candidate_recall_equals_what_the_pipeline_hands_on(world: Store) -> Non
 
     def strict(train: Store) -> registry.EngineSystem:
         return registry.EngineSystem(
-            "strict", Engine(train, filters=[GenrePreferenceFilter(train)])
+            "strict", fixed_engine(train, filters=[GenrePreferenceFilter(train)])
         )
 
     rows = candidate_recall(split, strict)
@@ -156,10 +156,10 @@ def test_the_measured_filters_are_the_shipped_ones(world: Store) -> None:
     choices = filter_choices(world)
     assert set(choices) == {"already_rated", *(f"+ {name}" for name in OPTIONAL), "+ all"}
     for name in OPTIONAL:
-        with Engine(world, filters=[name]) as engine:
+        with fixed_engine(world, filters=[name]) as engine:
             shipped = engine.pipeline.filters
         assert _parameters(shipped) == _parameters(choices[f"+ {name}"])
-    with Engine(world, filters=OPTIONAL) as engine:
+    with fixed_engine(world, filters=OPTIONAL) as engine:
         assert _parameters(engine.pipeline.filters) == _parameters(choices["+ all"])
 
 
@@ -182,7 +182,7 @@ def test_strength_buys_diversity_and_zero_is_the_order_of_scores(world: Store) -
     assert much.ndcg_difference.mean == pytest.approx(change)
 
     def plain(train: Store) -> registry.EngineSystem:
-        return registry.EngineSystem("plain", Engine(train, diversity=0.3))
+        return registry.EngineSystem("plain", fixed_engine(train, diversity=0.3))
 
     shown = evaluate(world, {"plain": plain}, "last-out")[0]
     for name in ("HR@10", "NDCG@10", "diversity", "novelty"):
