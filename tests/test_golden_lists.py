@@ -40,10 +40,10 @@ def random_base_models(store: Store) -> dict[str, np.ndarray]:
     return arrays
 
 
-def model_of(store: Store, profile: str) -> ScoringModel | None:
+def model_of(store: Store, profile: str) -> ScoringModel:
     """What an engine of the profile takes."""
     if profile == "fixed":
-        return None
+        return ScoringModel.fixed(store)
     settings = FeatureSettings().to_dict()
     return ScoringModel.learned(store, learned_ranker(), random_base_models(store), settings)
 

@@ -46,7 +46,7 @@ def untrained(store: Store) -> dict[str, NDArray[Any]]:
     count = store.movie_count
     matrix: dict[str, NDArray[Any]] = {
         "indptr": np.zeros(count + 1, np.int64),
-        "columns": np.zeros(0, np.int32),
+        "columns": np.zeros(0, np.uint16 if count <= SHORT_COLUMNS else np.int32),
         "codes": np.zeros(0, np.int8),
         "scales": np.ones(count, np.float32),
     }

@@ -12,7 +12,7 @@ from reelrecs.cli import run
 from reelrecs.constraints import Constraints
 from reelrecs.engine import Engine
 
-ASK = ["recommend", "--user-id", "15", "--scorer", "local"]
+ASK = ["--profile", "fixed", "recommend", "--user-id", "15", "--scorer", "local"]
 
 
 def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:

@@ -34,7 +34,7 @@ def test_told_to_end_it_finishes_what_it_is_at_and_exits_with_0(
     expected = [item.movie.movie_id for item in sample_engine.recommend(15, 30, explain=True)]
     request = recommendation_pb2.RecommendRequest(user_id=15, limit=30, explain=True)
     with (
-        served(temp, "--concurrency", "1") as serve,
+        served(temp, "--concurrency", "1", before=("--profile", "fixed")) as serve,
         grpc.insecure_channel(serve.ready()) as channel,
     ):
         stub = recommendation_pb2_grpc.RecommendationServiceStub(channel)

@@ -42,7 +42,7 @@ def test_at_sighup_it_reads_its_files_anew_and_serves_on(mine: Path, temp: Path)
         with grpc.insecure_channel(serve.ready()) as channel:
             before = lists_from(channel)
             serve.process.send_signal(signal.SIGHUP)
-            assert "mine (fixed) was read anew" in line_with(serve, "anew")
+            assert "mine (pretrained) was read anew" in line_with(serve, "anew")
             assert lists_from(channel) == before
             (mine / "ratings.csv").write_text("nonsense")
             serve.process.send_signal(signal.SIGHUP)
