@@ -204,8 +204,11 @@ def explained_lines(result: RecommendationList) -> Iterator[str]:
             yield f"     because you liked {liked}"
         if reason.in_words:
             yield f"     {', '.join(reason.in_words)}"
-        parts = [f"{term} {part + 0.0:.4f}" for term, part in grouped(reason.contributions)]
-        told = " + ".join(part for part in parts if not part.endswith(" 0.0000"))
+        told = " + ".join(
+            f"{term} {part:.4f}"
+            for term, part in grouped(reason.contributions)
+            if abs(part) >= SHOWN_PART
+        )
         yield f"     score   {told} = {reason.total:.4f} ({reason.scale})"
         channels = ", ".join(channel.replace(".", " by ") for channel in reason.found_by)
         neighbours = reason.similar_users
