@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SHOWN_PART = 5e-5
+"""Contributions that four places show as 0 are left out."""
+
 
 @click.command()
 @click.option("--user-id", metavar="ID", help="A user, as the data says it.")
