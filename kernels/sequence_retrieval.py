@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reelrecs.kernels.arrays import Bits, Floats, Rows
+from reelrecs.kernels.arrays import Bits, Floats, Offsets, Rows
 from reelrecs.kernels.jit import inlined, kernel
 from reelrecs.kernels.sequence_description import describe
 from reelrecs.kernels.sequence_evidence import clear, fill
@@ -55,8 +55,12 @@ class Given(NamedTuple):
 @kernel
 def retrieve(
     world: World, asked: Asked, draw: Draw, work: Workspace, columns: int, first: int, last: int
-) -> Found:
-    """The candidates of queries first .. last - 1, chosen by each channel and described."""
+) -> tuple[Offsets, Offsets, Rows, Bits, Floats, Floats]:
+    """The candidates of queries first .. last - 1, chosen by each channel and described.
+
+    What it gives are the fields of `Found`. They come as a plain tuple, for numba runs Python to
+    make a named one, and does not look whether a Ctrl-C was raised there: the process would die.
+    """
     channels = len(work.channels)
     room = (last - first) * (draw.votes + draw.chain + draw.recent)
     counts, gaps = np.zeros(last - first, np.int64), np.zeros(last - first, np.int64)
@@ -86,7 +90,7 @@ def retrieve(
         counts[query - first] = count
         gaps[query - first] = evidence.gap
         size = at
-    return Found(counts, gaps, movies[:size], chosen[:size], retrieval[:size], features[:size])
+    return counts, gaps, movies[:size], chosen[:size], retrieval[:size], features[:size]
 
 
 @kernel

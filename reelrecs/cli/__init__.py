@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
 import click
@@ -14,6 +18,12 @@ import click
 from reelrecs.cli.options import COMMANDS, Settings
 from reelrecs.cli.output import listen, note, note_lines, printing
 from reelrecs.errors import ReelRecsError, StorageError
+
+BY_KERNELS = "_numba_unpickle"
+"""What numba's machine code calls in Python to tell a named tuple; it does not look for errors."""
+
+ASK_AGAIN = 0.001
+"""Seconds after which a Ctrl-C that came there is raised."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
@@ -85,6 +95,8 @@ def cli(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code; every expected failure is one line on stderr."""
     sys.unraisablehook = _unraisable
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     sys.exit(run(arguments))
 
 
@@ -116,6 +128,16 @@ def _command(words: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _failed("interrupted", INTERRUPTED)
     return result if isinstance(result, int) else 0
+
+
+def _interrupt(_number: int, frame: FrameType | None) -> None:
+    """Ctrl-C, but never in what a kernel calls: the process would die of it."""
+    while frame is not None:
+        if frame.f_code.co_name == BY_KERNELS:
+            threading.Timer(ASK_AGAIN, _thread.interrupt_main).start()
+            return
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def _unraisable(lost: sys.UnraisableHookArgs) -> None:

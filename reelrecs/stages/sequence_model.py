@@ -136,7 +136,8 @@ class SequenceModel:
         """The candidates of queries first .. last - 1, described in so many columns."""
         draw = Draw(*config.SEQUENCE_CANDIDATES, config.RECENT_CANDIDATES, config.BEFORE_SHARE)
         with self._space() as space:
-            return kernels.retrieve(self.world(asked), asked, draw, space, columns, first, last)
+            found = kernels.retrieve(self.world(asked), asked, draw, space, columns, first, last)
+        return Found(*found)
 
     def describe(self, asked: Asked, given: Given, span: tuple[int, int]) -> None:
         """Fill what is told of the given candidates, those of the queries in the span."""

@@ -39,3 +39,28 @@ def test_the_wish_to_end_is_heard_in_a_callback(what: str, code: int, told: str)
         timeout=60,
     )
     assert (ended.returncode, ended.stderr[-len(told) :] if told else ended.stderr) == (code, told)
+
+
+def test_ctrl_c_waits_until_a_kernel_has_what_it_calls_for() -> None:
+    """Numba's machine code does not look whether what it calls in Python raised."""
+    code = (
+        "import signal, sys, time\n"
+        "from numba.core.serialize import _numba_unpickle\n"
+        "import reelrecs.cli as cli\n"
+        "assert _numba_unpickle.__name__ == cli.BY_KERNELS\n"
+        "def _numba_unpickle():\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "    return 'whole'\n"
+        "def command(words):\n"
+        "    print(_numba_unpickle(), flush=True)\n"
+        "    time.sleep(30)\n"
+        "cli._command = command\n"
+        "try:\n"
+        "    cli.main([])\n"
+        "except KeyboardInterrupt:\n"
+        "    print('then raised')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout.split("\n") == ["whole", "then raised", ""], done.stderr
