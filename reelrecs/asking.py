@@ -119,7 +119,7 @@ class Asking(Closing):
 
         def answered(part: Sequence[int | History]) -> tuple[list[Query], list[Candidates]]:
             queries = [engine._query(one, limit, as_of, applied) for one in part]
-            return queries, engine.ranked_many(queries)
+            return queries, list(engine.pipeline.run(Queries.of(queries)).candidates)
 
         for queries, ranked in self.threads.in_order(answered, parts):
             lists.extend(queries, ranked)
@@ -179,10 +179,6 @@ class Asking(Closing):
         """The same of the user in a row of the store, with constraints as `Query` has them."""
         self._check(limit)
         return build_query(self.store, row, limit, as_of, allowed, include_seen)
-
-    def ranked_many(self, queries: Sequence[Query]) -> list[Candidates]:
-        """The lists of these queries, each best first; raises ModelError, ScorerError."""
-        return list(self.pipeline.run(Queries.of(queries)).candidates)
 
     def _recommend(
         self,

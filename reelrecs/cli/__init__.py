@@ -17,6 +17,7 @@ import click
 
 from reelrecs.cli.options import COMMANDS, Settings
 from reelrecs.cli.output import listen, note, note_lines, printing
+from reelrecs.config import PROFILES
 from reelrecs.errors import ReelRecsError, StorageError
 
 BY_KERNELS = "_numba_unpickle"
@@ -65,8 +66,8 @@ class _LazyGroup(click.Group):
 )
 @click.option(
     "--profile",
-    type=click.Choice(["learned", "fixed"]),
-    help="Whose lists [default: learned where `train` has been run, else fixed].",
+    type=click.Choice(PROFILES),
+    help="Whose lists [default: learned where `train` has been run, else pretrained].",
 )
 @click.version_option(package_name="reelrecs", message="reelrecs-fast %(version)s")
 @click.pass_context

@@ -94,6 +94,16 @@ def test_explain_tells_the_case_for_each_movie(capsys: pytest.CaptureFixture[str
     assert header.endswith("cf,genre_overlap,collaborative,popularity,year,variety")
 
 
+@pytest.mark.parametrize("profile", ["pretrained", "fixed"])
+def test_every_profile_that_needs_no_training_can_be_named(
+    profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--profile", profile, "recommend", "--user-id", "15", "--limit", "3"]) == 0
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 4
+    assert "train" not in shown.err, "nobody is advised against what they asked for"
+
+
 def test_what_is_related_is_told_apart_from_reasons() -> None:
     """No score counts these people, so they are no reason; nobody is not worth a line."""
 
