@@ -391,8 +391,10 @@ NEWCOMER_COLUMNS = ("recent.", "popularity.ratings")
 """Columns that the blend for newcomers reads, by the beginning of their names: what does not come
 from a history."""
 
-NEWCOMER_BLEND_LENGTHS, NEWCOMER_HALF_AT = 8, 3.0
-"""Groups of shorter histories teach that blend, and the length at which it counts by half."""
+NEWCOMER_BLEND_LENGTHS, NEWCOMER_HALF_AT = 8, 2.0
+"""Groups of shorter histories teach that blend, and the length at which it counts by half. At 3
+ratings strangers on ml-1m gain .003 NDCG@10 more, and who rates little on MovieTweetings loses
+.004 to .01."""
 
 RELEVANT_WITHIN = 10
 """A score is shown as the chance to be among so many movies to come."""

@@ -62,8 +62,8 @@ def collect_ranking_groups(
     sizes = np.concatenate([np.zeros(0, np.int64), *(part.sizes for part in described)])
     if len(sizes) < config.FEWEST_GROUPS:
         raise DataError(
-            f"only {len(sizes)} groups to learn from in {store.name}; the fixed profile "
-            "needs no training"
+            f"only {len(sizes)} groups to learn from in {store.name}: the pretrained profile, the "
+            "default, needs no training"
         )
     return RankingGroups(
         np.concatenate([part.features for part in described]),

@@ -112,5 +112,5 @@ def test_somebody_new_gets_a_list(store: Store, model: ScoringModel) -> None:
 
 
 def test_too_little_data_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="fixed profile"):
+    with pytest.raises(DataError, match="pretrained profile, the default"):
         train(store_of(random_triples(1, users=5, movies=20)))
