@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +14,8 @@ from reelrecs import config
 from reelrecs.batch import Block, Job, block_of, in_parts
 from reelrecs.datasets import locate
 from reelrecs.engine import Engine
-from reelrecs.errors import InvalidRequest, ReelRecsError, ScorerError, one_line
-
-LOCAL = "local"
-"""The address that means a cluster of this machine's own, made for one batch."""
+from reelrecs.errors import ReelRecsError, ScorerError
+from reelrecs.ray_cluster import LOCAL, RayCluster
 
 _ANSWER = pa.schema([("lists", pa.binary()), ("lengths", pa.binary()), ("fault", pa.string())])
 """A row is a block of lists, or what kept the worker from making one."""
@@ -53,7 +48,7 @@ def ray_blocks(
     """
     if len(job.users) == 0:
         return
-    ray = _ray()
+    cluster = RayCluster(address, engine.threads.count)
     sample = block_of(engine, job, job.users[:1])
     parts = [
         {"users": np.array(part, np.int32).tobytes()}
@@ -64,20 +59,8 @@ def ray_blocks(
         "job": job._replace(users=list(job.users[:1])),
         "sample": _packed(sample.table),
     }
-    with _connected(ray, address, engine.threads.count), _told(ray):
-        workers = min(len(parts), max(int(ray.cluster_resources().get("CPU", 1)), 1))
-        context = ray.data.DataContext.get_current()
-        context.execution_options.preserve_order, context.enable_progress_bars = True, False
-        answers = ray.data.from_items(parts, override_num_blocks=len(parts)).map_batches(
-            _Worker,
-            fn_constructor_kwargs=given,
-            batch_size=1,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=workers),
-            num_cpus=1,
-        )
-        _hush()
-        for answer in answers.iter_rows():
+    with cluster.joined():
+        for answer in cluster.answers(parts, _Worker, given):
             if answer["fault"]:
                 raise ScorerError(f"a Ray worker cannot make lists: {answer['fault']}")
             lengths = np.frombuffer(answer["lengths"], np.int64)
@@ -128,60 +111,3 @@ def _packed(table: pa.Table) -> bytes:
         stream.write_table(table)
     packed: bytes = sink.getvalue().to_pybytes()
     return packed
-
-
-def _ray() -> Any:
-    """The package, asked to send no statistics about its use to anybody and to say little."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise InvalidRequest("--ray needs the package ray: pip install 'reelrecs[ray]'") from error
-    return ray
-
-
-def _hush() -> None:
-    """Keep what Ray logs about a batch in Ray's own files."""
-    for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setLevel(logging.CRITICAL + 1)
-
-
-@contextmanager
-def _connected(ray: Any, address: str, cores: int) -> Iterator[None]:
-    """Have a cluster until the block ends; one that this process has joined already is left."""
-    if ray.is_initialized():
-        yield
-        return
-    own = {"num_cpus": cores, "include_dashboard": False} if address == LOCAL else {}
-    try:
-        _require_listener(address)
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        reason = one_line(str(error), 200)
-        raise ScorerError(f"no Ray cluster at {address}: {reason}; start one, or say local") from (
-            error
-        )
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _require_listener(address: str) -> None:
-    """Raise OSError at once where HOST:PORT takes no calls: Ray itself would try for minutes."""
-    host, _, port = address.rpartition("//")[2].rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host, int(port)), config.RAY_CONNECT_SECONDS).close()
-
-
-@contextmanager
-def _told(ray: Any) -> Iterator[None]:
-    """Turn what Ray says of a failed worker into one line."""
-    try:
-        yield
-    except ray.exceptions.RayError as error:
-        last = one_line(str(error).strip().splitlines()[-1], 300)
-        raise ScorerError(f"a Ray worker failed: {last}; see the logs of Ray") from error
