@@ -14,6 +14,7 @@ from reelrecs.cli.overwriting import force_option, is_plot, is_saved_run, requir
 from reelrecs.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from reelrecs.evaluation.runner import Result
     from reelrecs.evaluation.tables import Report
     from reelrecs.store.store import Store
 
@@ -58,6 +59,11 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     metavar="0,0.1,...",
     help="Measure NDCG against diversity at these strengths instead.",
 )
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="Let a Ray cluster measure the systems side by side: HOST:PORT, or local.",
+)
 @click.option("--plot", type=FILE, help="Draw the result: FILE.png or FILE.svg.")
 @force_option
 @format_option
@@ -91,7 +97,8 @@ def _check(chosen: dict[str, Any]) -> None:
         raise InvalidRequest(f"--{modes[0]} and --{modes[1]} are two questions: ask one at a time")
     if not modes:
         return
-    useless = [name for name in ("negatives", "against", "per_user") if chosen[name] is not None]
+    alone = ("negatives", "against", "per_user", "ray")
+    useless = [name for name in alone if chosen[name] is not None]
     if modes[0] == "compare":
         useless += [name for name in ("protocol", "request_time") if chosen[name] is not None]
     if modes[0] != "diversity" and chosen["plot"] is not None:
@@ -126,18 +133,7 @@ def _work(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Callable[
         return replay_report(replay(_open(settings), chosen["k"], chosen["seed"])), _nothing
     if chosen["recall"] or chosen["diversity"]:
         return _look_inside(settings, chosen)
-    from reelrecs.evaluation.evaluate import evaluate as run_all
-
-    names = _words(chosen["systems"])
-    results = run_all(
-        _open(settings),
-        names,
-        chosen["protocol"],
-        chosen["k"],
-        chosen["negatives"],
-        chosen["seed"],
-        chosen["request_time"],
-    )
+    results = _results(settings, chosen)
 
     def write() -> None:
         if chosen["per_user"] is not None:
@@ -146,6 +142,19 @@ def _work(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Callable[
             plots.plot_evaluation(chosen["plot"], results)
 
     return report.evaluation_report(results, chosen["against"]), write
+
+
+def _results(settings: Settings, chosen: dict[str, Any]) -> list[Result]:
+    """Every system on every cut, by this process or by a cluster."""
+    from reelrecs.evaluation.evaluate import evaluate as run_all
+
+    names = _words(chosen["systems"])
+    asked = {name: chosen[name] for name in ("protocol", "k", "negatives", "seed", "request_time")}
+    if chosen["ray"] is None:
+        return run_all(_open(settings), names, **asked)
+    from reelrecs.ray_evaluation import Asked, evaluate_by_ray
+
+    return evaluate_by_ray(_data_dir(settings), names, Asked(**asked), address=chosen["ray"])
 
 
 def _look_inside(settings: Settings, chosen: dict[str, Any]) -> tuple[Report, Callable[[], None]]:
@@ -191,7 +200,11 @@ def _open(settings: Settings) -> Store:
     from reelrecs.datasets import locate
     from reelrecs.store.cache import open_store
 
-    return open_store(locate(None if settings.data_dir is None else Path(settings.data_dir)))
+    return open_store(locate(_data_dir(settings)))
+
+
+def _data_dir(settings: Settings) -> Path | None:
+    return None if settings.data_dir is None else Path(settings.data_dir)
 
 
 def _words(text: str | None) -> list[str] | None:

@@ -42,13 +42,9 @@ def evaluate(
     to store and model. Of data without times a log line says what the figures rest on.
     Raises InvalidRequest, and DataError for data too small to be cut.
     """
-    factories = _factories(systems, protocol)
+    factories = factories_of(systems, protocol)
     protocol = default_protocol(store) if protocol is None else protocol
-    if not store.has_times:
-        log.warning(
-            f"{store.name} has no times: the order of its rows is taken for the order in time, and "
-            "figures rest on that"
-        )
+    warn_of_order(store)
     log.info(f"cutting {store.name}")
     splits = cuts(protocol, store, seed, request_time)
     for split in splits:
@@ -82,7 +78,17 @@ def _results(
     return [replace(result, system=name) for result in results]
 
 
-def _factories(systems: Systems, protocol: str | None) -> Mapping[str, Factory]:
+def warn_of_order(store: Store) -> None:
+    """Say in the log what figures rest on where the data has no times."""
+    if not store.has_times:
+        log.warning(
+            f"{store.name} has no times: the order of its rows is taken for the order in time, and "
+            "figures rest on that"
+        )
+
+
+def factories_of(systems: Systems, protocol: str | None) -> Mapping[str, Factory]:
+    """What takes part in a protocol, by name; see `evaluate`."""
     if isinstance(systems, Mapping):
         return systems
     if systems is None and protocol == "fold-in":
