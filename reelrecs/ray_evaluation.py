@@ -61,13 +61,8 @@ def evaluate_by_ray(
             by_system.append(results)
             log.info(f"{names[len(by_system) - 1]}: {len(by_system)} of {len(names)} systems done")
     cuts = dict.fromkeys(result.setting.part for result in by_system[0])
-    return [
-        result for cut in cuts for results in by_system for result in results if _is_of(result, cut)
-    ]
-
-
-def _is_of(result: Result, cut: str) -> bool:
-    return result.setting.part == cut
+    every = [result for results in by_system for result in results]
+    return [result for cut in cuts for result in every if result.setting.part == cut]
 
 
 class _Worker:

@@ -1,12 +1,10 @@
 """Lists by a real Ray cluster on this machine: the bytes of one machine, also when workers die."""
 
 import os
-import re
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,52 +16,24 @@ from reelrecs.batch import job_of, write_job
 from reelrecs.constraints import Constraints
 from reelrecs.engine import Engine
 from reelrecs.errors import ScorerError
+from tests.by_ray.workers import workers
 
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
-pytest.importorskip("ray.data")
 
 from reelrecs.ray_batch import Opening, ray_blocks  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Ray warns of its own code
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # Ray warns of its own code
+    pytest.mark.usefixtures("cluster"),
+]
 
 LIMIT = 600
 """Long enough that a worker's part takes some tenths of a second."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    """Two cores, so two workers."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
-
-
 @pytest.fixture
 def opening(sample_engine: Engine, tmp_path: Path) -> Opening:
     return Opening.of(sample_engine, None, str(tmp_path / "no-models"))
-
-
-def workers() -> list[int]:
-    """Processes of this test's cluster that make lists."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            named = folder.name.isdecimal() and b"MapWorker" in (folder / "cmdline").read_bytes()
-            if named and os.getpid() in ancestors(int(folder.name)):
-                found.append(int(folder.name))
-        except OSError:  # it has ended meanwhile
-            continue
-    return found
-
-
-def ancestors(process: int) -> list[int]:
-    above = []
-    while process > 1:
-        status = Path(f"/proc/{process}/status").read_text()
-        process = int(re.search(r"^PPid:\s+(\d+)", status, re.MULTILINE)[1])
-        above.append(process)
-    return above
 
 
 def test_a_killed_worker_changes_no_byte(
