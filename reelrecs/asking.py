@@ -21,6 +21,7 @@ from reelrecs.pipeline.candidates import Candidates, Mask
 from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
+from reelrecs.pipeline.trace import Trace
 from reelrecs.profiles import Profile
 from reelrecs.results import RecommendationList, recommendations_of, shortage
 from reelrecs.scorer.lifetime import Closing
@@ -56,6 +57,10 @@ class Asking(Closing):
     @property
     def pipeline(self) -> Pipeline:
         """All stages put together."""
+        raise NotImplementedError
+
+    def run_one(self, query: Query) -> tuple[Candidates, Trace]:
+        """The list of a query, which may be made together with those of other threads."""
         raise NotImplementedError
 
     @of_one_moment
@@ -191,7 +196,7 @@ class Asking(Closing):
         applied = self._applied(limit, constraints)
         query = self._query(self._person(user), limit, as_of, applied)
         with self.threads.active():
-            ranked, trace = self.pipeline.run_one(query)
+            ranked, trace = self.run_one(query)
         reasons = None
         if explain and len(ranked) > 0:
             with trace.stage("explain"):

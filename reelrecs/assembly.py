@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from reelrecs import config
 from reelrecs.fork_lock import ForkLock
+from reelrecs.joint_runs import JointRuns
 from reelrecs.learning.later_data import over
 from reelrecs.learning.pretrained import pretrained_model
+from reelrecs.pipeline.candidates import Candidates
 from reelrecs.pipeline.protocols import BatchFilter, Filter, Scorer, Source
+from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
+from reelrecs.pipeline.trace import Trace
 from reelrecs.profiles import Profile, filters_by_name, profile_of
 from reelrecs.scorer.by_name import open_scorer
 from reelrecs.scorer.lifetime import Closing
@@ -47,7 +51,10 @@ class Assembler:
         if self._diversity is not None:
             reranker = DiversityReranker(store, self._diversity)
         filters = (*filters_by_name(store, self._named), *self._filters)
-        return assemble(store, model, self._scorer, self._sources, filters, reranker, self._relax)
+        joint = not self._sources and not self._filters
+        return assemble(
+            store, model, self._scorer, self._sources, filters, reranker, self._relax, joint
+        )
 
     def _model_over(self, store: Store) -> ScoringModel:
         """The model over this state, kept in place of that over the last one."""
@@ -67,6 +74,7 @@ class Assembly(Closing):
     model: ScoringModel
     profile: Profile
     pipeline: Pipeline
+    run_one: Callable[[Query], tuple[Candidates, Trace]]  # as the pipeline's, maybe with others
     opened: Closing | None  # a scorer of the engine's own, to be closed with it
 
     def close(self) -> None:
@@ -83,8 +91,13 @@ def assemble(
     filters: Sequence[Filter | BatchFilter],
     reranker: DiversityReranker | None,
     relax: tuple[str, ...],
+    joint: bool,
 ) -> Assembly:
-    """Put the stages of the model's profile, the scorer and the caller's stages together."""
+    """Put the stages of the model's profile, the scorer and the caller's stages together.
+
+    Only with `joint` may requests be run together: stages of others might ask for lists themselves,
+    or be slow where nobody should wait for them.
+    """
     profile = profile_of(model)
     if reranker is None:
         new_user = max(profile.diversity, config.NEW_USER_DIVERSITY)
@@ -102,5 +115,8 @@ def assemble(
         gatherer=profile.gatherer,
         relevance=model.ranker.relevance,
     )
+    run_one = pipeline.run_one
+    if joint and scorer == config.LOCAL_SCORER:
+        run_one = JointRuns(pipeline.run).run_one
     opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
-    return Assembly(model, profile, pipeline, opened)
+    return Assembly(model, profile, pipeline, run_one, opened)

@@ -72,6 +72,10 @@ BATCH_USERS = 64
 """Users scored in one call by `batch`: the call costs little for each, and a block is done well
 before the scorer's deadline."""
 
+JOINT_QUERIES = 32
+"""Most queries of requests that are run together: beyond it a batch saves little, and who is of it
+waits for all."""
+
 RAY_BLOCKS = 4
 """Blocks of users in one task of a Ray worker: some hundred milliseconds, so that workers end
 together and one that is killed loses little."""

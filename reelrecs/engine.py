@@ -21,9 +21,11 @@ from reelrecs.kernels import pool
 from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import check_profile, load_model, model_path
 from reelrecs.moments import Moments, of_one_moment
-from reelrecs.pipeline.candidates import FeatureMatrix, Rows
+from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Rows
 from reelrecs.pipeline.protocols import Filter, Scorer, Source
+from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
+from reelrecs.pipeline.trace import Trace
 from reelrecs.profiles import Profile, features_for, filters_by_name
 from reelrecs.ratings_log.group_commit import GroupCommit
 from reelrecs.results import (
@@ -155,6 +157,10 @@ class Engine(Asking, Appending):
     def pipeline(self) -> Pipeline:
         """All stages put together."""
         return self._ready().pipeline
+
+    def run_one(self, query: Query) -> tuple[Candidates, Trace]:
+        """The list of a query, which may be made together with those of other threads."""
+        return self._ready().run_one(query)
 
     def train(self, models_dir: Path | str | None = None) -> Path:
         """Make the data's model, keep it and recommend by it from now on; the file's path.

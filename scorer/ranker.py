@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -176,21 +178,17 @@ class Ranker:
         Raises ScorerError, naming the column, for one that is missing, not finite, or off [0, 1]
         where the ranker asks for that.
         """
-        values = features.values
-        places = {name: at for at, name in enumerate(features.columns)}
+        values, sent = features.values, features.columns
         if cf is not None:
-            places[CF] = values.shape[1]
+            sent = (*sent, CF)
             values = np.column_stack([values, cf])
-        for column in (*self.columns, *self.required_columns):
-            if column not in places:
-                raise ScorerError(
-                    f"the ranker needs the column {column}, the features have "
-                    f"{', '.join(features.columns) or 'none'}: send it too"
-                )
-        inputs = self._inputs(values, [places[column] for column in self.columns], indptr)
+        places = _places(sent, self.columns)
+        inputs = self._inputs(values, places, indptr)
         if self.unit_inputs:
             self._require((inputs.T >= 0.0) & (inputs.T <= 1.0), inputs.T, "must be on [0, 1]")
-        lengths = None if self.newcomers is None else values[:, places[LENGTH]]
+        lengths = None
+        if self.newcomers is not None:
+            lengths = values[:, _places(sent, (LENGTH,))[0]]
         scores, terms, finite = self._terms(inputs, lengths)
         if not finite:
             told = terms[:, : len(self.names) + (self.trees is not None)]
@@ -203,19 +201,19 @@ class Ranker:
             )
         return scores, FeatureMatrix(self.term_names, terms)
 
-    def _inputs(self, values: Floats, places: list[int], indptr: NDArray[np.int64]) -> Floats:
+    def _inputs(
+        self, values: Floats, places: NDArray[np.int64], indptr: NDArray[np.int64]
+    ) -> Floats:
         """f(column) of every term [terms, rows]."""
         inputs = np.empty((len(places), len(values)), np.float32)
-        relative = np.array([transform == "relative" for transform in self.transforms])
-        kernels.gather_inputs(
-            *as_readonly_contiguous(values, np.array(places), relative, indptr), inputs
-        )
+        relative, runs = _runs(self.transforms)
+        kernels.gather_inputs(*as_readonly_contiguous(values, places, relative, indptr), inputs)
         with np.errstate(all="ignore"):  # what is no number in the end is refused later
-            for term, transform in enumerate(self.transforms):
+            for transform, terms in runs:
                 if transform == "relative":
-                    np.exp(inputs[term], out=inputs[term])
+                    np.exp(inputs[terms], out=inputs[terms])
                 elif transform == "log1p":
-                    np.log1p(inputs[term], out=inputs[term])
+                    np.log1p(inputs[terms], out=inputs[terms])
         return inputs
 
     def _terms(self, inputs: Floats, lengths: Floats | None) -> tuple[Floats, Floats, bool]:
@@ -253,6 +251,29 @@ class Ranker:
             raise ScorerError(
                 f"column {column} {what}; row {row} gives {values[row, at]:g}: mend the features"
             )
+
+
+@functools.lru_cache(maxsize=64)
+def _places(sent: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.int64]:
+    """Where each wanted column stands among those that were sent; raises ScorerError."""
+    for column in wanted:
+        if column not in sent:
+            named = ", ".join(name for name in sent if name != CF) or "none"
+            raise ScorerError(
+                f"the ranker needs the column {column}, the features have {named}: send it too"
+            )
+    return np.array([sent.index(column) for column in wanted], np.int64)
+
+
+@functools.lru_cache(maxsize=64)
+def _runs(transforms: tuple[str, ...]) -> tuple[NDArray[np.bool_], list[tuple[str, slice]]]:
+    """Which terms are relative, and the runs of neighbours that have one transform."""
+    runs, start = [], 0
+    for transform, own in itertools.groupby(transforms):
+        stop = start + len(list(own))
+        runs.append((transform, slice(start, stop)))
+        start = stop
+    return np.array([transform == "relative" for transform in transforms], np.bool_), runs
 
 
 def require_finite(features: FeatureMatrix) -> None:

@@ -6,7 +6,11 @@ product's own answer a batch at once, and are given the evidence that was gather
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Mask
@@ -64,6 +68,15 @@ class Gatherer(Protocol):
 
     def gather(self, queries: Queries) -> Any:
         """The evidence for these queries, which the profile's stages understand."""
+        ...
+
+    def union(
+        self, sources: Sequence[Source | BatchSource], evidence: Any
+    ) -> tuple[CandidateBatch, dict[str, NDArray[np.int64]]] | None:
+        """What exactly these sources find together, and how many movies each, by query.
+
+        None where the evidence does not tell: the sources are asked one by one.
+        """
         ...
 
 

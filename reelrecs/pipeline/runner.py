@@ -5,9 +5,9 @@ What a stage answers is checked here, once, before any kernel sees it; a StageEr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,7 +112,7 @@ class Pipeline:
 
     def score(self, queries: Queries, candidates: CandidateBatch) -> CandidateBatch:
         """The candidates, which have features, with scores and terms, checked."""
-        with _blamed(f"scorer {type(self.scorer).__name__}"):
+        with _Blaming("scorer", type(self.scorer).__name__):
             return lifting.score_all(self.scorer, queries, candidates)
 
     def gathered(self, queries: Queries, trace: BatchTrace) -> Any:
@@ -138,6 +138,10 @@ class Pipeline:
 
     def found(self, queries: Queries, evidence: Any, trace: BatchTrace) -> CandidateBatch:
         """What the sources find together."""
+        union = None if self.gatherer is None else self.gatherer.union(self.sources, evidence)
+        if union is not None:
+            candidates, trace.found = union
+            return candidates
         batches = [self.found_by(source, queries, evidence, trace) for source in self.sources]
         if not batches:
             return CandidateBatch.of([Candidates.empty(())] * len(queries))
@@ -148,7 +152,7 @@ class Pipeline:
         self, source: Source | BatchSource, queries: Queries, evidence: Any, trace: BatchTrace
     ) -> CandidateBatch:
         """What a source finds, checked."""
-        with trace.clock.stage(source.name), _blamed(f"source {source.name}"):
+        with trace.clock.stage(source.name), _Blaming("source", source.name):
             batch = lifting.find_all(source, queries, evidence)
             _check_found(batch, len(queries), self.movie_count)
         trace.found[source.name] = batch.counts
@@ -160,7 +164,7 @@ class Pipeline:
         if len(queries.masks):
             masks[ALLOWED] = _allowed(queries, candidates, self.movie_count)
         for stage in self.filters:
-            with _blamed(f"filter {stage.name}"):
+            with _Blaming("filter", stage.name):
                 mask = lifting.keep_all(stage, queries, candidates)
                 require("what it keeps", mask, BOOL, candidates.rows.movies.shape)
             masks[stage.name] = mask
@@ -173,7 +177,7 @@ class Pipeline:
         with trace.clock.stage("features"):
             parts = []
             for featurizer in self.featurizers:
-                with _blamed(f"featurizer {type(featurizer).__name__}"):
+                with _Blaming("featurizer", type(featurizer).__name__):
                     part = lifting.features_of_all(featurizer, queries, candidates, evidence)
                     shape = (len(candidates.rows), len(part.columns))
                     require("features", part.values, FLOAT, shape)
@@ -201,13 +205,22 @@ def _allowed(queries: Queries, candidates: CandidateBatch, movie_count: int) -> 
     return keep
 
 
-@contextmanager
-def _blamed(who: str) -> Iterator[None]:
+class _Blaming:
     """Put the stage's name before what is wrong with its answer."""
-    try:
-        yield
-    except StageError as error:
-        raise StageError(f"{who}: {error}") from error
+
+    __slots__ = ("_kind", "_name")
+
+    def __init__(self, kind: str, name: str) -> None:
+        self._kind, self._name = kind, name
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, StageError):
+            raise StageError(f"{self._kind} {self._name}: {error}") from error
 
 
 def _check_found(batch: CandidateBatch, query_count: int, movie_count: int) -> None:

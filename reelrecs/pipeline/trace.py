@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +10,23 @@ from numpy.typing import NDArray
 
 from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Mask, Rows
+
+
+class Stopwatch:
+    """Adds the time of a `with` block to what stands under a name."""
+
+    __slots__ = ("_name", "_seconds", "_start")
+
+    def __init__(self, seconds: dict[str, float], name: str) -> None:
+        self._seconds, self._name = seconds, name
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            before = self._seconds.get(self._name, 0.0)
+            self._seconds[self._name] = before + time.perf_counter() - self._start
 
 
 @dataclass(slots=True)
@@ -27,12 +42,9 @@ class Trace:
         """The filters that would not let this movie pass; empty if it stayed or was not found."""
         return [name for name, rows in self.removed.items() if movie_row in rows]
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Stopwatch:
         """Add the time that the block takes to the stage's; nothing is added where it raises."""
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        return Stopwatch(self.seconds, name)
 
 
 @dataclass(slots=True)

@@ -20,4 +20,4 @@ class RecentSource:
 
     def find_all(self, queries: Queries, evidence: SequenceEvidence) -> CandidateBatch:
         """The best movies of each channel, together, by ascending row."""
-        return evidence.drawn_by(WINDOWS, WINDOWS + len(self.channels))[0]
+        return evidence.drawn_by(WINDOWS, WINDOWS + len(self.channels))

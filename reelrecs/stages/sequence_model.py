@@ -41,7 +41,7 @@ from reelrecs.kernels.sequence_world import (
     workspace,
 )
 from reelrecs.pipeline.candidate_batch import CandidateBatch
-from reelrecs.pipeline.candidates import Candidates, Floats, Rows
+from reelrecs.pipeline.candidates import Candidates, Floats, Mask, Rows
 from reelrecs.pipeline.queries import Queries
 from reelrecs.pipeline.query import Query
 from reelrecs.stages.base_models import MATRICES
@@ -58,15 +58,27 @@ class SequenceEvidence(NamedTuple):
     chosen: NDArray[np.uint16]  # [candidates] the channels that drew each, as bits
     features: Floats  # [candidates, columns]
 
-    def drawn_by(self, first: int, last: int) -> tuple[CandidateBatch, NDArray[np.uint16]]:
-        """The candidates of channels first .. last - 1, and the bits of what drew each of them."""
+    def drawn_by(self, first: int, last: int) -> CandidateBatch:
+        """The candidates of channels first .. last - 1."""
         rows = self.candidates.rows
-        mask = self.chosen & np.uint16((1 << last) - (1 << first)) != 0
-        kept = np.zeros(len(mask) + 1, np.int64)
-        np.cumsum(mask, out=kept[1:])
+        mask = self._of_channels(first, last)
         scores = rows.retrieval_scores[:, first:last][mask]
         drawn = Candidates(rows.movies[mask], rows.channels[first:last], scores)
-        return CandidateBatch(kept[self.candidates.indptr], drawn), self.chosen[mask]
+        return CandidateBatch(self._ends(mask), drawn)
+
+    def count_drawn_by(self, first: int, last: int) -> NDArray[np.int64]:
+        """[queries] how many those are."""
+        return np.diff(self._ends(self._of_channels(first, last)))
+
+    def _of_channels(self, first: int, last: int) -> Mask:
+        mask: Mask = self.chosen & np.uint16((1 << last) - (1 << first)) != 0
+        return mask
+
+    def _ends(self, mask: Mask) -> NDArray[np.int64]:
+        """[queries + 1] where the rows of each end that are under the mask."""
+        kept = np.zeros(len(mask) + 1, np.int64)
+        np.cumsum(mask, out=kept[1:])
+        return kept[self.candidates.indptr]
 
 
 class SequenceModel:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from reelrecs.kernels.sequence_retrieval import CHAIN
 from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.queries import Queries
 from reelrecs.stages.sequence_model import SequenceEvidence
@@ -21,7 +18,4 @@ class SequenceSource:
 
         The retrieval score of the chain is the odds beside its best movie's.
         """
-        found, chosen = evidence.drawn_by(0, len(self.channels))
-        odds = found.rows.retrieval_scores[:, CHAIN]
-        odds[:] = np.exp(odds) * (chosen >> CHAIN & 1)
-        return found
+        return evidence.drawn_by(0, len(self.channels))
