@@ -417,6 +417,10 @@ UNMET_BIAS_QUANTILE = 0.1
 """Where in a chain's biases a movie stands that came after training: among the tenth that is rated
 least. What it has gathered since is told by counts and votes, which come from the store."""
 
+COMPARED_SECONDS, COMPARED_RATINGS, FEWEST_COMPARED = 86_400, 5_000, 100
+"""Newest ratings by which `train --if-better` compares two models: those of the last day, at most
+and at least so many: 5,000 questions take seconds, and below a hundred chance decides."""
+
 SAMPLED_RATINGS = 512
 """Ratings by which a model knows data without titles again: were a third of them still there by
 chance, half of them would be in one case of 10^15."""

@@ -124,13 +124,15 @@ def _log(data_dir: str | None) -> str:
 
 def _model(data_dir: str | None, models_dir: str) -> str:
     store = open_store(locate(None if data_dir is None else Path(data_dir)))
-    model = load_model(store, Path(models_dir))
+    model = load_model(store, Path(models_dir), quiet=True)
     age = age_of(model)
     since = "" if age is None else f"; trained on an earlier state of the data: {age}"
     return f"profile {model.ranker.profile} with {len(model.ranker.names)} terms{since}"
 
 
 def _recommendation(data_dir: str | None, models_dir: str, scorer: str) -> str:
-    with Engine.open(data_dir, models_dir=models_dir, scorer=scorer) as engine:
+    live = open_live(locate(None if data_dir is None else Path(data_dir)))
+    model = load_model(live.now(), Path(models_dir), quiet=True)
+    with Engine(live, scorer, model=model) as engine:
         result = engine.recommend(engine.store.user_ids[0])
     return f"{len(result)} movies for user {result.user_id}, scorer {scorer}"

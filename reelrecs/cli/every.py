@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,10 +17,16 @@ NICENESS = 10
 
 
 class Every:
-    """Runs a command of ours every so many minutes until it is ended; never two at a time."""
+    """Runs a command of ours every so many minutes until it is ended; never two at a time.
 
-    def __init__(self, minutes: float, words: Sequence[str]) -> None:
-        self._words = words
+    `what` it is stands before what it says: its last line where it fails, and where it does not if
+    it is `telling`.
+    """
+
+    def __init__(
+        self, minutes: float, words: Sequence[str], what: str, telling: bool = False
+    ) -> None:
+        self._words, self._what, self._telling = words, what, telling
         self._seconds = 60 * minutes
         self._ended = threading.Event()
         self._child: subprocess.Popen[str] | None = None
@@ -46,9 +53,13 @@ class Every:
                 )
                 os.setpriority(os.PRIO_PROCESS, self._child.pid, NICENESS)
             except OSError as error:
-                log.warning(f"{self._words[-1]} could not be begun: {error}")
+                log.warning(f"{self._what} could not be begun: {error}")
                 continue
             _, said = self._child.communicate()
-            if self._child.returncode != 0 and not self._ended.is_set():
-                lines = said.strip().splitlines() or [f"exit code {self._child.returncode}"]
-                log.warning(f"{self._words[-1]} failed: {lines[-1]}")
+            lines = said.strip().splitlines() or [f"exit code {self._child.returncode}"]
+            if self._ended.is_set() or self._child.returncode == -signal.SIGTERM:
+                continue  # who ends a service may tell all of its processes at once
+            if self._child.returncode != 0:
+                log.warning(f"{self._what} failed: {lines[-1]}")
+            elif self._telling:
+                log.warning(f"{self._what}: {lines[-1].removeprefix('reelrecs-fast: ')}")

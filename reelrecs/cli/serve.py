@@ -66,9 +66,21 @@ terminal sends the second, too. Ctrl-C is another thing, with exit code 130."""
     metavar="MINUTES",
     help="Write what has arrived into the store so often, beside the service [default: never].",
 )
+@click.option(
+    "--train-every",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="HOURS",
+    help="Train so often beside the service, and serve by the new model unless it is worse.",
+)
 @click.pass_context
 def serve(
-    context: click.Context, /, address: str, workers: int, compact_every: float | None, **given: Any
+    context: click.Context,
+    /,
+    address: str,
+    workers: int,
+    compact_every: float | None,
+    train_every: float | None,
+    **given: Any,
 ) -> None:
     """Serve until interrupted: the scorer, MLScorer, Recommend, ratings, health and reflection.
 
@@ -87,9 +99,13 @@ def serve(
     for warning in security.warnings(address):
         log.warning(warning)
     with contextlib.ExitStack() as beside:
+        named = () if settings.data_dir is None else ("--data-dir", settings.data_dir)
+        named = (*named, "--models-dir", settings.models_dir)
         if compact_every is not None:
-            named = () if settings.data_dir is None else ("--data-dir", settings.data_dir)
-            beside.callback(Every(compact_every, (*named, "compact")).end)
+            beside.callback(Every(compact_every, (*named, "compact"), "compact").end)
+        if train_every is not None:
+            words = (*named, "train", "--if-better")
+            beside.callback(Every(60 * train_every, words, "train", telling=True).end)
         if workers > 1:
             _serve_by_workers(options, workers, told_to)
         else:

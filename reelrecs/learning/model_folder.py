@@ -143,12 +143,14 @@ def _begins_as_model(path: Path) -> bool:
         return _KIND in file.read(HEAD)
 
 
-def load_model(store: Store, models_dir: Path, profile: str | None = None) -> ScoringModel:
+def load_model(
+    store: Store, models_dir: Path, profile: str | None = None, quiet: bool = False
+) -> ScoringModel:
     """The model of a profile; None: the trained one if it is there, else the pretrained one.
 
-    One of an earlier state of the data serves, and a log line says how old it is. Raises ModelError
-    for a trained model that is absent, damaged or of other data, and InvalidRequest for a profile
-    that does not exist.
+    One of an earlier state of the data serves, and unless `quiet` a log line says how old it is.
+    Raises ModelError for a trained model that is absent, damaged or of other data, and
+    InvalidRequest for a profile that does not exist.
     """
     check_profile(profile)
     if profile == FIXED:
@@ -158,7 +160,7 @@ def load_model(store: Store, models_dir: Path, profile: str | None = None) -> Sc
         return pretrained_model(store)
     model = load_model_file(path or model_path(store, models_dir), store)
     age = age_of(model)
-    if age is not None:
+    if age is not None and not quiet:
         log.warning(f"the model of {model.origin.created[:10]} is older than {store.name}: {age}")
     return model
 
@@ -178,6 +180,11 @@ def model_path(store: Store, models_dir: Path) -> Path:
     told = f"{store.name}\0{store.digest}".encode()
     mark = hashlib.blake2b(told, digest_size=4).hexdigest()
     return models_dir / f"{safe_name(store.name)}-{mark}{SUFFIX}"
+
+
+def refused_path(store: Store, models_dir: Path) -> Path:
+    """Where a model is kept aside that turned out worse than the one in use: the last one such."""
+    return models_dir / f"{safe_name(store.name)}.refused.arrow"
 
 
 def find_model(store: Store, models_dir: Path) -> Path | None:

@@ -170,9 +170,18 @@ def test_a_service_compacts_beside_its_work(mine: Path, tmp_path: Path) -> None:
 
 
 def test_a_command_that_fails_beside_a_service_is_said(logged: Logged) -> None:
-    every = Every(0.0005, ("no-such-command",))
+    every = Every(0.0005, ("no-such-command",), "no-such-command")
     end = time.monotonic() + 60
     while not any("no-such-command failed" in line for line in logged.lines):
+        assert time.monotonic() < end, "nothing was said"
+        time.sleep(0.05)
+    every.end()
+
+
+def test_what_a_command_beside_a_service_decided_is_said(logged: Logged) -> None:
+    every = Every(0.0005, ("recommend", "--user-id", "1"), "lists", telling=True)
+    end = time.monotonic() + 60
+    while not any("lists: ranked by what other data taught" in line for line in logged.lines):
         assert time.monotonic() < end, "nothing was said"
         time.sleep(0.05)
     every.end()
