@@ -11,6 +11,7 @@ from reelrecs.engine import Engine
 from reelrecs.results import RecommendationList
 from reelrecs.scorer.limits import Limits
 from reelrecs.serving.live_engine import LiveEngine
+from reelrecs.store.incoming import Rating
 from reelrecs.web.asked import Asked
 
 VERSION = metadata.version("reelrecs")
@@ -59,6 +60,16 @@ class Answers:
         return engine.why_not(
             asked.person, movie_id, asked.limit, as_of=asked.as_of, constraints=asked.constraints
         ).to_dict()
+
+    def rate(self, ratings: list[Rating]) -> dict[str, Any]:
+        """Keep ratings; how many were new, and how many were known by their keys."""
+        kept = self.engine.append_many(ratings)
+        return {"kept": kept, "known": len(ratings) - kept}
+
+    def forget(self, user_id: Id, movie_id: Id | None) -> dict[str, Any]:
+        """Forget a rating, or all of a user."""
+        self.engine.forget(user_id, movie_id)
+        return {"user_id": user_id, "movie_id": movie_id, "forgotten": True}
 
     def version(self) -> dict[str, Any]:
         """What answers: version, data, model."""

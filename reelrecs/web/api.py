@@ -20,6 +20,7 @@ from reelrecs.table import json_safe
 from reelrecs.web.answers import Answers
 from reelrecs.web.asked import Asked, asked_by_document, asked_by_query
 from reelrecs.web.openapi import document as openapi
+from reelrecs.web.told import ratings_to_keep, to_forget
 
 T = TypeVar("T")
 
@@ -44,6 +45,8 @@ class Api:
             Route(f"{PREFIX}/similar", self.similar),
             Route(f"{PREFIX}/search", self.search),
             Route(f"{PREFIX}/user", self.user),
+            Route(f"{PREFIX}/rate", self.rate, methods=["POST"]),
+            Route(f"{PREFIX}/forget", self.forget, methods=["POST"]),
             Route(f"{PREFIX}/version", self.version),
             Route(f"{PREFIX}/health", self.health),
             Route(f"{PREFIX}/openapi.json", self.described),
@@ -104,6 +107,16 @@ class Api:
             raise InvalidRequest("no user is given: give user_id")
         return await self._answer(request, lambda: self._answers.engine.user(user_id).to_dict())
 
+    async def rate(self, request: Request) -> Response:
+        """Keep ratings; answered when the disk has them."""
+        ratings = ratings_to_keep(await _document(request), self._answers.limits)
+        return await self._answer(request, lambda: self._answers.rate(ratings))
+
+    async def forget(self, request: Request) -> Response:
+        """Forget a rating, or all of a user."""
+        named = to_forget(await _document(request))
+        return await self._answer(request, lambda: self._answers.forget(*named))
+
     async def version(self, request: Request) -> Response:
         """What answers."""
         return await self._answer(request, self._answers.version)
@@ -123,12 +136,7 @@ class Api:
             return await self._worked(
                 lambda: asked_by_query(query, self._answers.engine.store, self._answers.limits)
             ), {}
-        try:
-            document = json.loads(await request.body())
-        except (ValueError, RecursionError):
-            raise InvalidRequest("the body is no JSON: see /docs") from None
-        if not isinstance(document, dict):
-            raise InvalidRequest("the body is no JSON object: see /docs")
+        document = await _document(request)
         kept = {name: document.pop(name) for name in beside if name in document}
         return asked_by_document(document, self._answers.limits), kept
 
@@ -157,6 +165,17 @@ class Api:
                 return work()
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, in_one_moment)
+
+
+async def _document(request: Request) -> dict[str, Any]:
+    """The JSON object that was sent; raises InvalidRequest."""
+    try:
+        document = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise InvalidRequest("the body is no JSON: see /docs") from None
+    if not isinstance(document, dict):
+        raise InvalidRequest("the body is no JSON object: see /docs")
+    return document
 
 
 def _json(document: Any, status: int = 200) -> Response:

@@ -70,11 +70,11 @@ def asked_by_document(document: Any, limits: Limits) -> Asked:
     if not isinstance(document, Mapping):
         raise InvalidRequest("the body is no JSON object: see /docs")
     known = {"user_id", "history", "limit", "explain", "as_of", "variety", "constraints"}
-    _refuse_unknown(document, known)
+    refuse_unknown(document, known)
     history = document.get("history") or {}
     if not isinstance(history, Mapping):
         raise InvalidRequest("history is no object: give movie_ids and ratings")
-    _refuse_unknown(history, {"movie_ids", "ratings", "times"})
+    refuse_unknown(history, {"movie_ids", "ratings", "times"})
     movies = _list("movie_ids", history.get("movie_ids", []))
     limits.check_history(len(movies))
     times = history.get("times")
@@ -128,7 +128,7 @@ def _constraints(given: Any) -> Constraints | None:
         return None
     if not isinstance(given, Mapping):
         raise InvalidRequest("constraints is no object: see /docs")
-    _refuse_unknown(given, set(Constraints.__dataclass_fields__))
+    refuse_unknown(given, set(Constraints.__dataclass_fields__))
     made = dict(given)
     for name in ("year_from", "year_to"):
         if made.get(name) is not None:
@@ -160,7 +160,8 @@ def _list(name: str, value: Any) -> list[Any]:
     return list(value)
 
 
-def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
+def refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
+    """Raise InvalidRequest for a name that means nothing here."""
     unknown = sorted(str(name) for name in given if name not in known)
     if unknown:
         choices = ", ".join(sorted(known))

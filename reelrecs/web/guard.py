@@ -38,6 +38,7 @@ _CODES = {
     304: grpc.StatusCode.OK,
     400: grpc.StatusCode.INVALID_ARGUMENT,
     401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
     404: grpc.StatusCode.NOT_FOUND,
     405: grpc.StatusCode.UNIMPLEMENTED,
     413: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -117,6 +118,11 @@ class Guard:
             # A page elsewhere may have its name point here, to read what only this machine may.
             line = "the address is not one of this machine: use localhost"
             return self._refuse(scope, 400, "InvalidRequest", line)
+        origin = headers.get("origin")
+        if scope["method"] == "POST" and not is_own(origin, headers.get("host", "")):
+            # A browser sends along what it is asked to by any page that is open in it.
+            line = "a page of another address asks: only this one's own page may"
+            return self._refuse(scope, 403, "Forbidden", line)
         if scope["path"].startswith(OPEN):
             return None
         if not self._tokens.fits(bearer(headers.get(AUTHORIZATION, ""))):
@@ -158,6 +164,11 @@ def is_local(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def is_own(origin: str | None, host: str) -> bool:
+    """Whether a request comes from a page of this very address, or from no page."""
+    return origin is None or origin.partition("://")[2].lower() == host.lower()
 
 
 def bearer(header: str) -> str:

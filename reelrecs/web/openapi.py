@@ -27,23 +27,25 @@ LIST: tuple[Parameter, ...] = (
     ("include_seen", "boolean", "Rated movies may come again."),
 )
 
-ENDPOINTS: tuple[tuple[str, bool, str, tuple[Parameter, ...]], ...] = (
-    ("recommend", True, "A person's list, best first.", PERSON + LIST),
+READ, ASK, WRITE = ("get",), ("get", "post"), ("post",)
+
+ENDPOINTS: tuple[tuple[str, tuple[str, ...], str, tuple[Parameter, ...]], ...] = (
+    ("recommend", ASK, "A person's list, best first.", PERSON + LIST),
     (
         "score",
-        True,
+        ASK,
         "Scores with terms of exactly these movies.",
         (*PERSON, ("movie_id", "array", "A movie; repeatable; movie_ids in a document.")),
     ),
     (
         "why-not",
-        True,
+        ASK,
         "What keeps a movie off the list, or where it stands.",
         (*PERSON, ("movie_id", "string", "The movie."), *LIST),
     ),
     (
         "similar",
-        False,
+        READ,
         "The movies nearest to one.",
         (
             ("movie_id", "string", "The movie, by id."),
@@ -53,18 +55,40 @@ ENDPOINTS: tuple[tuple[str, bool, str, tuple[Parameter, ...]], ...] = (
     ),
     (
         "search",
-        False,
+        READ,
         "Movies by title, best match first.",
         (("title", "string", "Part of a title."), ("limit", "integer", "Movies in the list.")),
     ),
-    ("user", False, "What is known of a user.", (("user_id", "string", "The user."),)),
-    ("version", False, "Version, data and model that answer.", ()),
-    ("health", False, "Whether it answers; needs no token.", ()),
+    ("user", READ, "What is known of a user.", (("user_id", "string", "The user."),)),
+    (
+        "rate",
+        WRITE,
+        "Keep a rating, or many as ratings; in the next list already.",
+        (
+            ("user_id", "string", "Who rates; may be new."),
+            ("movie_id", "string", "What is rated; may be new."),
+            ("rating", "number", "On the data's own scale."),
+            ("time", "integer", "When, in seconds since 1970; now unless given."),
+            ("key", "string", "Sent again under its key it is still one rating."),
+        ),
+    ),
+    (
+        "forget",
+        WRITE,
+        "Forget a rating of a user, or the whole user.",
+        (
+            ("user_id", "string", "Who is forgotten."),
+            ("movie_id", "string", "Of which movie; without it all of the user."),
+        ),
+    ),
+    ("version", READ, "Version, data and model that answer.", ()),
+    ("health", READ, "Whether it answers; needs no token.", ()),
 )
-"""Name, whether it takes a JSON document by POST too, meaning, parameters."""
+"""Name, methods (by POST it takes a JSON document), meaning, parameters."""
 
 ERRORS = {
     "400": "The request cannot be served as asked; the message says what can.",
+    "403": "A page of another address may not ask this.",
     "401": "A token is wanted: Authorization: Bearer TOKEN.",
     "404": "The data holds no such user or movie.",
     "413": "The body is too large.",
@@ -86,14 +110,14 @@ def document() -> dict[str, Any]:
         "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
         "security": [{"token": []}, {}],
         "paths": {
-            f"/api/v1/{name}": _operations(name, by_post, meaning, parameters)
-            for name, by_post, meaning, parameters in ENDPOINTS
+            f"/api/v1/{name}": _operations(name, methods, meaning, parameters)
+            for name, methods, meaning, parameters in ENDPOINTS
         },
     }
 
 
 def _operations(
-    name: str, by_post: bool, meaning: str, parameters: tuple[Parameter, ...]
+    name: str, methods: tuple[str, ...], meaning: str, parameters: tuple[Parameter, ...]
 ) -> dict[str, Any]:
     responses = {
         "200": {
@@ -111,16 +135,30 @@ def _operations(
         ],
         "responses": responses,
     }
-    if not by_post:
-        return {"get": get}
-    body = {"required": True, "content": {"application/json": {"schema": _body(name)}}}
+    schema = _written(name, parameters) if methods == WRITE else _body(name)
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
     post = {
-        "operationId": f"{name}-document",
+        "operationId": name if methods == WRITE else f"{name}-document",
         "summary": meaning,
         "requestBody": body,
         "responses": responses,
     }
-    return {"get": get, "post": post}
+    described = {"get": get, "post": post}
+    return {method: described[method] for method in methods}
+
+
+def _written(name: str, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
+    """The document of what is to be kept or forgotten."""
+    properties: dict[str, Any] = {
+        one: {**_schema(kind), "description": text} for one, kind, text in parameters
+    }
+    for one in ("user_id", "movie_id"):
+        properties[one]["type"] = ["integer", "string"]
+    single = {"type": "object", "properties": properties, "additionalProperties": False}
+    if name != "rate":
+        return single
+    many = {"type": "object", "properties": {"ratings": {"type": "array", "items": single}}}
+    return {"oneOf": [single, {**many, "additionalProperties": False}]}
 
 
 def _schema(kind: str) -> dict[str, Any]:
