@@ -32,14 +32,21 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     trip numba's threading layers, and two requests run truly side by side. No fastmath: NaN and
     the order of additions mean something, so results are the same bits everywhere on one machine.
     """
-    compiled: Any = numba.njit(nogil=True)(function)
+    compiled: Any = numba.njit(nogil=True, no_cfunc_wrapper=True)(function)
     compiled._cache = CodeCache(function)
     return cast(Callable[P, R], compiled)
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a small helper into every kernel that calls it; it has no cache file of its own."""
-    return cast(Callable[P, R], numba.njit(nogil=True, forceinline=True)(function))
+    return cast(Callable[P, R], numba.njit(
+        nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+
+
+def inner(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that only kernels call, once for all of them."""
+    compiled: Any = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return cast(Callable[P, R], compiled)
 
 
 def as_readonly_contiguous(*arrays: *Arrays) -> tuple[*Arrays]:

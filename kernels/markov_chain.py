@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from reelrecs.kernels.arrays import Floats, Offsets, Rows
-from reelrecs.kernels.jit import kernel
+from reelrecs.kernels.jit import inner, kernel
 
 
 @kernel
@@ -44,7 +44,7 @@ def states(
             row += 1
 
 
-@kernel
+@inner
 def chain_scores(
     history: Rows,
     context_embeddings: Floats,
@@ -73,7 +73,8 @@ def chain_scores(
             value = damping * current[mode, part]
             for at in range(size):
                 hidden[at] += value * projection[mode * size + part, at]
-    out[:] = bias
+    for movie in range(len(out)):
+        out[movie] = bias[movie]
     for part in range(size):
         for movie in range(len(out)):
             out[movie] += hidden[part] * item_embeddings[part, movie]

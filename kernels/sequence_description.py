@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reelrecs.kernels.arrays import Floats, Rows
-from reelrecs.kernels.jit import kernel
+from reelrecs.kernels.jit import inner, kernel
 from reelrecs.kernels.recent_ratings import count_before
 from reelrecs.kernels.sequence_features import (
     FLOORS,
@@ -25,7 +25,7 @@ from reelrecs.kernels.sequence_world import (
 )
 
 
-@kernel
+@inner
 def describe(
     world: World, evidence: Evidence, movies: Rows, work: Workspace, features: Floats
 ) -> None:
@@ -90,7 +90,7 @@ def describe(
     _fit_profile(world, evidence, movies, work, features)
 
 
-@kernel
+@inner
 def _fit_profile(
     world: World, evidence: Evidence, movies: Rows, work: Workspace, features: Floats
 ) -> None:

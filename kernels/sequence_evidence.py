@@ -6,7 +6,7 @@ import numpy as np
 
 from reelrecs.kernels.arrays import Entries, Rows, Times
 from reelrecs.kernels.item_item import row_sum
-from reelrecs.kernels.jit import inlined, kernel
+from reelrecs.kernels.jit import inner, inlined, kernel
 from reelrecs.kernels.markov_chain import chain_scores
 from reelrecs.kernels.recent_ratings import Likeness, add_likeness, count_windows
 from reelrecs.kernels.sequence_knn import (
@@ -41,7 +41,7 @@ def known_at(times: Times, order: Entries, moment: int) -> int:
     return low
 
 
-@kernel
+@inner
 def fill(world: World, asked: Asked, query: int, work: Workspace) -> Evidence:
     """Fill the workspace for one query; `clear` it before the next."""
     watched, settings = world.watched, world.settings
@@ -76,7 +76,7 @@ def fill(world: World, asked: Asked, query: int, work: Workspace) -> Evidence:
     return Evidence(asker, end, max(end - last - later_known, 0), later)
 
 
-@kernel
+@inner
 def clear(world: World, asker: Asker, later: int, work: Workspace) -> None:
     """Take the marks of a query away."""
     for movie in asker.history:
@@ -87,7 +87,7 @@ def clear(world: World, asker: Asker, later: int, work: Workspace) -> None:
             work.marks[world.watched.user_movies[at]] = 0
 
 
-@kernel
+@inner
 def mark_later(world: World, own_row: int, as_of: int, work: Workspace) -> tuple[int, int]:
     """Mark what the store holds of the user beyond the history: how many, and by the moment."""
     later = 0
@@ -105,7 +105,7 @@ def mark_later(world: World, own_row: int, as_of: int, work: Workspace) -> tuple
     return later, known
 
 
-@kernel
+@inner
 def score_base_models(
     chain: ChainArrays, item_item: ItemItem, history: Rows, work: Workspace
 ) -> None:
@@ -132,7 +132,7 @@ def score_base_models(
     )
 
 
-@kernel
+@inner
 def count_recent(world: World, asker: Asker, end: int, work: Workspace) -> None:
     """Fill the windows of recent ratings, and the likeness of those who gave them.
 
@@ -161,7 +161,7 @@ def length_code(ends: Rows, length: int) -> int:
     return code
 
 
-@kernel
+@inner
 def count_at_length(world: World, length: int, own_row: int, later: int, work: Workspace) -> None:
     """Fill how many people rated each movie at this length of a history, smoothed.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows, Words, Years
-from reelrecs.kernels.jit import kernel
+from reelrecs.kernels.jit import inner, kernel
 from reelrecs.kernels.sequence_knn import CHANNELS
 
 
@@ -70,7 +70,7 @@ PROFILE = RecentProfile()
 """Compiled into the kernel, so part of the schema that a model is checked against."""
 
 
-@kernel
+@inner
 def genre_and_year_fit(
     masks: Words,
     years: Years,

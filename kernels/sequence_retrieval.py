@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reelrecs.kernels.arrays import Bits, Floats, Offsets, Rows
-from reelrecs.kernels.jit import inlined, kernel
+from reelrecs.kernels.arrays import Floats, Rows
+from reelrecs.kernels.jit import inner, kernel
 from reelrecs.kernels.sequence_description import describe
 from reelrecs.kernels.sequence_evidence import clear, fill
 from reelrecs.kernels.sequence_knn import CHANNELS
@@ -33,7 +33,7 @@ class Draw(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Candidates of a range of queries end to end."""
+    """Candidates of a range of queries end to end, or room for them."""
 
     counts: NDArray[np.int64]  # [queries]
     gaps: NDArray[np.int64]  # [queries] ratings of everybody since the last of the history
@@ -43,72 +43,66 @@ class Found(NamedTuple):
     features: NDArray[np.float32]  # [candidates, columns] before logarithms are taken
 
 
-class Given(NamedTuple):
-    """Candidates that somebody else has found, and what is told of them."""
-
-    indptr: NDArray[np.int64]  # [queries + 1]
-    movies: NDArray[np.int32]  # [candidates]
-    features: NDArray[np.float32]  # [candidates, columns] before logarithms are taken
-    gaps: NDArray[np.int64]  # [queries]
+def room_for(queries: int, candidates: int, channels: int, columns: int) -> Found:
+    """Room for so many candidates."""
+    return Found(
+        np.zeros(queries, np.int64),
+        np.zeros(queries, np.int64),
+        np.empty(candidates, np.int32),
+        np.empty(candidates, np.uint16),
+        np.empty((candidates, channels), np.float32),
+        np.empty((candidates, columns), np.float32),
+    )
 
 
 @kernel
-def retrieve(
-    world: World, asked: Asked, draw: Draw, work: Workspace, columns: int, first: int, last: int
-) -> tuple[Offsets, Offsets, Rows, Bits, Floats, Floats]:
-    """The candidates of queries first .. last - 1, chosen by each channel and described.
+def gather(
+    world: World,
+    asked: Asked,
+    draw: Draw,
+    work: Workspace,
+    found: Found,
+    given: bool,
+    first: int,
+    last: int,
+) -> int:
+    """Choose the candidates of queries first .. last - 1 and describe them; the first not done.
 
-    What it gives are the fields of `Found`. They come as a plain tuple, for numba runs Python to
-    make a named one, and does not look whether a Ctrl-C was raised there: the process would die.
+    That is `last` unless there is no room for the candidates of one. Where they are given, by
+    `counts` and `movies`, they are only described.
     """
-    channels = len(work.channels)
-    room = (last - first) * (draw.votes + draw.chain + draw.recent)
-    counts, gaps = np.zeros(last - first, np.int64), np.zeros(last - first, np.int64)
-    movies, chosen = np.empty(room, np.int32), np.empty(room, np.uint16)
-    retrieval = np.empty((room, channels), np.float32)
-    features = np.empty((room, columns), np.float32)
-    size = 0
+    size = np.int64(0)
     for query in range(first, last):
+        if given and found.counts[query - first] == 0:
+            continue
         evidence = fill(world, asked, query, work)
-        count = choose(world, asked, draw, query, evidence.asker.history, work)
-        if size + count > room:
-            room = 2 * (size + count)
-            movies, chosen = _more_rows(movies, size, room), _more_bits(chosen, size, room)
-            retrieval = _more_floats(retrieval, size, room)
-            features = _more_floats(features, size, room)
-        at = size
-        for movie in range(len(work.chosen)):
-            if work.chosen[movie]:
-                movies[at] = movie
-                chosen[at] = work.chosen[movie]
-                for channel in range(channels):
-                    drawn = work.chosen[movie] >> channel & 1
-                    retrieval[at, channel] = work.channels[channel, movie] if drawn else 0.0
-                at += 1
-        describe(world, evidence, movies[size:at], work, features[size:at])
+        if given:
+            count = found.counts[query - first]
+        else:
+            count = choose(world, asked, draw, query, evidence.asker.history, work)
+            if size + count > len(found.movies):
+                clear(world, evidence.asker, evidence.later, work)
+                return query
+            found.counts[query - first] = count
+            at = size
+            for movie in range(len(work.chosen)):
+                if work.chosen[movie]:
+                    found.movies[at] = movie
+                    found.chosen[at] = work.chosen[movie]
+                    for channel in range(len(work.channels)):
+                        drawn = work.chosen[movie] >> channel & 1
+                        score = work.channels[channel, movie]
+                        found.retrieval[at, channel] = score if drawn else 0.0
+                    at += 1
+        found.gaps[query - first] = evidence.gap
+        stop = size + count
+        describe(world, evidence, found.movies[size:stop], work, found.features[size:stop])
         clear(world, evidence.asker, evidence.later, work)
-        counts[query - first] = count
-        gaps[query - first] = evidence.gap
-        size = at
-    return counts, gaps, movies[:size], chosen[:size], retrieval[:size], features[:size]
+        size = stop
+    return last
 
 
-@kernel
-def describe_given(
-    world: World, asked: Asked, given: Given, work: Workspace, first: int, last: int
-) -> None:
-    """Fill what is told of the given candidates of queries first .. last - 1."""
-    for query in range(first, last):
-        start, stop = given.indptr[query], given.indptr[query + 1]
-        if start < stop:
-            evidence = fill(world, asked, query, work)
-            movies, features = given.movies[start:stop], given.features[start:stop]
-            describe(world, evidence, movies, work, features)
-            clear(world, evidence.asker, evidence.later, work)
-            given.gaps[query] = evidence.gap
-
-
-@kernel
+@inner
 def choose(
     world: World, asked: Asked, draw: Draw, query: int, history: Rows, work: Workspace
 ) -> int:
@@ -117,7 +111,9 @@ def choose(
     windows = len(work.windows)
     barred[:] = False
     if asked.mask_of[query] >= 0:
-        barred[:] = ~asked.masks[asked.mask_of[query]]
+        mask = asked.masks[asked.mask_of[query]]
+        for movie in range(len(barred)):
+            barred[movie] = not mask[movie]
     if not asked.include_seen[query]:
         for movie in history:
             barred[movie] = True
@@ -127,14 +123,14 @@ def choose(
     for movie in range(len(barred)):
         vote = work.votes[movie]
         popularity = catalogue.inverse_popularity[movie]
+        scores[CHAIN, movie] = work.chain[movie]
+        scores[WINDOWS + windows, movie] = work.at_length[movie]
         scores[VOTES, movie] = (vote[_NEXT] + share * vote[_BEFORE]) * popularity
-    scores[CHAIN] = work.chain
     for window in range(windows):
         rated, score = work.windows[window], scores[WINDOWS + window]
         for movie in range(len(barred)):
             known = np.float32(rated[movie] > 0) * catalogue.percentiles[movie]
             score[movie] = rated[movie] + known
-    scores[WINDOWS + windows] = work.at_length
     for channel in range(len(scores)):
         least, most = np.float32(0.0), max(draw.recent, limit)
         if channel == CHAIN:
@@ -151,7 +147,7 @@ def choose(
     return count
 
 
-@kernel
+@inner
 def draw_best(
     scores: Floats, least: np.float32, most: int, channel: int, work: Workspace
 ) -> np.float32:
@@ -162,7 +158,7 @@ def draw_best(
     """
     heap, seen_at_top = work.heap, work.at_top
     most = min(most, len(scores))
-    size, looked_at = 0, 0
+    size, looked_at = np.int64(0), np.int64(0)
     best, bound = least, least
     for movie in range(len(scores)):
         score = scores[movie]
@@ -195,24 +191,3 @@ def draw_best(
         if scores[seen_at_top[at]] >= bound:
             work.chosen[seen_at_top[at]] |= bit
     return best
-
-
-@inlined
-def _more_rows(values: Rows, size: int, room: int) -> Rows:
-    longer = np.empty(room, np.int32)
-    longer[:size] = values[:size]
-    return longer
-
-
-@inlined
-def _more_bits(values: Bits, size: int, room: int) -> Bits:
-    longer = np.empty(room, np.uint16)
-    longer[:size] = values[:size]
-    return longer
-
-
-@inlined
-def _more_floats(values: Floats, size: int, room: int) -> Floats:
-    longer = np.empty((room, values.shape[1]), np.float32)
-    longer[:size] = values[:size]
-    return longer

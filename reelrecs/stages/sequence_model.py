@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.kernels import sequence_retrieval as kernels
+from reelrecs.kernels.arrays import Offsets
 from reelrecs.kernels.genres import genre_matrix
 from reelrecs.kernels.item_item import SparseRows, entries_at
 from reelrecs.kernels.jit import as_readonly_contiguous
@@ -28,7 +29,7 @@ from reelrecs.kernels.sequence_knn import (
     clear_similarity,
     sequence_votes,
 )
-from reelrecs.kernels.sequence_retrieval import Draw, Found, Given
+from reelrecs.kernels.sequence_retrieval import Draw, Found
 from reelrecs.kernels.sequence_world import (
     Asked,
     Catalogue,
@@ -134,15 +135,35 @@ class SequenceModel:
 
     def retrieve(self, asked: Asked, columns: int, first: int, last: int) -> Found:
         """The candidates of queries first .. last - 1, described in so many columns."""
+        size = (last - first) * (sum(config.SEQUENCE_CANDIDATES) + config.RECENT_CANDIDATES)
+        parts = []
+        while first < last:
+            found = kernels.room_for(last - first, size, len(WINDOWS) + 3, columns)
+            done = self._gather(asked, found, False, first, last)
+            if done == first:
+                size = self.store.movie_count
+                continue
+            counts, gaps = found.counts[: done - first], found.gaps[: done - first]
+            parts.append(Found(counts, gaps, *(rows[: counts.sum()] for rows in found[2:])))
+            first = done
+        return parts[0] if len(parts) == 1 else Found(*map(np.concatenate, zip(*parts)))
+
+    def describe(
+        self, asked: Asked, given: Found, indptr: Offsets, first: int, last: int
+    ) -> None:
+        """Fill what is told of the given candidates of queries first .. last - 1."""
+        span = slice(indptr[first], indptr[last])
+        of_queries = (array[first:last] for array in given[:2])
+        self._gather(
+            asked, Found(*of_queries, *(array[span] for array in given[2:])), True, first, last
+        )
+
+    def _gather(self, asked: Asked, found: Found, given: bool, first: int, last: int) -> int:
         draw = Draw(*config.SEQUENCE_CANDIDATES, config.RECENT_CANDIDATES, config.BEFORE_SHARE)
         with self._space() as space:
-            found = kernels.retrieve(self.world(asked), asked, draw, space, columns, first, last)
-        return Found(*found)
-
-    def describe(self, asked: Asked, given: Given, span: tuple[int, int]) -> None:
-        """Fill what is told of the given candidates, those of the queries in the span."""
-        with self._space() as space:
-            kernels.describe_given(self.world(asked), asked, given, space, *span)
+            return kernels.gather(
+                self.world(asked), asked, draw, space, found, given, first, last
+            )
 
     def anchor_votes(self, query: Query, movies: Rows) -> Floats:
         """[movies, anchors]: the part of a movie's votes that each of the last ones brings.
