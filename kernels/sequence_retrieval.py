@@ -10,12 +10,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reelrecs.kernels.arrays import Floats, Rows
+from reelrecs.kernels.arrays import Floats, Mask, Rows
 from reelrecs.kernels.jit import inner, kernel
-from reelrecs.kernels.sequence_description import describe
-from reelrecs.kernels.sequence_evidence import clear, fill
-from reelrecs.kernels.sequence_knn import CHANNELS
-from reelrecs.kernels.sequence_world import Asked, Workspace, World
+from reelrecs.kernels.recent_ratings import Likeness
+from reelrecs.kernels.sequence_description import Moment, describe, fit_profile
+from reelrecs.kernels.sequence_evidence import (
+    active_before,
+    clear_marks,
+    count_at_length,
+    count_recent,
+    known_at,
+    mark,
+    score_base_models,
+)
+from reelrecs.kernels.sequence_knn import (
+    CHANNELS,
+    Asker,
+    add_similarity,
+    clear_similarity,
+    sequence_votes,
+)
+from reelrecs.kernels.sequence_world import Asked, Catalogue, Drawing, Scores, Workspace, World
 
 VOTES, CHAIN, WINDOWS = 0, 1, 2
 """Retrieval channels: by votes, by the chain, and from here on by the windows and by length."""
@@ -71,98 +86,124 @@ def gather(
     That is `last` unless there is no room for the candidates of one. Where they are given, by
     `counts` and `movies`, they are only described.
     """
-    size = np.int64(0)
+    watched, catalogue, settings = world.watched, world.catalogue, world.settings
+    times, order = world.times, world.order
+    marks, similarity, scores, drawing = work.marks, work.similarity, work.scores, work.drawing
+    size, newest = np.int64(0), np.int64(0)  # a plain 0 is another type
     for query in range(first, last):
-        if given and found.counts[query - first] == 0:
+        count = found.counts[query - first]
+        if given and count == 0:
             continue
-        evidence = fill(world, asked, query, work)
-        if given:
-            count = found.counts[query - first]
-        else:
-            count = choose(world, asked, draw, query, evidence.asker.history, work)
-            if size + count > len(found.movies):
-                clear(world, evidence.asker, evidence.later, work)
-                return query
-            found.counts[query - first] = count
-            at = size
-            for movie in range(len(work.chosen)):
-                if work.chosen[movie]:
-                    found.movies[at] = movie
-                    found.chosen[at] = work.chosen[movie]
-                    for channel in range(len(work.channels)):
-                        drawn = work.chosen[movie] >> channel & 1
-                        score = work.channels[channel, movie]
-                        found.retrieval[at, channel] = score if drawn else 0.0
-                    at += 1
-        found.gaps[query - first] = evidence.gap
+        history = asked.movies[asked.indptr[query] : asked.indptr[query + 1]]
+        own_row, as_of = np.int64(asked.own_rows[query]), asked.as_of[query]
+        last_seen = as_of
+        if len(history):
+            last_seen = min(as_of, asked.times[asked.indptr[query + 1] - 1])
+        end, seen = known_at(times, order, as_of), known_at(times, order, last_seen)
+        rank = active_before(world.last_times, last_seen)
+        later, known = mark(watched, times, history, own_row, as_of, marks)
+        found.gaps[query - first] = max(end - seen - known, 0)
+
+        similar = history[max(0, len(history) - settings.similarity_movies) :]
+        add_similarity(watched, similar, settings.votes, similarity)
+        scores.votes[:] = 0.0
+        asker = Asker(history, own_row, rank)
+        sequence_votes(watched, asker, newest, settings.votes, similarity, work.voting, scores.votes)
+        if not asked.include_seen[query]:
+            for movie in history:
+                scores.votes[movie] = 0.0
+        score_base_models(world.chain, world.item_item, history, scores)
+        own = False
+        if own_row >= 0 and end > 0:
+            since = times[order[max(end - world.recent.windows[-1], 0)]]
+            own = times[watched.user_indptr[own_row + 1] - 1] >= since
+        likeness = Likeness(similarity, watched.damping)
+        count_recent(world.recent, likeness, own, own_row, end, scores, work.counted_end)
+        counts, length = catalogue.rating_counts, len(history)
+        count_at_length(
+            world.lengths, counts, watched, marks, length, own_row, later, scores.at_length
+        )
+        clear_similarity(watched, similar, similarity)
+
         stop = size + count
-        describe(world, evidence, found.movies[size:stop], work, found.features[size:stop])
-        clear(world, evidence.asker, evidence.later, work)
+        if not given:
+            bar(asked.masks, asked.mask_of[query], asked.include_seen[query], history, drawing)
+            stop = size + choose(catalogue, draw, asked.limits[query], scores, drawing)
+            if stop > len(found.movies):
+                clear_marks(watched, history, own_row, later, marks)
+                return query
+            take(drawing, size, found)
+            found.counts[query - first] = stop - size
+        moment = Moment(own_row, rank, end, later)
+        movies, features = found.movies[size:stop], found.features[size:stop]
+        describe(
+            watched, catalogue, settings.recent_users, moment, movies, marks, scores, features
+        )
+        fit_profile(watched, catalogue, settings, moment, history, marks, movies, features)
+        clear_marks(watched, history, own_row, later, marks)
         size = stop
     return last
 
 
 @inner
-def choose(
-    world: World, asked: Asked, draw: Draw, query: int, history: Rows, work: Workspace
-) -> int:
-    """Mark in `chosen` what any channel draws of what may be recommended; how many those are."""
-    catalogue, limit, barred = world.catalogue, asked.limits[query], work.barred
-    windows = len(work.windows)
-    barred[:] = False
-    if asked.mask_of[query] >= 0:
-        mask = asked.masks[asked.mask_of[query]]
-        for movie in range(len(barred)):
-            barred[movie] = not mask[movie]
-    if not asked.include_seen[query]:
+def bar(masks: Mask, mask: int, include_seen: bool, history: Rows, drawing: Drawing) -> None:
+    """Say what must not be recommended: what the mask, if not -1, and the history leave out."""
+    barred = drawing.barred
+    for movie in range(len(barred)):
+        barred[movie] = mask >= 0 and not masks[mask, movie]
+    if not include_seen:
         for movie in history:
             barred[movie] = True
-    work.chosen[:] = 0
-    share = np.float32(draw.before_share)
-    scores = work.channels
-    for movie in range(len(barred)):
-        vote = work.votes[movie]
-        popularity = catalogue.inverse_popularity[movie]
-        scores[CHAIN, movie] = work.chain[movie]
-        scores[WINDOWS + windows, movie] = work.at_length[movie]
-        scores[VOTES, movie] = (vote[_NEXT] + share * vote[_BEFORE]) * popularity
-    for window in range(windows):
-        rated, score = work.windows[window], scores[WINDOWS + window]
-        for movie in range(len(barred)):
-            known = np.float32(rated[movie] > 0) * catalogue.percentiles[movie]
-            score[movie] = rated[movie] + known
-    for channel in range(len(scores)):
+
+
+@inner
+def choose(
+    catalogue: Catalogue, draw: Draw, limit: int, scores: Scores, drawing: Drawing
+) -> int:
+    """Mark in `chosen` what any channel draws of what may be recommended; how many those are."""
+    windows, channels, share = len(scores.windows), drawing.channels, np.float32(draw.before_share)
+    drawing.chosen[:] = 0
+    for movie in range(len(drawing.chosen)):
+        channels[CHAIN, movie] = scores.chain[movie]
+        vote = scores.votes[movie, _NEXT] + share * scores.votes[movie, _BEFORE]
+        channels[VOTES, movie] = vote * catalogue.inverse_popularity[movie]
+        for window in range(windows):
+            rated = scores.windows[window, movie]
+            known = np.float32(rated > 0) * catalogue.percentiles[movie]
+            channels[WINDOWS + window, movie] = rated + known
+        channels[WINDOWS + windows, movie] = scores.at_length[movie]
+    for channel in range(len(channels)):
         least, most = np.float32(0.0), max(draw.recent, limit)
         if channel == CHAIN:
             least, most = np.float32(-np.inf), max(draw.chain, 2 * limit)
         if channel == VOTES:
             most = max(draw.votes, 2 * limit)
-        best = draw_best(scores[channel], least, most, channel, work)
+        best = draw_best(channels[channel], least, most, channel, drawing)
         if channel == CHAIN:
-            for movie in range(len(barred)):
-                scores[CHAIN, movie] -= best
+            for movie in range(len(drawing.chosen)):
+                channels[CHAIN, movie] -= best
     count = 0
-    for movie in range(len(work.chosen)):
-        count += work.chosen[movie] != 0
+    for bits in drawing.chosen:
+        count += bits != 0
     return count
 
 
 @inner
 def draw_best(
-    scores: Floats, least: np.float32, most: int, channel: int, work: Workspace
+    scores: Floats, least: np.float32, most: int, channel: int, drawing: Drawing
 ) -> np.float32:
     """Mark the `most` highest scores above `least`, and those tied with the last; the highest.
 
     A heap holds the highest so far; whatever was among them at any time is looked at again in the
     end, so that the catalogue is gone through once.
     """
-    heap, seen_at_top = work.heap, work.at_top
+    heap, seen_at_top, barred = drawing.heap, drawing.at_top, drawing.barred
     most = min(most, len(scores))
-    size, looked_at = np.int64(0), np.int64(0)
+    size, looked_at = 0, 0
     best, bound = least, least
     for movie in range(len(scores)):
         score = scores[movie]
-        if score < bound or score <= least or work.barred[movie]:
+        if score < bound or score <= least or barred[movie]:
             continue
         seen_at_top[looked_at] = movie
         looked_at += 1
@@ -189,5 +230,19 @@ def draw_best(
     bit = np.uint16(1 << channel)
     for at in range(looked_at):
         if scores[seen_at_top[at]] >= bound:
-            work.chosen[seen_at_top[at]] |= bit
+            drawing.chosen[seen_at_top[at]] |= bit
     return best
+
+
+@inner
+def take(drawing: Drawing, size: int, found: Found) -> None:
+    """Write down what was chosen, from place `size` on."""
+    chosen, channels = drawing.chosen, drawing.channels
+    for movie in range(len(chosen)):
+        if chosen[movie]:
+            found.movies[size] = movie
+            found.chosen[size] = chosen[movie]
+            for channel in range(len(channels)):
+                drawn = chosen[movie] >> channel & 1
+                found.retrieval[size, channel] = channels[channel, movie] if drawn else 0.0
+            size += 1

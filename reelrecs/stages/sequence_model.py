@@ -21,6 +21,7 @@ from reelrecs.kernels.arrays import Offsets
 from reelrecs.kernels.genres import genre_matrix
 from reelrecs.kernels.item_item import SparseRows, entries_at
 from reelrecs.kernels.jit import as_readonly_contiguous
+from reelrecs.kernels.markov_chain import ChainArrays
 from reelrecs.kernels.sequence_knn import (
     CHANNELS,
     Asker,
@@ -33,7 +34,6 @@ from reelrecs.kernels.sequence_retrieval import Draw, Found
 from reelrecs.kernels.sequence_world import (
     Asked,
     Catalogue,
-    ChainArrays,
     ItemItem,
     Recent,
     Settings,
@@ -180,13 +180,12 @@ class SequenceModel:
         asker = Asker(history, query.user_row, rank)
         with self._space() as space:
             add_similarity(watched, similar, votes_settings, space.similarity)
+            votes = space.scores.votes
             for back in range(anchors):
-                space.votes[:] = 0.0
+                votes[:] = 0.0
                 upto = votes_settings._replace(anchors=back + 1)
-                sequence_votes(
-                    watched, asker, back, upto, space.similarity, space.recency, space.votes
-                )
-                parts[:, back] = candidate_votes(space.votes[movies])
+                sequence_votes(watched, asker, back, upto, space.similarity, space.voting, votes)
+                parts[:, back] = candidate_votes(votes[movies])
             clear_similarity(watched, similar, space.similarity)
         return parts
 
@@ -214,6 +213,7 @@ class SequenceModel:
             self._chain,
             ItemItem(**self.matrices, reach=settings.reach),
             recent,
+            self.recent.lengths,
             Catalogue(
                 store.movie_genres,
                 store.movie_years,
@@ -243,7 +243,8 @@ class SequenceModel:
         try:
             space = self._spaces.pop()
         except IndexError:
-            space = workspace(self.store.movie_count, self.store.user_count, len(WINDOWS))
+            store, votes = self.store, self.settings.votes
+            space = workspace(store.movie_count, store.user_count, len(WINDOWS), votes)
         yield space
         self._spaces.append(space)
 
