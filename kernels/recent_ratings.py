@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels.arrays import Floats, Offsets, Rows
-from reelrecs.kernels.jit import inner, inlined, kernel
+from reelrecs.kernels.jit import inlined, inner, kernel
 
 
 class Likeness(NamedTuple):

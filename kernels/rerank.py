@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels import topk
-from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows
+from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows, int64
 from reelrecs.kernels.content import content_similarity
 from reelrecs.kernels.jit import inner, kernel
 
@@ -64,9 +64,9 @@ def rerank(
 def _best(scores: Floats, movies: Rows, order: Offsets) -> None:
     """Fill order with the places of the highest scores, ties by the smaller movie row."""
     heap, keys = np.empty(len(order)), np.empty(len(order), np.int64)
-    size = np.int64(0)
+    size = int64(0)
     for at in range(len(scores)):
-        key = np.int64(movies[at]) << 32 | at
+        key = int64(movies[at]) << 32 | at
         size = topk.push(heap, keys, size, np.float64(scores[at]), key)
     topk.sort(heap, keys, size)
     for at in range(len(order)):
@@ -99,13 +99,14 @@ def _diversify(
     least = -np.inf
     if len(order) < len(scores) and strength < 1.0:
         heap, keys = np.empty(len(order)), np.empty(len(order), np.int64)
-        size = np.int64(0)
+        size = int64(0)
         for at in range(len(scores)):
             size = topk.push(heap, keys, size, relevance[at], at)
         least = heap[0] - (strength / (1.0 - strength) + 1e-9)
     count = 0
     for value in relevance:
-        count += value >= least
+        if value >= least:
+            count += 1
     near, near_relevance = np.empty(count, np.int64), np.empty(count)
     candidates = np.empty(count, np.int32)
     genres, years = np.empty(count, np.uint64), np.empty(count, np.int16)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reelrecs.kernels.arrays import Bytes, Floats, Rows
+from reelrecs.kernels.arrays import Bytes, Floats, Rows, int64
 from reelrecs.kernels.jit import inner
 from reelrecs.kernels.recent_ratings import count_before
 from reelrecs.kernels.sequence_features import (
@@ -57,9 +57,9 @@ def describe(
     ranks, users, own_row = watched.activity_ranks, watched.movie_users, moment.own_row
     first_rank = moment.as_of_rank - recent_users // 2
     last_rank = moment.as_of_rank + recent_users // 2
-    own_rank = np.int64(-1)
+    own_rank = int64(-1)
     if own_row >= 0:
-        own_rank = np.int64(ranks[own_row])
+        own_rank = int64(ranks[own_row])
         if first_rank <= own_rank < moment.as_of_rank:
             first_rank -= 1
         if moment.as_of_rank <= own_rank < last_rank:
@@ -85,7 +85,7 @@ def describe(
             if own < stop and users[own] == own_row:
                 raters -= mark & SEEN == 0
                 recent -= low <= own < high
-        total = np.int64(catalogue.rating_counts[movie])
+        total = int64(catalogue.rating_counts[movie])
         if moment.end < len(watched.user_movies):
             total = count_before(
                 catalogue.places,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reelrecs.kernels.arrays import Bytes, Entries, Floats, Offsets, Rows, Times
+from reelrecs.kernels.arrays import Bytes, Entries, Floats, Offsets, Rows, Times, int64
 from reelrecs.kernels.item_item import row_sum
 from reelrecs.kernels.jit import inlined, inner
 from reelrecs.kernels.markov_chain import ChainArrays, chain_scores
@@ -39,7 +39,7 @@ def known_at(times: Times, order: Entries, moment: int) -> int:
 @inner
 def active_before(last_times: Times, moment: int) -> int:
     """How many users were last active before then."""
-    return count_before(last_times, np.int64(0), len(last_times), moment)
+    return count_before(last_times, int64(0), len(last_times), moment)
 
 
 @inner
@@ -65,9 +65,7 @@ def mark(
 
 
 @inner
-def clear_marks(
-    watched: Watched, history: Rows, own_row: int, later: int, marks: Bytes
-) -> None:
+def clear_marks(watched: Watched, history: Rows, own_row: int, later: int, marks: Bytes) -> None:
     """Take the marks of a query away."""
     for movie in history:
         marks[movie] = 0

@@ -83,9 +83,10 @@ def genre_and_year_fit(
 ) -> None:
     """How well each candidate fits the genres and the years of the last movies (newest first).
 
-    Fills two columns of features [candidates, columns]. Genres: how much likelier the candidate's genres are for somebody who chooses by a genre, which
-    one the last movies tell, than for anybody; years: squared distance in years from the decayed
-    mean over the variance, at most 16, 0 for an unknown year.
+    Fills two columns of features [candidates, columns]. Genres: how much likelier the candidate's
+    genres are for somebody who chooses by a genre, which one the last movies tell, than for
+    anybody. Years: squared distance from the decayed mean over the variance, at most 16, 0 for an
+    unknown year.
     """
     count = len(genre_share)
     exp_logits = np.zeros(count)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reelrecs.kernels.arrays import Floats, Rows
+from reelrecs.kernels.arrays import Floats, Rows, int64
 from reelrecs.kernels.jit import inlined, kernel
 
 CHANNELS = (
@@ -165,9 +165,7 @@ def nearest_occurrences(
     """
     own = stop
     if own_row >= 0:
-        own = first_in_order(
-            users, activity_ranks, start, stop, np.int64(activity_ranks[own_row])
-        )
+        own = first_in_order(users, activity_ranks, start, stop, int64(activity_ranks[own_row]))
         if own < stop and users[own] != own_row:
             own = stop
     others = stop - start - (own < stop)

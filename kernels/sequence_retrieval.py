@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reelrecs.kernels.arrays import Floats, Mask, Rows
+from reelrecs.kernels.arrays import Floats, Mask, Rows, int64
 from reelrecs.kernels.jit import inner, kernel
 from reelrecs.kernels.recent_ratings import Likeness
 from reelrecs.kernels.sequence_description import Moment, describe, fit_profile
@@ -57,6 +57,17 @@ class Found(NamedTuple):
     retrieval: NDArray[np.float32]  # [candidates, channels] of the chain, how far from the best
     features: NDArray[np.float32]  # [candidates, columns] before logarithms are taken
 
+    def part(self, queries: slice, candidates: slice) -> Found:
+        """Those of some of the queries."""
+        return Found(
+            self.counts[queries],
+            self.gaps[queries],
+            self.movies[candidates],
+            self.chosen[candidates],
+            self.retrieval[candidates],
+            self.features[candidates],
+        )
+
 
 def room_for(queries: int, candidates: int, channels: int, columns: int) -> Found:
     """Room for so many candidates."""
@@ -89,13 +100,13 @@ def gather(
     watched, catalogue, settings = world.watched, world.catalogue, world.settings
     times, order = world.times, world.order
     marks, similarity, scores, drawing = work.marks, work.similarity, work.scores, work.drawing
-    size, newest = np.int64(0), np.int64(0)  # a plain 0 is another type
+    size, newest = int64(0), int64(0)  # a plain 0 is another type
     for query in range(first, last):
         count = found.counts[query - first]
         if given and count == 0:
             continue
         history = asked.movies[asked.indptr[query] : asked.indptr[query + 1]]
-        own_row, as_of = np.int64(asked.own_rows[query]), asked.as_of[query]
+        own_row, as_of = int64(asked.own_rows[query]), asked.as_of[query]
         last_seen = as_of
         if len(history):
             last_seen = min(as_of, asked.times[asked.indptr[query + 1] - 1])
@@ -108,10 +119,11 @@ def gather(
         add_similarity(watched, similar, settings.votes, similarity)
         scores.votes[:] = 0.0
         asker = Asker(history, own_row, rank)
-        sequence_votes(watched, asker, newest, settings.votes, similarity, work.voting, scores.votes)
+        room, votes = work.voting, scores.votes
+        sequence_votes(watched, asker, newest, settings.votes, similarity, room, votes)
         if not asked.include_seen[query]:
             for movie in history:
-                scores.votes[movie] = 0.0
+                votes[movie] = 0.0
         score_base_models(world.chain, world.item_item, history, scores)
         own = False
         if own_row >= 0 and end > 0:
@@ -136,9 +148,7 @@ def gather(
             found.counts[query - first] = stop - size
         moment = Moment(own_row, rank, end, later)
         movies, features = found.movies[size:stop], found.features[size:stop]
-        describe(
-            watched, catalogue, settings.recent_users, moment, movies, marks, scores, features
-        )
+        describe(watched, catalogue, settings.recent_users, moment, movies, marks, scores, features)
         fit_profile(watched, catalogue, settings, moment, history, marks, movies, features)
         clear_marks(watched, history, own_row, later, marks)
         size = stop
@@ -157,9 +167,7 @@ def bar(masks: Mask, mask: int, include_seen: bool, history: Rows, drawing: Draw
 
 
 @inner
-def choose(
-    catalogue: Catalogue, draw: Draw, limit: int, scores: Scores, drawing: Drawing
-) -> int:
+def choose(catalogue: Catalogue, draw: Draw, limit: int, scores: Scores, drawing: Drawing) -> int:
     """Mark in `chosen` what any channel draws of what may be recommended; how many those are."""
     windows, channels, share = len(scores.windows), drawing.channels, np.float32(draw.before_share)
     drawing.chosen[:] = 0

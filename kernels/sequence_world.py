@@ -132,7 +132,9 @@ class Workspace(NamedTuple):
     drawing: Drawing
 
 
-def workspace(movie_count: int, user_count: int, windows: int, votes: SequenceSettings) -> Workspace:
+def workspace(
+    movie_count: int, user_count: int, windows: int, votes: SequenceSettings
+) -> Workspace:
     """Room for one thread; `windows` is how many windows of recent ratings are counted."""
     return Workspace(
         np.zeros(movie_count, np.uint8),

@@ -143,27 +143,22 @@ class SequenceModel:
             if done == first:
                 size = self.store.movie_count
                 continue
-            counts, gaps = found.counts[: done - first], found.gaps[: done - first]
-            parts.append(Found(counts, gaps, *(rows[: counts.sum()] for rows in found[2:])))
+            queries = slice(0, done - first)
+            parts.append(found.part(queries, slice(0, int(found.counts[queries].sum()))))
             first = done
-        return parts[0] if len(parts) == 1 else Found(*map(np.concatenate, zip(*parts)))
+        if len(parts) == 1:
+            return parts[0]
+        return Found(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def describe(
-        self, asked: Asked, given: Found, indptr: Offsets, first: int, last: int
-    ) -> None:
+    def describe(self, asked: Asked, given: Found, indptr: Offsets, first: int, last: int) -> None:
         """Fill what is told of the given candidates of queries first .. last - 1."""
-        span = slice(indptr[first], indptr[last])
-        of_queries = (array[first:last] for array in given[:2])
-        self._gather(
-            asked, Found(*of_queries, *(array[span] for array in given[2:])), True, first, last
-        )
+        part = given.part(slice(first, last), slice(int(indptr[first]), int(indptr[last])))
+        self._gather(asked, part, True, first, last)
 
     def _gather(self, asked: Asked, found: Found, given: bool, first: int, last: int) -> int:
         draw = Draw(*config.SEQUENCE_CANDIDATES, config.RECENT_CANDIDATES, config.BEFORE_SHARE)
         with self._space() as space:
-            return kernels.gather(
-                self.world(asked), asked, draw, space, found, given, first, last
-            )
+            return kernels.gather(self.world(asked), asked, draw, space, found, given, first, last)
 
     def anchor_votes(self, query: Query, movies: Rows) -> Floats:
         """[movies, anchors]: the part of a movie's votes that each of the last ones brings.
