@@ -116,7 +116,9 @@ def gather(
         found.gaps[query - first] = max(end - seen - known, 0)
 
         similar = history[max(0, len(history) - settings.similarity_movies) :]
-        add_similarity(watched, similar, settings.votes, similarity)
+        alike = Asker(similar, own_row, rank)
+        most = settings.similarity_raters
+        add_similarity(watched, alike, settings.votes, most, similarity)
         scores.votes[:] = 0.0
         asker = Asker(history, own_row, rank)
         room, votes = work.voting, scores.votes
@@ -135,7 +137,7 @@ def gather(
         count_at_length(
             world.lengths, counts, watched, marks, length, own_row, later, scores.at_length
         )
-        clear_similarity(watched, similar, similarity)
+        clear_similarity(watched, alike, most, similarity)
 
         stop = size + count
         if not given:

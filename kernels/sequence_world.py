@@ -65,6 +65,7 @@ class Settings(NamedTuple):
 
     votes: SequenceSettings
     similarity_movies: int
+    similarity_raters: int  # of those movies altogether; a choice of `reelrecs.config`
     recent_users: int
     profile_movies: int
     profile_genre_decay: float

@@ -172,16 +172,17 @@ class SequenceModel:
         rank = int(np.searchsorted(self.at_the_end.last_times, last_seen))
         (history,) = as_readonly_contiguous(query.movies)
         similar = history[-self.settings.similarity_movies :]
-        asker = Asker(history, query.user_row, rank)
+        asker, alike = (Asker(part, query.user_row, rank) for part in (history, similar))
+        most = config.SIMILARITY_RATERS
         with self._space() as space:
-            add_similarity(watched, similar, votes_settings, space.similarity)
+            add_similarity(watched, alike, votes_settings, most, space.similarity)
             votes = space.scores.votes
             for back in range(anchors):
                 votes[:] = 0.0
                 upto = votes_settings._replace(anchors=back + 1)
                 sequence_votes(watched, asker, back, upto, space.similarity, space.voting, votes)
                 parts[:, back] = candidate_votes(votes[movies])
-            clear_similarity(watched, similar, space.similarity)
+            clear_similarity(watched, alike, most, space.similarity)
         return parts
 
     def entries(self, name: str, history: Rows, movies: Rows) -> Floats:
@@ -222,6 +223,7 @@ class SequenceModel:
             Settings(
                 settings.votes,
                 settings.similarity_movies,
+                config.SIMILARITY_RATERS,
                 settings.recent_users,
                 settings.recent_profile_movies,
                 settings.recent_profile_genre_decay,
