@@ -111,6 +111,10 @@ THUNDER_SHARED = 3
 THUNDER_NEIGHBOURS = 500
 """Neighbours listened to, the best by shared movies."""
 
+THUNDER_LIKERS = 600_000
+"""Likes of the liked movies that are looked at: more than ml-1m holds. Beyond, those of the users
+of the last rows stand for all: neighbours like as much, and are found in a fixed time."""
+
 THUNDER_CANDIDATES = 300
 """Movies Thunder hands on."""
 
@@ -134,6 +138,10 @@ MINIMUM_RATINGS = 10
 # -- scoring -------------------------------------------------------------------------------
 NEIGHBOURS = 50
 """Nearest users by cosine whose ratings predict."""
+
+NEIGHBOUR_RATERS = 1 << 20
+"""Ratings of a history's movies among which neighbours are looked for: more than ml-1m holds.
+Beyond, those of the users last active of all stand for all."""
 
 CF_SHRINKAGE = 1.0
 """Similarity's worth of trust in the movie's own mean: with no neighbour who rated it, the
