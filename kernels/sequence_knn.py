@@ -101,6 +101,35 @@ def _powers(base: float, steps: int) -> Floats:
     return np.cumprod(np.array([1.0] + [base] * (steps - 1), np.float32), dtype=np.float32)
 
 
+@kernel
+def add_similarity(
+    watched: Watched, history: Rows, settings: SequenceSettings, similarity: Floats
+) -> None:
+    """Add to similarity [users] the common movies of each, rare ones counting more.
+
+    It stays to be divided by `watched.damping`, which is done for the few users who are asked for.
+    """
+    for movie in history:
+        start, stop = watched.movie_indptr[movie], watched.movie_indptr[movie + 1]
+        weight = np.float32(1.0 / np.sqrt(stop - start + settings.rarity_smoothing))
+        for at in range(start, stop):
+            similarity[np.uint32(watched.movie_users[at])] += weight
+
+
+@kernel
+def clear_similarity(watched: Watched, history: Rows, similarity: Floats) -> None:
+    """Set similarity [users] back to 0 where `add_similarity` has added to it."""
+    raters = 0
+    for movie in history:
+        raters += watched.movie_indptr[movie + 1] - watched.movie_indptr[movie]
+    if raters * 4 >= len(similarity):
+        similarity[:] = 0.0
+        return
+    for movie in history:
+        for at in range(watched.movie_indptr[movie], watched.movie_indptr[movie + 1]):
+            similarity[np.uint32(watched.movie_users[at])] = 0.0
+
+
 @inlined
 def first_in_order(
     users: Rows,
@@ -147,55 +176,6 @@ def nearest_occurrences(
     first = start + max(0, min(before - most // 2, others - most))
     last = first + most - 1
     return first + (own <= first), last + 1 + (own <= last)
-
-
-@inlined
-def raters_each(watched: Watched, history: Rows, most: int) -> int:
-    """How many raters of each movie are looked at, so that it is `most` or fewer altogether."""
-    raters = 0
-    for movie in history:
-        raters += watched.movie_indptr[movie + 1] - watched.movie_indptr[movie]
-    return raters if raters <= most else most // len(history)
-
-
-@kernel
-def add_similarity(
-    watched: Watched, asker: Asker, settings: SequenceSettings, most: int, similarity: Floats
-) -> None:
-    """Add to similarity [users] the movies each has in common with the history, rare ones more.
-
-    It stays to be divided by `watched.damping`, which is done for the few users who are asked for.
-    Where the movies have more than `most` raters, an equal number of each is looked at, those last
-    active nearest to the asker: they are whom votes and likeness ask for.
-    """
-    each, nobody = raters_each(watched, asker.history, most), int64(-1)
-    for movie in asker.history:
-        first, last = watched.movie_indptr[movie], watched.movie_indptr[movie + 1]
-        weight = np.float32(1.0 / np.sqrt(last - first + settings.rarity_smoothing))
-        start, stop = nearest_occurrences(
-            watched.movie_users, watched.activity_ranks, first, last, nobody, asker.as_of_rank, each
-        )
-        for at in range(start, stop):
-            similarity[np.uint32(watched.movie_users[at])] += weight
-
-
-@kernel
-def clear_similarity(watched: Watched, asker: Asker, most: int, similarity: Floats) -> None:
-    """Set similarity [users] back to 0 where `add_similarity` has added to it."""
-    each, nobody = raters_each(watched, asker.history, most), int64(-1)
-    raters = 0
-    for movie in asker.history:
-        raters += min(each, watched.movie_indptr[movie + 1] - watched.movie_indptr[movie])
-    if raters * 4 >= len(similarity):
-        similarity[:] = 0.0
-        return
-    for movie in asker.history:
-        first, last = watched.movie_indptr[movie], watched.movie_indptr[movie + 1]
-        start, stop = nearest_occurrences(
-            watched.movie_users, watched.activity_ranks, first, last, nobody, asker.as_of_rank, each
-        )
-        for at in range(start, stop):
-            similarity[np.uint32(watched.movie_users[at])] = 0.0
 
 
 @kernel

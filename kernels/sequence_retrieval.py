@@ -31,6 +31,12 @@ from reelrecs.kernels.sequence_knn import (
     sequence_votes,
 )
 from reelrecs.kernels.sequence_world import Asked, Catalogue, Drawing, Scores, Workspace, World
+from reelrecs.kernels.similarity_of_few import (
+    Late,
+    add_similarity_of_few,
+    clear_similarity_of_few,
+    raters_of,
+)
 
 VOTES, CHAIN, WINDOWS = 0, 1, 2
 """Retrieval channels: by votes, by the chain, and from here on by the windows and by length."""
@@ -98,7 +104,7 @@ def gather(
     `counts` and `movies`, they are only described.
     """
     watched, catalogue, settings = world.watched, world.catalogue, world.settings
-    times, order = world.times, world.order
+    times, order, recent = world.times, world.order, world.recent
     marks, similarity, scores, drawing = work.marks, work.similarity, work.scores, work.drawing
     size, newest = int64(0), int64(0)  # a plain 0 is another type
     for query in range(first, last):
@@ -116,11 +122,16 @@ def gather(
         found.gaps[query - first] = max(end - seen - known, 0)
 
         similar = history[max(0, len(history) - settings.similarity_movies) :]
-        alike = Asker(similar, own_row, rank)
-        most = settings.similarity_raters
-        add_similarity(watched, alike, settings.votes, most, similarity)
-        scores.votes[:] = 0.0
+        late = Late(recent.users, end - recent.start, recent.alike_window)
         asker = Asker(history, own_row, rank)
+        many = raters_of(watched, similar) > settings.similarity_raters
+        if many:
+            add_similarity_of_few(
+                watched, asker, similar, settings.votes, late, work.few, similarity
+            )
+        else:
+            add_similarity(watched, similar, settings.votes, similarity)
+        scores.votes[:] = 0.0
         room, votes = work.voting, scores.votes
         sequence_votes(watched, asker, newest, settings.votes, similarity, room, votes)
         if not asked.include_seen[query]:
@@ -129,15 +140,18 @@ def gather(
         score_base_models(world.chain, world.item_item, history, scores)
         own = False
         if own_row >= 0 and end > 0:
-            since = times[order[max(end - world.recent.windows[-1], 0)]]
+            since = times[order[max(end - recent.windows[-1], 0)]]
             own = times[watched.user_indptr[own_row + 1] - 1] >= since
         likeness = Likeness(similarity, watched.damping)
-        count_recent(world.recent, likeness, own, own_row, end, scores, work.counted_end)
+        count_recent(recent, likeness, own, own_row, end, scores, work.counted_end)
         counts, length = catalogue.rating_counts, len(history)
         count_at_length(
             world.lengths, counts, watched, marks, length, own_row, later, scores.at_length
         )
-        clear_similarity(watched, alike, most, similarity)
+        if many:
+            clear_similarity_of_few(watched, asker, settings.votes, late, similarity)
+        else:
+            clear_similarity(watched, similar, similarity)
 
         stop = size + count
         if not given:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from reelrecs.kernels.item_item import SparseRows
 from reelrecs.kernels.markov_chain import ChainArrays
 from reelrecs.kernels.sequence_knn import CHANNELS, SequenceSettings, Voting, Watched, voting
+from reelrecs.kernels.similarity_of_few import Few, few
 
 SEEN, LATER, KNOWN_LATER = 1, 2, 4
 """Marks of a movie: in the history; rated by the same user in the store, but not in the history;
@@ -65,7 +66,7 @@ class Settings(NamedTuple):
 
     votes: SequenceSettings
     similarity_movies: int
-    similarity_raters: int  # of those movies altogether; a choice of `reelrecs.config`
+    similarity_raters: int  # more of those movies' raters are not gone through one by one
     recent_users: int
     profile_movies: int
     profile_genre_decay: float
@@ -128,19 +129,25 @@ class Workspace(NamedTuple):
     marks: NDArray[np.uint8]  # [movies] 0 between queries
     similarity: NDArray[np.float32]  # [users] 0 between queries
     voting: Voting
+    few: Few
     scores: Scores
     counted_end: NDArray[np.int64]  # [1] place in time up to which windows count all; -1: not all
     drawing: Drawing
 
 
 def workspace(
-    movie_count: int, user_count: int, windows: int, votes: SequenceSettings
+    movie_count: int,
+    user_count: int,
+    windows: int,
+    votes: SequenceSettings,
+    similarity_movies: int,
 ) -> Workspace:
     """Room for one thread; `windows` is how many windows of recent ratings are counted."""
     return Workspace(
         np.zeros(movie_count, np.uint8),
         np.zeros(user_count, np.float32),
         voting(movie_count, votes),
+        few(movie_count, similarity_movies),
         Scores(
             np.zeros((movie_count, len(CHANNELS)), np.float32),
             np.zeros(movie_count, np.float32),

@@ -172,17 +172,16 @@ class SequenceModel:
         rank = int(np.searchsorted(self.at_the_end.last_times, last_seen))
         (history,) = as_readonly_contiguous(query.movies)
         similar = history[-self.settings.similarity_movies :]
-        asker, alike = (Asker(part, query.user_row, rank) for part in (history, similar))
-        most = config.SIMILARITY_RATERS
+        asker = Asker(history, query.user_row, rank)
         with self._space() as space:
-            add_similarity(watched, alike, votes_settings, most, space.similarity)
+            add_similarity(watched, similar, votes_settings, space.similarity)
             votes = space.scores.votes
             for back in range(anchors):
                 votes[:] = 0.0
                 upto = votes_settings._replace(anchors=back + 1)
                 sequence_votes(watched, asker, back, upto, space.similarity, space.voting, votes)
                 parts[:, back] = candidate_votes(votes[movies])
-            clear_similarity(watched, alike, most, space.similarity)
+            clear_similarity(watched, similar, space.similarity)
         return parts
 
     def entries(self, name: str, history: Rows, movies: Rows) -> Floats:
@@ -240,8 +239,14 @@ class SequenceModel:
         try:
             space = self._spaces.pop()
         except IndexError:
-            store, votes = self.store, self.settings.votes
-            space = workspace(store.movie_count, store.user_count, len(WINDOWS), votes)
+            store, settings = self.store, self.settings
+            space = workspace(
+                store.movie_count,
+                store.user_count,
+                len(WINDOWS),
+                settings.votes,
+                settings.similarity_movies,
+            )
         yield space
         self._spaces.append(space)
 

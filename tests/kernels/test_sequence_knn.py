@@ -21,8 +21,6 @@ from reelrecs.store.store import Store
 from tests.worlds import Triple, random_triples, store_of, triples
 
 SETTINGS = SequenceSettings(anchors=3, occurrences=4, context_movies=5, context_reach=2, reach=3)
-EVERYBODY = 10**6
-
 WORLDS = triples() | st.builds(random_triples, st.integers(0, 50), st.just(15), st.just(18))
 
 
@@ -35,19 +33,19 @@ def sequence_of(store: Store, user: int) -> list[int]:
 def kernel_votes(store: Store, user: int, own_row: int, as_of_rank: int = -1) -> np.ndarray:
     span = slice(store.by_user.indptr[user], store.by_user.indptr[user + 1])
     history = store.by_user.movies[span]
+    watched, similarity = similarity_to(store, history)
     room = voting(store.movie_count, SETTINGS)
     votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)
     rank = as_of_rank if as_of_rank >= 0 else int(store.user_activity_ranks[user])
     asker = Asker(history, own_row, rank)
-    watched, similarity = similarity_to(store, asker)
     sequence_votes(watched, asker, 0, SETTINGS, similarity, room, votes)
     assert not room.recency.any(), "room is left as it was found"
-    clear_similarity(watched, asker, EVERYBODY, similarity)
+    clear_similarity(watched, history, similarity)
     assert not similarity.any()
     return votes
 
 
-def similarity_to(store: Store, asker: Asker, most: int = EVERYBODY) -> tuple[Watched, np.ndarray]:
+def similarity_to(store: Store, history: np.ndarray) -> tuple[Watched, np.ndarray]:
     """[users] likeness to a history, still to be divided by the damping."""
     lengths = np.diff(store.by_user.indptr)
     (damping,) = as_readonly_contiguous(np.sqrt(lengths + 30.0).astype(np.float32))
@@ -61,7 +59,7 @@ def similarity_to(store: Store, asker: Asker, most: int = EVERYBODY) -> tuple[Wa
         damping,
     )
     similarity = np.zeros(store.user_count, np.float32)
-    add_similarity(watched, asker, SequenceSettings(), most, similarity)
+    add_similarity(watched, history, SequenceSettings(), similarity)
     return watched, similarity
 
 
@@ -147,32 +145,9 @@ def test_similarity_equals_its_twin(world: Sequence[Triple], data: st.DataObject
     user = data.draw(st.integers(0, store.user_count - 1))
     history = sequence_of(store, user)
     (movies,) = as_readonly_contiguous(np.array(history, np.int32))
-    watched, similarity = similarity_to(store, Asker(movies, -1, 0))
+    watched, similarity = similarity_to(store, movies)
     expected = naive_similarity(store, history, -1)
     np.testing.assert_allclose(similarity / watched.damping, expected, rtol=1e-5)
-
-
-@given(WORLDS, st.integers(0, 20), st.integers(1, 60), st.integers(0, 20))
-def test_of_many_raters_those_active_nearest_to_the_asker_are_looked_at(
-    world: Sequence[Triple], user: int, most: int, rank: int
-) -> None:
-    store = store_of(world)
-    history = sequence_of(store, user % store.user_count)
-    movies = np.array(history, np.int32)
-    by_activity = np.argsort(store.user_activity_ranks).tolist()
-    raters = {m: [one for one in by_activity if m in sequence_of(store, one)] for m in history}
-    total = sum(map(len, raters.values()))
-    each = total if total <= most else most // len(history)
-    expected = np.zeros(store.user_count)
-    for those in raters.values():
-        before = sum(store.user_activity_ranks[one] < rank for one in those)
-        start = max(0, min(before - each // 2, len(those) - each))
-        expected[those[start : start + each]] += 1 / np.sqrt(len(those) + 20)
-    asker = Asker(movies, -1, rank)
-    watched, similarity = similarity_to(store, asker, most)
-    np.testing.assert_allclose(similarity, expected, rtol=1e-5)
-    clear_similarity(watched, asker, most, similarity)
-    assert not similarity.any()
 
 
 def test_what_always_follows_gets_the_most_votes() -> None:

@@ -21,7 +21,7 @@ _draw_best = entry(draw_best)
 def test_the_best_are_drawn_with_all_that_tie(
     levels: list[tuple[int, bool]], most: int, channel: int, least: float
 ) -> None:
-    room = workspace(len(levels), 1, 1, SequenceSettings()).drawing
+    room = workspace(len(levels), 1, 1, SequenceSettings(), 1).drawing
     scores = np.array([level for level, _ in levels], np.float32)
     room.barred[:] = [barred for _, barred in levels]
     room.chosen[:] = 1 << 12

@@ -196,6 +196,27 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
         np.testing.assert_allclose(found[:, at], values, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
+def test_going_through_the_users_asked_for_gives_the_same_bits(
+    crowded: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taste similarity is found by movies' raters or, where they are many, by users' movies."""
+    early = replace(build_query(crowded, 3, 9), as_of=int(np.median(crowded.by_user.times)))
+    nobody = np.zeros(0, np.int64)
+    queries = [build_query(crowded, user, 9) for user in range(crowded.user_count)]
+    queries += [early, query_of_history(crowded, nobody, nobody, nobody, 9)]
+    asked = asked_of(Queries.of(queries))
+    by_raters = SequenceGatherer(model_of(crowded)).evidence(asked)
+    monkeypatch.setattr(config, "SIMILARITY_RATERS", 0)
+    model = model_of(crowded)
+    by_users = SequenceGatherer(model).evidence(asked)
+    assert by_raters.features[:, COLUMNS.index("sequence.next_alike")].any()
+    np.testing.assert_array_equal(by_users.candidates.rows.movies, by_raters.candidates.rows.movies)
+    np.testing.assert_array_equal(by_users.features, by_raters.features)
+    with model._space() as room:
+        assert not room.similarity.any()
+        assert not room.few.places.any()
+
+
 def test_candidates_beyond_the_room_are_found_all_the_same(
     world: SequenceModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
