@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,3 +35,7 @@ Bits: TypeAlias = NDArray[np.uint16]
 Mask: TypeAlias = NDArray[np.bool_]
 Years: TypeAlias = NDArray[np.int16]
 Bytes: TypeAlias = NDArray[np.uint8]
+
+int64 = cast(Callable[[Any], int], np.int64)
+"""A whole number of 64 bits. To numba a plain 0 and an int32 are types of their own, for which it
+compiles a function that takes them once more."""

@@ -17,16 +17,22 @@ def most_shared(
     shared_from: int,
     most: int,
     excluded: int,
+    likers: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """The `most` users who like the most of `liked`, best first, and how many each likes.
 
-    Takes the likes by movie. Ties go to the smaller row; nobody with fewer than `shared_from`
-    (at least 1) is named, nor is the user `excluded`. Time is linear in the likes of `liked`.
+    Takes the likes by movie, users ascending. Ties go to the smaller row; nobody with fewer than
+    `shared_from` (at least 1) is named, nor is the user `excluded`. Time is linear in the likes of
+    `liked`; where they are more than `likers`, only the last rows of users are looked at, so many
+    that their likes are about as many as that.
     """
+    likes = int((indptr[1:][liked] - indptr[:-1][liked]).sum())
+    first_user = user_count - user_count * likers // likes if likes > likers else 0
     shared = np.zeros(user_count, np.int32)
     neighbours = np.empty(min(most, user_count), np.int32)
     overlap = np.empty(min(most, user_count), np.int32)
-    found = _most_shared(indptr, users, liked, shared_from, excluded, shared, neighbours, overlap)
+    who = first_user, excluded
+    found = _most_shared(indptr, users, liked, shared_from, who, shared, neighbours, overlap)
     return neighbours[:found], overlap[:found]
 
 
@@ -94,13 +100,21 @@ def _most_shared(
     users: Rows,
     liked: Rows,
     shared_from: int,
-    excluded: int,
+    who: tuple[int, int],
     shared: Rows,
     neighbours: Rows,
     overlap: Rows,
 ) -> int:
+    first_user, excluded = who
     for movie in liked:
-        for at in range(indptr[movie], indptr[movie + 1]):
+        low, stop = indptr[movie], indptr[movie + 1]
+        while first_user > 0 and low < stop:
+            middle = (low + stop) >> 1
+            if users[middle] < first_user:
+                low = middle + 1
+            else:
+                stop = middle
+        for at in range(low, indptr[movie + 1]):
             shared[np.uint32(users[at])] += 1
     if 0 <= excluded < len(shared):
         shared[excluded] = 0

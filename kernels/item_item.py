@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows
-from reelrecs.kernels.jit import kernel
+from reelrecs.kernels.jit import inner, kernel
 
 
 class SparseRows(NamedTuple):
@@ -133,7 +133,7 @@ def co_occurrence_rows(
     return size
 
 
-@kernel
+@inner
 def row_sum(matrix: SparseRows, history: Rows, decay: float, most: int, out: Floats) -> None:
     """Add to out [movies] the matrix rows of the last `most` movies, a step back times `decay`."""
     weight = np.float32(1.0)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from reelrecs.kernels import pool, topk
 from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows
 from reelrecs.kernels.jit import as_readonly_contiguous, kernel
+from reelrecs.kernels.sequence_knn import first_in_order
 
 CHUNKS_PER_THREAD = 16
 """Pieces each thread's queries are cut into: a row costs 0.01 to 2 ms, so few would be uneven."""
@@ -32,6 +33,16 @@ class SparseRows(NamedTuple):
     values: NDArray[np.float32]  # [entries]
 
 
+class Latest(NamedTuple):
+    """Whose ratings are enough where there are too many: the users last active.
+
+    Each movie's users must stand in the order of their ranks then.
+    """
+
+    activity_ranks: NDArray[np.int32]  # [users]
+    most: int  # ratings that are looked at for one query, about
+
+
 class Neighbours(NamedTuple):
     """The nearest users of each query, best first; rows are padded with -1, similarities with 0."""
 
@@ -45,13 +56,15 @@ def nearest(
     by_movie: SparseRows,
     norms: NDArray[np.float64],
     k: int,
+    latest: Latest | None = None,
 ) -> Neighbours:
     """Find the k users of largest positive cosine for each query, ties to the smaller row.
 
     `queries` holds movies and stars, no movie twice; `own_rows[q]` is the user row that is the
     query itself and so no neighbour, or -1; `by_movie` holds user rows and stars; `norms[u]` is
-    the Euclidean norm of user u's stars. Users without a movie in common are no neighbours. Raises
-    ValueError for queries that point outside the data.
+    the Euclidean norm of user u's stars. Users without a movie in common are no neighbours. With
+    `latest`, a query of more ratings than that says looks at the users last active, at so many that
+    they have about as many. Raises ValueError for queries that point outside the data.
     """
     count = len(own_rows)
     if k < 1 or len(queries.indptr) != count + 1:
@@ -61,9 +74,11 @@ def nearest(
     _require_rows(own_rows, -1, len(norms))
     users = np.full((count, k), -1, np.int32)
     similarities = np.zeros((count, k), np.float64)
-    arrays = as_readonly_contiguous(*queries, own_rows, *by_movie, norms)
+    if latest is None:
+        latest = Latest(np.zeros(0, np.int32), len(by_movie.indices))
+    arrays = as_readonly_contiguous(*queries, own_rows, *by_movie, norms, latest.activity_ranks)
     pool.over_ranges(
-        lambda start, stop: _nearest(*arrays, start, stop, users, similarities),
+        lambda start, stop: _nearest(*arrays, latest.most, start, stop, users, similarities),
         count,
         CHUNKS_PER_THREAD,
     )
@@ -122,6 +137,8 @@ def _nearest(
     users: Rows,
     stars: Floats,
     norms: Doubles,
+    activity_ranks: Rows,
+    most: int,
     start: int,
     stop: int,
     found: Rows,
@@ -130,11 +147,19 @@ def _nearest(
     dots = np.zeros(len(norms), np.float64)
     for query in range(start, stop):
         squares = 0.0
+        ratings = 0
+        for at in range(query_indptr[query], query_indptr[query + 1]):
+            movie = query_movies[at]
+            ratings += indptr[movie + 1] - indptr[movie]
+        first_rank = len(norms) - len(norms) * most // ratings if ratings > most else 0
         for at in range(query_indptr[query], query_indptr[query + 1]):
             movie = query_movies[at]
             weight = np.float64(query_stars[at])
             squares += weight * weight
-            for entry in range(indptr[movie], indptr[movie + 1]):
+            first = indptr[movie]
+            if first_rank > 0:
+                first = first_in_order(users, activity_ranks, first, indptr[movie + 1], first_rank)
+            for entry in range(first, indptr[movie + 1]):
                 dots[np.uint32(users[entry])] += weight * stars[entry]
         if own_rows[query] >= 0:
             dots[own_rows[query]] = 0.0

@@ -6,10 +6,13 @@ and a row is one position with the position after it as its target.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from reelrecs.kernels.arrays import Floats, Offsets, Rows
-from reelrecs.kernels.jit import kernel
+from reelrecs.kernels.jit import inner, kernel
 
 
 @kernel
@@ -44,39 +47,43 @@ def states(
             row += 1
 
 
-@kernel
-def chain_scores(
-    history: Rows,
-    context_embeddings: Floats,
-    item_embeddings: Floats,
-    projection: Floats,
-    bias: Floats,
-    decays: Floats,
-    out: Floats,
-) -> None:
+class ChainArrays(NamedTuple):
+    """The factorised Markov chain; see `reelrecs.stages.markov_chain`."""
+
+    context_embeddings: NDArray[np.float32]  # [movies, size]
+    item_embeddings: NDArray[np.float32]  # [size, movies]: a column a movie
+    projection: NDArray[np.float32]  # [decays x size, size]
+    bias: NDArray[np.float32]  # [movies]
+    decays: NDArray[np.float32]  # [decays]
+
+
+@inner
+def chain_scores(history: Rows, chain: ChainArrays, out: Floats) -> None:
     """Fill out [movies] with the scores after the whole history.
 
-    out = item_embeddings' (projection' state) + bias, item_embeddings being [d, movies] here.
+    out = item_embeddings' (projection' state) + bias.
     """
-    size = context_embeddings.shape[1]
+    embeddings, decays = chain.context_embeddings, chain.decays
+    size = embeddings.shape[1]
     current = np.zeros((len(decays), size), np.float32)
     weight = np.zeros(len(decays), np.float32)
     for movie in history:
         for mode in range(len(decays)):
             weight[mode] = decays[mode] * weight[mode] + np.float32(1.0)
             for at in range(size):
-                current[mode, at] = decays[mode] * current[mode, at] + context_embeddings[movie, at]
+                current[mode, at] = decays[mode] * current[mode, at] + embeddings[movie, at]
     hidden = np.zeros(size, np.float32)
     for mode in range(len(decays)):
         damping = np.float32(1.0) / np.sqrt(max(weight[mode], np.float32(1.0)))
         for part in range(size):
             value = damping * current[mode, part]
             for at in range(size):
-                hidden[at] += value * projection[mode * size + part, at]
-    out[:] = bias
+                hidden[at] += value * chain.projection[mode * size + part, at]
+    for movie in range(len(out)):
+        out[movie] = chain.bias[movie]
     for part in range(size):
         for movie in range(len(out)):
-            out[movie] += hidden[part] * item_embeddings[part, movie]
+            out[movie] += hidden[part] * chain.item_embeddings[part, movie]
 
 
 @kernel

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels.arrays import Bytes, Floats, Times
-from reelrecs.kernels.jit import inlined, kernel
+from reelrecs.kernels.jit import inlined, inner, kernel
 
 GOOD, LONG_NUMBER, BLANK = 0, 1, 2
 MISSING_FIELD, EXTRA_FIELD, NOT_A_NUMBER, OUT_OF_RANGE, OVERFLOW = 3, 4, 5, 6, 7
@@ -38,7 +38,7 @@ def count_newlines(
     return count
 
 
-@kernel
+@inner
 def _cause(
     byte: int,
     separator: int,

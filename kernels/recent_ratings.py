@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels.arrays import Floats, Offsets, Rows
-from reelrecs.kernels.jit import inlined, kernel
+from reelrecs.kernels.jit import inlined, inner, kernel
 
 
 class Likeness(NamedTuple):
@@ -18,7 +18,7 @@ class Likeness(NamedTuple):
     damping: NDArray[np.float32]  # [users]
 
 
-@kernel
+@inner
 def count_windows(movies: Rows, users: Rows, own_row: int, windows: Rows, counts: Floats) -> None:
     """Fill counts [w, movies] with what the last ratings before a moment, oldest first, are of.
 
@@ -43,7 +43,7 @@ def count_windows(movies: Rows, users: Rows, own_row: int, windows: Rows, counts
             counts[wider, row] += counts[wider - 1, row]
 
 
-@kernel
+@inner
 def add_likeness(
     movies: Rows, users: Rows, likeness: Likeness, own_row: int, window: int, alike: Floats
 ) -> None:

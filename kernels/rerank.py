@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels import topk
-from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows
+from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows, int64
 from reelrecs.kernels.content import content_similarity
-from reelrecs.kernels.jit import kernel
+from reelrecs.kernels.jit import inner, kernel
 
 
 class Kinds(NamedTuple):
@@ -47,32 +47,33 @@ def rerank(
         if begin == end:
             continue
         scores, movies = scored.scores[start:stop], scored.movies[start:stop]
-        own, penalties = order[begin:end], np.zeros(end - begin)
+        own, adjusted = order[begin:end], adjustments[begin:end]
         strength = scored.strengths[query]
         if strength == 0.0:
-            heap, rows = np.empty(len(own)), np.empty(len(own), np.int32)
-            _best(scores.astype(np.float64), movies, heap, rows, own)
-            adjustments[begin:end] = 0.0
+            _best(scores, movies, own)
+            adjusted[:] = 0.0
         else:
+            penalties = np.zeros(end - begin)
             _diversify(scores, movies, kinds, strength, own, penalties)
-            descending_adjustments(scores[own], penalties, adjustments[begin:end])
+            descending_adjustments(scores, own, penalties, adjusted)
         for at in range(len(own)):
             own[at] += start
 
 
-@kernel
-def _best(values: Doubles, movies: Rows, heap: Doubles, rows: Rows, order: Offsets) -> None:
-    """Fill order with the places of the highest values, ties by the smaller movie row."""
-    places = np.argsort(movies, kind="mergesort")
-    size = 0
-    for rank in range(len(places)):  # a rank is smaller where the movie's row is
-        size = topk.push(heap, rows, size, values[places[rank]], rank)
-    topk.sort(heap, rows, size)
-    for at in range(size):
-        order[at] = places[rows[at]]
+@inner
+def _best(scores: Floats, movies: Rows, order: Offsets) -> None:
+    """Fill order with the places of the highest scores, ties by the smaller movie row."""
+    heap, keys = np.empty(len(order)), np.empty(len(order), np.int64)
+    size = int64(0)
+    for at in range(len(scores)):
+        key = int64(movies[at]) << 32 | at
+        size = topk.push(heap, keys, size, np.float64(scores[at]), key)
+    topk.sort(heap, keys, size)
+    for at in range(len(order)):
+        order[at] = keys[at] & 0xFFFFFFFF
 
 
-@kernel
+@inner
 def _diversify(
     scores: Floats,
     movies: Rows,
@@ -87,25 +88,37 @@ def _diversify(
     looked at: one of the most relevant is always left to take, and loses `strength` at worst; who is
     farther behind it than that never comes first.
     """  # noqa: E501
-    lowest, highest = np.float64(scores.min()), np.float64(scores.max())
+    lowest, highest = np.inf, -np.inf
+    for score in scores:
+        lowest, highest = min(lowest, np.float64(score)), max(highest, np.float64(score))
     spread = highest - lowest
     relevance = np.zeros(len(scores))
     if spread > 0:
         for at in range(len(scores)):
             relevance[at] = (np.float64(scores[at]) - lowest) / spread
-    near = np.arange(len(scores))
+    least = -np.inf
     if len(order) < len(scores) and strength < 1.0:
-        heap, rows = np.empty(len(order)), np.empty(len(order), np.int32)
-        size = 0
+        heap, keys = np.empty(len(order)), np.empty(len(order), np.int64)
+        size = int64(0)
         for at in range(len(scores)):
-            size = topk.push(heap, rows, size, relevance[at], at)
-        reach = strength / (1.0 - strength) + 1e-9
-        near = np.flatnonzero(relevance >= heap[0] - reach)
-    candidates = movies[near]
-    near_kinds = Kinds(
-        kinds.genres[candidates], kinds.years[candidates], kinds.era_span, kinds.era_share
-    )
-    marginal_relevance(relevance[near], candidates, near_kinds, strength, order, penalties)
+            size = topk.push(heap, keys, size, relevance[at], at)
+        least = heap[0] - (strength / (1.0 - strength) + 1e-9)
+    count = 0
+    for value in relevance:
+        if value >= least:
+            count += 1
+    near, near_relevance = np.empty(count, np.int64), np.empty(count)
+    candidates = np.empty(count, np.int32)
+    genres, years = np.empty(count, np.uint64), np.empty(count, np.int16)
+    count = 0
+    for at in range(len(scores)):
+        if relevance[at] >= least:
+            movie = movies[at]
+            near[count], near_relevance[count], candidates[count] = at, relevance[at], movie
+            genres[count], years[count] = kinds.genres[movie], kinds.years[movie]
+            count += 1
+    near_kinds = Kinds(genres, years, kinds.era_span, kinds.era_share)
+    marginal_relevance(near_relevance, candidates, near_kinds, strength, order, penalties)
     for at in range(len(order)):
         place = near[order[at]]
         order[at] = place
@@ -115,7 +128,7 @@ def _diversify(
             penalties[at] = np.float64(scores[place]) - (highest - spread * penalties[at])
 
 
-@kernel
+@inner
 def marginal_relevance(
     relevance: Doubles,
     movies: Rows,
@@ -135,7 +148,9 @@ def marginal_relevance(
     Ties go to the smaller movie row. Relevance must be finite. O(limit * candidates).
     """
     genres, years = kinds.genres, kinds.years
-    left, similarity = np.arange(len(movies)), np.zeros(len(movies))
+    left, similarity = np.empty(len(movies), np.int64), np.zeros(len(movies))
+    for at in range(len(movies)):
+        left[at] = at
     taken = -1
     for step in range(len(order)):
         best = 0
@@ -162,19 +177,23 @@ def marginal_relevance(
         left[best] = left[len(movies) - step - 1]
 
 
-@kernel
-def descending_adjustments(scores: Floats, penalties: Doubles, adjustments: Floats) -> None:
-    """Fill what to add to each score, in float32, so that the sums descend: -penalty but for rounding.
+@inner
+def descending_adjustments(
+    scores: Floats, order: Offsets, penalties: Doubles, adjustments: Floats
+) -> None:
+    """Fill what to add to each score of a list so that the sums descend: -penalty but for rounding.
 
-    scores - penalties must descend but for rounding too, as the marginal relevance of a greedy list
-    does: what is left loses relevance with every movie that is taken.
-    """  # noqa: E501
+    The scores of the list are scores[order]. Less their penalties they must descend but for
+    rounding too, as the marginal relevance of a greedy list does: what is left loses relevance with
+    every movie that is taken. Sums are those of float32.
+    """
     ceiling = np.float32(np.inf)
-    for at in range(len(scores)):
-        target = min(np.float64(scores[at]) - penalties[at], np.float64(ceiling))
-        adjustment = np.float32(target - np.float64(scores[at]))
+    for at in range(len(order)):
+        score = scores[order[at]]
+        target = min(np.float64(score) - penalties[at], np.float64(ceiling))
+        adjustment = np.float32(target - np.float64(score))
         # an adjustment larger than both sums is rounded more coarsely than they: a step or two
-        while scores[at] + adjustment > ceiling:
+        while score + adjustment > ceiling:
             adjustment = np.nextafter(adjustment, np.float32(-np.inf))
         adjustments[at] = adjustment
-        ceiling = scores[at] + adjustment
+        ceiling = score + adjustment

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from reelrecs.kernels.arrays import Floats, Rows
-from reelrecs.kernels.jit import kernel
+from reelrecs.kernels.arrays import Bytes, Floats, Rows, int64
+from reelrecs.kernels.jit import inner
 from reelrecs.kernels.recent_ratings import count_before
 from reelrecs.kernels.sequence_features import (
     FLOORS,
@@ -14,20 +16,36 @@ from reelrecs.kernels.sequence_features import (
     Plain,
     genre_and_year_fit,
 )
-from reelrecs.kernels.sequence_knn import CHANNELS, first_in_order
+from reelrecs.kernels.sequence_knn import CHANNELS, Watched, first_in_order
 from reelrecs.kernels.sequence_world import (
     KNOWN_LATER,
     LATER,
     SEEN,
-    Evidence,
-    Workspace,
-    World,
+    Catalogue,
+    Scores,
+    Settings,
 )
 
 
-@kernel
+class Moment(NamedTuple):
+    """Who asks and when, as places in orders."""
+
+    own_row: int  # of the store; -1 for a stranger
+    as_of_rank: int  # how many users were last active before the last of the history
+    end: int  # how many ratings of everybody are known by the moment of asking
+    later: int  # how many ratings of the user the history does not hold
+
+
+@inner
 def describe(
-    world: World, evidence: Evidence, movies: Rows, work: Workspace, features: Floats
+    watched: Watched,
+    catalogue: Catalogue,
+    recent_users: int,
+    moment: Moment,
+    movies: Rows,
+    marks: Bytes,
+    scores: Scores,
+    features: Floats,
 ) -> None:
     """Fill the columns of these candidates that a filled workspace tells.
 
@@ -36,27 +54,26 @@ def describe(
     The user's own row, -1 for a stranger, is nobody's recent rater, and of a movie that is not of
     the history no rater.
     """
-    watched, catalogue = world.watched, world.catalogue
-    ranks, users, own_row = watched.activity_ranks, watched.movie_users, evidence.asker.own_row
-    first_rank = evidence.asker.as_of_rank - world.settings.recent_users // 2
-    last_rank = evidence.asker.as_of_rank + world.settings.recent_users // 2
-    own_rank = -1
+    ranks, users, own_row = watched.activity_ranks, watched.movie_users, moment.own_row
+    first_rank = moment.as_of_rank - recent_users // 2
+    last_rank = moment.as_of_rank + recent_users // 2
+    own_rank = int64(-1)
     if own_row >= 0:
-        own_rank = ranks[own_row]
-        if first_rank <= own_rank < evidence.asker.as_of_rank:
+        own_rank = int64(ranks[own_row])
+        if first_rank <= own_rank < moment.as_of_rank:
             first_rank -= 1
-        if evidence.asker.as_of_rank <= own_rank < last_rank:
+        if moment.as_of_rank <= own_rank < last_rank:
             last_rank += 1
-    windows = len(work.windows)
+    windows = len(scores.windows)
     for row in range(len(movies)):
         movie = movies[row]
-        column, mark = features[row], work.marks[movie]
+        column, mark = features[row], marks[movie]
         for channel in range(len(CHANNELS)):
-            column[channel] = work.votes[movie, channel] + np.float32(FLOORS.votes)
-        column[Logged.NEXT_ITEM.value] = max(work.summed[0, movie], np.float32(0.0)) + np.float32(
+            column[channel] = scores.votes[movie, channel] + np.float32(FLOORS.votes)
+        column[Logged.NEXT_ITEM.value] = max(scores.summed[0, movie], np.float32(0.0)) + np.float32(
             FLOORS.next_item
         )
-        column[Logged.CO_OCCURRENCE.value] = work.summed[2, movie] + np.float32(
+        column[Logged.CO_OCCURRENCE.value] = scores.summed[2, movie] + np.float32(
             FLOORS.co_occurrence
         )
         start, stop = watched.movie_indptr[movie], watched.movie_indptr[movie + 1]
@@ -68,56 +85,63 @@ def describe(
             if own < stop and users[own] == own_row:
                 raters -= mark & SEEN == 0
                 recent -= low <= own < high
-        total = catalogue.rating_counts[movie]
-        if evidence.end < len(world.order):
+        total = int64(catalogue.rating_counts[movie])
+        if moment.end < len(watched.user_movies):
             total = count_before(
                 catalogue.places,
                 catalogue.place_indptr[movie],
                 catalogue.place_indptr[movie + 1],
-                evidence.end,
+                moment.end,
             )
         total -= mark & KNOWN_LATER != 0
         column[Logged.RATINGS.value] = total + 1
         column[Logged.RECENT.value] = np.float32(recent + FLOORS.recent_raters) / np.float32(
             raters + FLOORS.recent_raters
         )
-        column[Plain.MARKOV_CHAIN.value] = work.chain[movie]
-        column[Plain.EASE.value] = work.summed[1, movie]
+        column[Plain.MARKOV_CHAIN.value] = scores.chain[movie]
+        column[Plain.EASE.value] = scores.summed[1, movie]
         for window in range(windows):
-            column[PLAIN_END + window] = work.windows[window, movie]
-        column[PLAIN_END + windows] = work.alike[movie]
-        column[PLAIN_END + windows + 1] = work.at_length[movie]
-    _fit_profile(world, evidence, movies, work, features)
+            column[PLAIN_END + window] = scores.windows[window, movie]
+        column[PLAIN_END + windows] = scores.alike[movie]
+        column[PLAIN_END + windows + 1] = scores.at_length[movie]
 
 
-@kernel
-def _fit_profile(
-    world: World, evidence: Evidence, movies: Rows, work: Workspace, features: Floats
+@inner
+def fit_profile(
+    watched: Watched,
+    catalogue: Catalogue,
+    settings: Settings,
+    moment: Moment,
+    history: Rows,
+    marks: Bytes,
+    movies: Rows,
+    features: Floats,
 ) -> None:
-    catalogue, settings = world.catalogue, world.settings
-    share = catalogue.genre_counts.copy()
-    watched, own_row = world.watched, evidence.asker.own_row
-    if evidence.later:
-        for at in range(watched.user_indptr[own_row], watched.user_indptr[own_row + 1]):
+    """Fill the two columns that the last movies of the history tell."""
+    genres, genre_counts = catalogue.genres, catalogue.genre_counts
+    share = np.empty(len(genre_counts))
+    for code in range(len(share)):
+        share[code] = genre_counts[code]
+    if moment.later:
+        indptr, own_row = watched.user_indptr, moment.own_row
+        for at in range(indptr[own_row], indptr[own_row + 1]):
             movie = watched.user_movies[at]
-            if work.marks[movie] & LATER:
+            if marks[movie] & LATER:
                 for code in range(len(share)):
-                    share[code] -= catalogue.genres[movie] >> np.uint64(code) & np.uint64(1)
-    ratings = max(len(world.order) - evidence.later, 1)
+                    share[code] -= genres[movie] >> np.uint64(code) & np.uint64(1)
+    ratings = max(len(watched.user_movies) - moment.later, 1)
     for code in range(len(share)):
         share[code] = min(max(share[code] / ratings, 1e-4), 1 - 1e-4)
-    history = evidence.asker.history
     last = np.empty(min(settings.profile_movies, len(history)), np.int32)
     for back in range(len(last)):
         last[back] = history[len(history) - 1 - back]
     genre_and_year_fit(
-        catalogue.genres,
+        genres,
         catalogue.years,
         share,
         last,
         settings.profile_genre_decay,
         settings.profile_year_decay,
         movies,
-        features[:, Logged.GENRES.value],
-        features[:, Plain.YEARS.value],
+        features,
     )

@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from reelrecs.kernels.arrays import Entries, Rows, Times
+from reelrecs.kernels.arrays import Bytes, Entries, Floats, Offsets, Rows, Times, int64
 from reelrecs.kernels.item_item import row_sum
-from reelrecs.kernels.jit import inlined, kernel
-from reelrecs.kernels.markov_chain import chain_scores
-from reelrecs.kernels.recent_ratings import Likeness, add_likeness, count_windows
-from reelrecs.kernels.sequence_knn import (
-    Asker,
-    add_similarity,
-    clear_similarity,
-    sequence_votes,
-)
+from reelrecs.kernels.jit import inlined, inner
+from reelrecs.kernels.markov_chain import ChainArrays, chain_scores
+from reelrecs.kernels.recent_ratings import Likeness, add_likeness, count_before, count_windows
+from reelrecs.kernels.sequence_knn import Watched
 from reelrecs.kernels.sequence_world import (
     KNOWN_LATER,
     LATER,
     SEEN,
-    Asked,
-    ChainArrays,
-    Evidence,
     ItemItem,
-    Workspace,
-    World,
+    Lengths,
+    Recent,
+    Scores,
 )
 
 
-@inlined
+@inner
 def known_at(times: Times, order: Entries, moment: int) -> int:
     """How many ratings of everybody were given until then."""
     low, high = 0, len(order)
+    if high and times[order[high - 1]] <= moment:
+        return high
     while low < high:
         middle = (low + high) >> 1
         if times[order[middle]] <= moment:
@@ -41,85 +36,52 @@ def known_at(times: Times, order: Entries, moment: int) -> int:
     return low
 
 
-@kernel
-def fill(world: World, asked: Asked, query: int, work: Workspace) -> Evidence:
-    """Fill the workspace for one query; `clear` it before the next."""
-    watched, settings = world.watched, world.settings
-    history = asked.movies[asked.indptr[query] : asked.indptr[query + 1]]
-    as_of, own_row = asked.as_of[query], asked.own_rows[query]
+@inner
+def active_before(last_times: Times, moment: int) -> int:
+    """How many users were last active before then."""
+    return count_before(last_times, int64(0), len(last_times), moment)
+
+
+@inner
+def mark(
+    watched: Watched, times: Times, history: Rows, own_row: int, as_of: int, marks: Bytes
+) -> tuple[int, int]:
+    """Mark the history, and what the store holds of the user beyond it: how many, and by then."""
     for movie in history:
-        work.marks[movie] = SEEN
-    end, last = len(world.order), len(world.order)
-    last_seen = as_of
-    if as_of < world.times[world.order[end - 1]]:
-        end = known_at(world.times, world.order, as_of)
-    if len(history):
-        rated = asked.times[asked.indptr[query + 1] - 1]
-        last = min(end, known_at(world.times, world.order, rated))
-        last_seen = min(last_seen, rated)
-    else:
-        last = end
-    later, later_known = mark_later(world, own_row, as_of, work)
-    asker = Asker(history, own_row, np.searchsorted(world.last_times, last_seen))
-
-    similar = history[max(0, len(history) - settings.similarity_movies) :]
-    add_similarity(watched, similar, settings.votes, work.similarity)
-    work.votes[:] = 0.0
-    sequence_votes(watched, asker, 0, settings.votes, work.similarity, work.recency, work.votes)
-    if not asked.include_seen[query]:
-        for movie in history:
-            work.votes[movie] = 0.0
-    score_base_models(world.chain, world.item_item, history, work)
-    count_recent(world, asker, end, work)
-    count_at_length(world, len(history), own_row, later, work)
-    clear_similarity(watched, similar, work.similarity)
-    return Evidence(asker, end, max(end - last - later_known, 0), later)
-
-
-@kernel
-def clear(world: World, asker: Asker, later: int, work: Workspace) -> None:
-    """Take the marks of a query away."""
-    for movie in asker.history:
-        work.marks[movie] = 0
-    if later:
-        indptr = world.watched.user_indptr
-        for at in range(indptr[asker.own_row], indptr[asker.own_row + 1]):
-            work.marks[world.watched.user_movies[at]] = 0
-
-
-@kernel
-def mark_later(world: World, own_row: int, as_of: int, work: Workspace) -> tuple[int, int]:
-    """Mark what the store holds of the user beyond the history: how many, and by the moment."""
+        marks[movie] = SEEN
     later = 0
     known = 0
     if own_row >= 0:
-        indptr = world.watched.user_indptr
+        indptr, movies = watched.user_indptr, watched.user_movies
         for at in range(indptr[own_row], indptr[own_row + 1]):
-            movie = world.watched.user_movies[at]
-            if not work.marks[movie] & SEEN:
-                work.marks[movie] = LATER
+            movie = movies[at]
+            if not marks[movie] & SEEN:
+                marks[movie] = LATER
                 later += 1
-                if world.times[at] <= as_of:
-                    work.marks[movie] |= KNOWN_LATER
+                if times[at] <= as_of:
+                    marks[movie] |= KNOWN_LATER
                     known += 1
     return later, known
 
 
-@kernel
+@inner
+def clear_marks(watched: Watched, history: Rows, own_row: int, later: int, marks: Bytes) -> None:
+    """Take the marks of a query away."""
+    for movie in history:
+        marks[movie] = 0
+    if later:
+        indptr, movies = watched.user_indptr, watched.user_movies
+        for at in range(indptr[own_row], indptr[own_row + 1]):
+            marks[movies[at]] = 0
+
+
+@inner
 def score_base_models(
-    chain: ChainArrays, item_item: ItemItem, history: Rows, work: Workspace
+    chain: ChainArrays, item_item: ItemItem, history: Rows, scores: Scores
 ) -> None:
     """Fill the scores of the chain and of the three item-to-item models."""
-    chain_scores(
-        history,
-        chain.context_embeddings,
-        chain.item_embeddings,
-        chain.projection,
-        chain.bias,
-        chain.decays,
-        work.chain,
-    )
-    reach, summed = item_item.reach, work.summed
+    chain_scores(history, chain, scores.chain)
+    reach, summed = item_item.reach, scores.summed
     summed[:] = 0.0
     row_sum(item_item.next_item, history, reach.next_item_decay, reach.next_item_rows, summed[0])
     row_sum(item_item.ease, history, 1.0, reach.ease_rows, summed[1])
@@ -132,24 +94,26 @@ def score_base_models(
     )
 
 
-@kernel
-def count_recent(world: World, asker: Asker, end: int, work: Workspace) -> None:
+@inner
+def count_recent(
+    recent: Recent,
+    likeness: Likeness,
+    own: bool,
+    own_row: int,
+    end: int,
+    scores: Scores,
+    counted_end: Offsets,
+) -> None:
     """Fill the windows of recent ratings, and the likeness of those who gave them.
 
-    Windows stand as they are from query to query at one moment, unless the asker's own ratings are
-    among them: those do not count.
+    Windows stand as they are from query to query at one moment, unless the asker's `own` ratings
+    are among them: those do not count.
     """
-    recent, own_row, indptr = world.recent, asker.own_row, world.watched.user_indptr
     movies, users = recent.movies[: end - recent.start], recent.users[: end - recent.start]
-    own = False
-    if own_row >= 0 and end > 0:
-        since = world.times[world.order[max(end - recent.windows[-1], 0)]]
-        own = world.times[indptr[own_row + 1] - 1] >= since
-    if own or work.counted_end[0] != end:
-        count_windows(movies, users, own_row, recent.windows, work.windows)
-        work.counted_end[0] = -1 if own else end
-    likeness = Likeness(work.similarity, world.watched.damping)
-    add_likeness(movies, users, likeness, own_row, recent.alike_window, work.alike)
+    if own or counted_end[0] != end:
+        count_windows(movies, users, own_row, recent.windows, scores.windows)
+        counted_end[0] = -1 if own else end
+    add_likeness(movies, users, likeness, own_row, recent.alike_window, scores.alike)
 
 
 @inlined
@@ -161,26 +125,34 @@ def length_code(ends: Rows, length: int) -> int:
     return code
 
 
-@kernel
-def count_at_length(world: World, length: int, own_row: int, later: int, work: Workspace) -> None:
+@inner
+def count_at_length(
+    lengths: Lengths,
+    rating_counts: Rows,
+    watched: Watched,
+    marks: Bytes,
+    length: int,
+    own_row: int,
+    later: int,
+    at_length: Floats,
+) -> None:
     """Fill how many people rated each movie at this length of a history, smoothed.
 
     Ratings of the user beyond the history do not count.
     """
-    recent, counts = world.recent, world.catalogue.rating_counts
-    code = length_code(recent.length_ends, length)
-    at_length = recent.counts_by_length[code]
-    share = np.float32(recent.length_prior / max(len(world.order) - later, 1))
-    for movie in range(len(counts)):
-        work.at_length[movie] = np.float32(at_length[movie]) + np.float32(counts[movie]) * share
+    code = length_code(lengths.ends, length)
+    counts = lengths.counts[code]
+    share = np.float32(lengths.prior / max(len(watched.user_movies) - later, 1))
+    for movie in range(len(rating_counts)):
+        at_length[movie] = np.float32(counts[movie]) + np.float32(rating_counts[movie]) * share
     if later:
-        indptr = world.watched.user_indptr
+        indptr, movies = watched.user_indptr, watched.user_movies
         first = indptr[own_row]
         for at in range(first, indptr[own_row + 1]):
-            movie = world.watched.user_movies[at]
-            if work.marks[movie] & LATER:
-                others = np.float32(at_length[movie])
-                if length_code(recent.length_ends, at - first) == code:
+            movie = movies[at]
+            if marks[movie] & LATER:
+                others = np.float32(counts[movie])
+                if length_code(lengths.ends, at - first) == code:
                     others -= np.float32(1.0)
-                known = (np.float32(counts[movie]) - np.float32(1.0)) * share
-                work.at_length[movie] = others + known
+                known = (np.float32(rating_counts[movie]) - np.float32(1.0)) * share
+                at_length[movie] = others + known

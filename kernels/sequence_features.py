@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels.arrays import Doubles, Floats, Offsets, Rows, Words, Years
-from reelrecs.kernels.jit import kernel
+from reelrecs.kernels.jit import inner, kernel
 from reelrecs.kernels.sequence_knn import CHANNELS
 
 
@@ -70,7 +70,7 @@ PROFILE = RecentProfile()
 """Compiled into the kernel, so part of the schema that a model is checked against."""
 
 
-@kernel
+@inner
 def genre_and_year_fit(
     masks: Words,
     years: Years,
@@ -79,14 +79,14 @@ def genre_and_year_fit(
     genre_decay: float,
     year_decay: float,
     candidates: Rows,
-    genre: Floats,
-    era: Floats,
+    features: Floats,
 ) -> None:
     """How well each candidate fits the genres and the years of the last movies (newest first).
 
-    genre: how much likelier the candidate's genres are for somebody who chooses by a genre, which
-    one the last movies tell, than for anybody; era: squared distance in years from the decayed
-    mean over the variance, at most 16, 0 for an unknown year.
+    Fills two columns of features [candidates, columns]. Genres: how much likelier the candidate's
+    genres are for somebody who chooses by a genre, which one the last movies tell, than for
+    anybody. Years: squared distance from the decayed mean over the variance, at most 16, 0 for an
+    unknown year.
     """
     count = len(genre_share)
     exp_logits = np.zeros(count)
@@ -127,10 +127,11 @@ def genre_and_year_fit(
         for code in range(count):
             if masks[movie] >> np.uint64(code) & np.uint64(1):
                 fit += lift[code]
-        genre[row] = fit / anything
-        era[row] = 0.0
+        features[row, Logged.GENRES.value] = fit / anything
+        features[row, Plain.YEARS.value] = 0.0
         if total > 0 and years[movie] > 0:
-            era[row] = min((years[movie] - mean) ** 2 / square, PROFILE.farthest)
+            far = min((years[movie] - mean) ** 2 / square, PROFILE.farthest)
+            features[row, Plain.YEARS.value] = far
 
 
 class Newcomer(NamedTuple):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reelrecs.kernels.arrays import Floats, Rows
+from reelrecs.kernels.arrays import Floats, Rows, int64
 from reelrecs.kernels.jit import inlined, kernel
 
 CHANNELS = (
@@ -68,6 +68,37 @@ class Asker(NamedTuple):
     history: NDArray[np.int32]  # [h] movies, oldest first
     own_row: int  # of the store; -1 for a stranger
     as_of_rank: int  # how many users were last active before the last of the history
+
+
+class Voting(NamedTuple):
+    """Room that votes are worked out in, and the weights of steps."""
+
+    recency: NDArray[np.float32]  # [movies] 0 between queries
+    near: NDArray[np.float32]  # [context_reach + 1] what each position from an occurrence weighs
+    fading: NDArray[np.float32]  # [3, reach + 1] a step's votes: the usual, sharp and slow channels
+    weights: NDArray[np.float32]  # [occurrences + 1, 4] of each occurrence in the kinds of channels
+
+
+def voting(movie_count: int, settings: SequenceSettings) -> Voting:
+    """Room for one thread."""
+    reach = settings.reach + 1
+    return Voting(
+        np.zeros(movie_count, np.float32),
+        _powers(settings.distance_decay, settings.context_reach + 1),
+        np.stack(
+            [
+                _powers(settings.vote_decay, reach),
+                _powers(settings.sharp_decay, reach),
+                _powers(settings.slow_decay, reach),
+            ]
+        ),
+        np.zeros((settings.occurrences + 1, 4), np.float32),
+    )
+
+
+def _powers(base: float, steps: int) -> Floats:
+    """[steps]: 1, base, base² ..., each the float32 product with the one before."""
+    return np.cumprod(np.array([1.0] + [base] * (steps - 1), np.float32), dtype=np.float32)
 
 
 @kernel
@@ -134,7 +165,7 @@ def nearest_occurrences(
     """
     own = stop
     if own_row >= 0:
-        own = first_in_order(users, activity_ranks, start, stop, activity_ranks[own_row])
+        own = first_in_order(users, activity_ranks, start, stop, int64(activity_ranks[own_row]))
         if own < stop and users[own] != own_row:
             own = stop
     others = stop - start - (own < stop)
@@ -154,7 +185,7 @@ def sequence_votes(
     first: int,
     settings: SequenceSettings,
     similarity: Floats,
-    recency: Floats,
+    room: Voting,
     votes: Floats,
 ) -> None:
     """Add to votes [movies, CHANNELS] those for one user; watched movies get theirs too.
@@ -164,25 +195,17 @@ def sequence_votes(
     An anchor's occurrences are those of the users last active nearest to `as_of_rank` (equal shares
     before and after); the user `own_row` is not one of them and never votes. Each anchor's votes
     are divided by the sum of its occurrences' weights, so common and rare anchors count alike.
-    `similarity` [users] is that of `add_similarity`; `recency` [movies] is room, 0 before and
-    after.
+    `similarity` [users] is that of `add_similarity`.
     """
     history, own_row = asker.history, asker.own_row
-    movies, users = watched.user_movies, watched.movie_users
+    movies, users, positions = watched.user_movies, watched.movie_users, watched.movie_positions
+    indptr, recency, near, weights = watched.user_indptr, room.recency, room.near, room.weights
+    quick, late, slow = room.fading[0], room.fading[1], room.fading[2]
     n = len(history)
     weight = np.float32(1.0)
     for back in range(min(settings.context_movies, n)):
         recency[history[n - 1 - back]] = weight
         weight *= np.float32(settings.context_decay)
-    near = np.empty(settings.context_reach + 1, np.float32)
-    fill_powers(settings.distance_decay, near)
-    fading = np.empty((3, settings.reach + 1), np.float32)
-    quick, late, slow = fading[0], fading[1], fading[2]
-    fill_powers(settings.vote_decay, quick)
-    fill_powers(settings.sharp_decay, late)
-    fill_powers(settings.slow_decay, slow)
-    weights = np.empty((settings.occurrences + 1, 4), np.float32)
-    total = np.empty(4, np.float32)
     anchor_weight = np.float32(1.0)
     slow_weight = np.float32(1.0)
     for _ in range(first):
@@ -199,15 +222,14 @@ def sequence_votes(
             asker.as_of_rank,
             settings.occurrences,
         )
-        total[:] = np.float32(settings.least_total)
+        total_plain = np.float32(settings.least_total)
+        total_sharp, total_alike, total_broad = total_plain, total_plain, total_plain
         for at in range(start, stop):
             user = users[at]
-            row = weights[at - start]
             if user == own_row:
-                row[:] = 0.0
                 continue
-            begin, end = watched.user_indptr[user], watched.user_indptr[user + 1]
-            here = begin + watched.movie_positions[at]
+            begin, end = indptr[user], indptr[user + 1]
+            here = begin + positions[at]
             context = np.float32(0.0)
             for place in range(here + 1, min(here + settings.context_reach + 1, end)):
                 context += recency[np.uint32(movies[place])] * near[place - here]
@@ -216,24 +238,26 @@ def sequence_votes(
             context += np.float32(settings.context_floor)
             square = context * context
             alike = similarity[user] / watched.damping[user]
+            row = weights[at - start]
             row[0] = square
             row[1] = square * square
             row[2] = square * alike
             row[3] = context * alike
-            for kind in range(4):
-                total[kind] += row[kind]
-        for kind in range(3):
-            total[kind] = anchor_weight / total[kind]
-        total[3] = slow_weight / total[3]
+            total_plain += row[0]
+            total_sharp += row[1]
+            total_alike += row[2]
+            total_broad += row[3]
+        share_plain, share_sharp = anchor_weight / total_plain, anchor_weight / total_sharp
+        share_alike, share_broad = anchor_weight / total_alike, slow_weight / total_broad
         for at in range(start, stop):
             user = users[at]
             if user == own_row:
                 continue
             row = weights[at - start]
-            plain, sharp = row[0] * total[0], row[1] * total[1]
-            alike, broad = row[2] * total[2], row[3] * total[3]
-            begin, end = watched.user_indptr[user], watched.user_indptr[user + 1]
-            here = begin + watched.movie_positions[at]
+            plain, sharp = row[0] * share_plain, row[1] * share_sharp
+            alike, broad = row[2] * share_alike, row[3] * share_broad
+            begin, end = indptr[user], indptr[user + 1]
+            here = begin + positions[at]
             for place in range(here + 1, min(here + settings.reach + 1, end)):
                 vote, step = votes[np.uint32(movies[place])], place - here - 1
                 vote[0] += plain * quick[step]
@@ -252,11 +276,3 @@ def sequence_votes(
         slow_weight *= np.float32(settings.slow_anchor_decay)
     for back in range(min(settings.context_movies, n)):
         recency[history[n - 1 - back]] = 0.0
-
-
-@inlined
-def fill_powers(base: float, powers: Floats) -> None:
-    """Fill powers [steps] with 1, base, base² ..., each the float32 product with the one before."""
-    powers[0] = 1.0
-    for at in range(1, len(powers)):
-        powers[at] = powers[at - 1] * np.float32(base)

@@ -12,21 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelrecs.kernels.item_item import SparseRows
-from reelrecs.kernels.sequence_knn import CHANNELS, Asker, SequenceSettings, Watched
+from reelrecs.kernels.markov_chain import ChainArrays
+from reelrecs.kernels.sequence_knn import CHANNELS, SequenceSettings, Voting, Watched, voting
+from reelrecs.kernels.similarity_of_few import Few, few
 
 SEEN, LATER, KNOWN_LATER = 1, 2, 4
 """Marks of a movie: in the history; rated by the same user in the store, but not in the history;
 and that by the moment of asking."""
-
-
-class ChainArrays(NamedTuple):
-    """The factorised Markov chain; see `reelrecs.stages.markov_chain`."""
-
-    context_embeddings: NDArray[np.float32]  # [movies, size]
-    item_embeddings: NDArray[np.float32]  # [size, movies]
-    projection: NDArray[np.float32]  # [decays x size, size]
-    bias: NDArray[np.float32]  # [movies]
-    decays: NDArray[np.float32]  # [decays]
 
 
 class ItemItem(NamedTuple):
@@ -46,9 +38,14 @@ class Recent(NamedTuple):
     users: NDArray[np.int32]  # [ratings from start on]
     windows: NDArray[np.int32]  # [windows] how many ratings back each reaches, ascending
     alike_window: int
-    counts_by_length: NDArray[np.int32]  # [lengths, movies]
-    length_ends: NDArray[np.int32]  # [lengths]
-    length_prior: float
+
+
+class Lengths(NamedTuple):
+    """What people rate at each length of a history."""
+
+    counts: NDArray[np.int32]  # [lengths, movies]
+    ends: NDArray[np.int32]  # [lengths] the first length beyond each; the last holds all others
+    prior: float  # share of a movie's ratings at any length that is added
 
 
 class Catalogue(NamedTuple):
@@ -69,6 +66,7 @@ class Settings(NamedTuple):
 
     votes: SequenceSettings
     similarity_movies: int
+    similarity_raters: int  # more of those movies' raters are not gone through one by one
     recent_users: int
     profile_movies: int
     profile_genre_decay: float
@@ -85,6 +83,7 @@ class World(NamedTuple):
     chain: ChainArrays
     item_item: ItemItem
     recent: Recent
+    lengths: Lengths
     catalogue: Catalogue
     settings: Settings
 
@@ -103,51 +102,66 @@ class Asked(NamedTuple):
     include_seen: NDArray[np.bool_]  # [queries]
 
 
-class Workspace(NamedTuple):
-    """One thread's room."""
+class Scores(NamedTuple):
+    """What was found out of each movie for one query."""
 
-    similarity: NDArray[np.float32]  # [users] 0 between queries
-    recency: NDArray[np.float32]  # [movies] 0 between queries
-    marks: NDArray[np.uint8]  # [movies] 0 between queries
     votes: NDArray[np.float32]  # [movies, CHANNELS]
     chain: NDArray[np.float32]  # [movies]
     summed: NDArray[np.float32]  # [3, movies] next-item ridge, EASE, co-occurrence
     windows: NDArray[np.float32]  # [windows, movies]
-    counted_end: NDArray[np.int64]  # [1] place in time up to which windows count all; -1: not all
     alike: NDArray[np.float32]  # [movies]
     at_length: NDArray[np.float32]  # [movies]
+
+
+class Drawing(NamedTuple):
+    """Room to draw candidates in."""
+
     channels: NDArray[np.float32]  # [retrieval channels, movies]
     chosen: NDArray[np.uint16]  # [movies] retrieval channels that chose it, as bits
     barred: NDArray[np.bool_]  # [movies] what must not be recommended
-    heap: NDArray[np.float32]  # [movies] room to draw the best in
-    at_top: NDArray[np.int32]  # [movies] the same
+    heap: NDArray[np.float32]  # [movies]
+    at_top: NDArray[np.int32]  # [movies]
 
 
-class Evidence(NamedTuple):
-    """What a filled workspace says beside its arrays."""
+class Workspace(NamedTuple):
+    """One thread's room."""
 
-    asker: Asker
-    end: int  # how many ratings of everybody are known by the moment of asking
-    gap: int  # how many of them are later than the last of the history
-    later: int  # how many ratings of the user the history does not hold
+    marks: NDArray[np.uint8]  # [movies] 0 between queries
+    similarity: NDArray[np.float32]  # [users] 0 between queries
+    voting: Voting
+    few: Few
+    scores: Scores
+    counted_end: NDArray[np.int64]  # [1] place in time up to which windows count all; -1: not all
+    drawing: Drawing
 
 
-def workspace(movie_count: int, user_count: int, windows: int) -> Workspace:
+def workspace(
+    movie_count: int,
+    user_count: int,
+    windows: int,
+    votes: SequenceSettings,
+    similarity_movies: int,
+) -> Workspace:
     """Room for one thread; `windows` is how many windows of recent ratings are counted."""
     return Workspace(
-        np.zeros(user_count, np.float32),
-        np.zeros(movie_count, np.float32),
         np.zeros(movie_count, np.uint8),
-        np.zeros((movie_count, len(CHANNELS)), np.float32),
-        np.zeros(movie_count, np.float32),
-        np.zeros((3, movie_count), np.float32),
-        np.zeros((windows, movie_count), np.float32),
+        np.zeros(user_count, np.float32),
+        voting(movie_count, votes),
+        few(movie_count, similarity_movies),
+        Scores(
+            np.zeros((movie_count, len(CHANNELS)), np.float32),
+            np.zeros(movie_count, np.float32),
+            np.zeros((3, movie_count), np.float32),
+            np.zeros((windows, movie_count), np.float32),
+            np.zeros(movie_count, np.float32),
+            np.zeros(movie_count, np.float32),
+        ),
         np.full(1, -1, np.int64),
-        np.zeros(movie_count, np.float32),
-        np.zeros(movie_count, np.float32),
-        np.zeros((windows + 3, movie_count), np.float32),
-        np.zeros(movie_count, np.uint16),
-        np.zeros(movie_count, np.bool_),
-        np.zeros(movie_count, np.float32),
-        np.zeros(movie_count, np.int32),
+        Drawing(
+            np.zeros((windows + 3, movie_count), np.float32),
+            np.zeros(movie_count, np.uint16),
+            np.zeros(movie_count, np.bool_),
+            np.zeros(movie_count, np.float32),
+            np.zeros(movie_count, np.int32),
+        ),
     )

@@ -8,14 +8,14 @@ used; the worst of them stands at 0. Scores must not be NaN.
 
 from __future__ import annotations
 
-from reelrecs.kernels.arrays import Doubles, Rows
+from reelrecs.kernels.arrays import Doubles, Offsets, Rows
 from reelrecs.kernels.jit import inlined
 
 
 @inlined
 def push(
     scores: Doubles,
-    rows: Rows,
+    rows: Rows | Offsets,
     size: int,
     score: float,
     row: int,
@@ -42,7 +42,7 @@ def push(
 @inlined
 def sort(
     scores: Doubles,
-    rows: Rows,
+    rows: Rows | Offsets,
     size: int,
 ) -> None:
     """Turn the heap into a list in place: best first, the first `size` entries."""
@@ -56,7 +56,7 @@ def sort(
 @inlined
 def _sink(
     scores: Doubles,
-    rows: Rows,
+    rows: Rows | Offsets,
     size: int,
     score: float,
     row: int,

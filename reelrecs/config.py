@@ -115,6 +115,10 @@ THUNDER_SHARED = 3
 THUNDER_NEIGHBOURS = 500
 """Neighbours listened to, the best by shared movies."""
 
+THUNDER_LIKERS = 600_000
+"""Likes of the liked movies that are looked at: more than ml-1m holds. Beyond, those of the users
+of the last rows stand for all: neighbours like as much, and are found in a fixed time."""
+
 THUNDER_CANDIDATES = 300
 """Movies Thunder hands on."""
 
@@ -138,6 +142,10 @@ MINIMUM_RATINGS = 10
 # -- scoring -------------------------------------------------------------------------------
 NEIGHBOURS = 50
 """Nearest users by cosine whose ratings predict."""
+
+NEIGHBOUR_RATERS = 1 << 20
+"""Ratings of a history's movies among which neighbours are looked for: more than ml-1m holds.
+Beyond, those of the users last active of all stand for all."""
 
 CF_SHRINKAGE = 1.0
 """Similarity's worth of trust in the movie's own mean: with no neighbour who rated it, the
@@ -371,6 +379,11 @@ ten is nearly always in the top 100 of at least one retriever."""
 
 SIMILARITY_MOVIES = 120
 """Last movies by which users of similar histories are found; older ones change no list on ml-1m."""
+
+SIMILARITY_RATERS = 400_000
+"""Raters of those movies up to which all of them are gone through: half a millisecond. Beyond, what
+the users who are asked for have watched is gone through instead: the same numbers, at a cost that
+does not grow with the data."""
 
 RECENT_WINDOWS = (250, 1_000, 4_000, 16_000)
 """Ratings of everybody that each window reaches back, in the learned profile and in the baselines:

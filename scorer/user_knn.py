@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from reelrecs import config
 from reelrecs.errors import ModelError
 from reelrecs.kernels import knn
-from reelrecs.kernels.knn import Neighbours, SparseRows
+from reelrecs.kernels.knn import Latest, Neighbours, SparseRows
 from reelrecs.pipeline.candidates import Floats, Rows
 from reelrecs.store.store import Store
 
@@ -102,7 +102,12 @@ class UserKnn:
     def neighbours(self, users: UserBatch) -> Neighbours:
         """Find the k nearest users of each user; see kernels.knn.nearest."""
         return knn.nearest(
-            users.histories, users.rows, self._by_movie, self._store.user_norm, self.settings.k
+            users.histories,
+            users.rows,
+            self._by_movie,
+            self._store.user_norm,
+            self.settings.k,
+            Latest(self._store.user_activity_ranks, config.NEIGHBOUR_RATERS),
         )
 
     def scores(self, users: UserBatch, indptr: NDArray[np.int64], movies: Rows) -> Floats:

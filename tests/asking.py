@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from reelrecs.kernels.sequence_evidence import clear, fill
-from reelrecs.kernels.sequence_world import Evidence, Workspace, workspace
+from reelrecs.kernels.sequence_retrieval import room_for
 from reelrecs.pipeline import lifting
 from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import Candidates, Floats, Mask, Rows
@@ -17,10 +17,9 @@ from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.reranking import BatchReranking
 from reelrecs.pipeline.runner import Pipeline
 from reelrecs.pipeline.trace import BatchTrace
-from reelrecs.stages.recent_ratings import WINDOWS
 from reelrecs.stages.recent_source import RecentSource
 from reelrecs.stages.sequence_evidence import SequenceGatherer
-from reelrecs.stages.sequence_features import SequenceFeatures
+from reelrecs.stages.sequence_features import COLUMNS, SequenceFeatures
 from reelrecs.stages.sequence_model import SequenceModel, asked_of
 from reelrecs.stages.sequence_source import SequenceSource
 
@@ -73,13 +72,26 @@ def described(model: SequenceModel, query: Query, movies: Rows) -> Floats:
     return SequenceFeatures(model).describe(asked_of(Queries.of([query])), given)
 
 
-def evidence_of(model: SequenceModel, query: Query) -> tuple[Workspace, Evidence]:
-    """The workspace as it is filled for a query."""
-    asked, store = asked_of(Queries.of([query])), model.store
-    room = workspace(store.movie_count, store.user_count, len(WINDOWS))
-    evidence = fill(model.world(asked), asked, 0, room)
-    clear(model.world(asked), evidence.asker, evidence.later, room)
-    assert not room.marks.any()
-    assert not room.similarity.any()
-    assert not room.recency.any()
-    return room, evidence
+class Gathered(NamedTuple):
+    """What was found out of each movie for a query: see `kernels.sequence_world.Scores`."""
+
+    votes: Floats
+    windows: Floats
+    alike: Floats
+    at_length: Floats
+    gap: int  # ratings of everybody since the last of the history
+    end: int  # how many ratings of everybody the windows reach up to; -1 if some do not count
+
+
+def evidence_of(model: SequenceModel, query: Query) -> Gathered:
+    """The evidence for a query, and a check that the room is left as it was found."""
+    found = room_for(1, 1, 0, len(COLUMNS))
+    found.counts[0], found.movies[0] = 1, 0
+    model.describe(asked_of(Queries.of([query])), found, np.array([0, 1]), 0, 1)
+    with model._space() as room:
+        assert not room.marks.any()
+        assert not room.similarity.any()
+        assert not room.voting.recency.any()
+        scores, gap, end = room.scores, int(found.gaps[0]), int(room.counted_end[0])
+        votes, windows = scores.votes.copy(), scores.windows.copy()
+        return Gathered(votes, windows, scores.alike.copy(), scores.at_length.copy(), gap, end)

@@ -16,7 +16,7 @@ from reelrecs import config
 from reelrecs.kernels import csr
 from reelrecs.kernels import recent_ratings as kernels
 from reelrecs.kernels.jit import as_readonly_contiguous
-from reelrecs.kernels.sequence_world import Recent
+from reelrecs.kernels.sequence_world import Lengths, Recent
 from reelrecs.pipeline.candidates import Rows
 from reelrecs.store.store import Store
 
@@ -53,27 +53,15 @@ class RecentRatings:
     def _recent(self, start: int) -> Recent:
         entries = self.store.rating_order[start:]
         users = np.searchsorted(self.store.by_user.indptr, entries, "right") - 1
-        movies, owners, windows, counts, ends = as_readonly_contiguous(
-            self.store.by_user.movies[entries],
-            users.astype(np.int32),
-            WINDOWS,
-            self._counts_by_length,
-            LENGTH_ENDS,
+        movies, owners, windows = as_readonly_contiguous(
+            self.store.by_user.movies[entries], users.astype(np.int32), WINDOWS
         )
-        return Recent(
-            start,
-            movies,
-            owners,
-            windows,
-            config.ALIKE_WINDOW,
-            counts,
-            ends,
-            config.HISTORY_LENGTH_PRIOR,
-        )
+        return Recent(start, movies, owners, windows, config.ALIKE_WINDOW)
 
     @cached_property
-    def _counts_by_length(self) -> Rows:
+    def lengths(self) -> Lengths:
+        """What people rate at each length of a history."""
         counts = np.zeros((len(LENGTH_ENDS), self.store.movie_count), np.int32)
         by_user = self.store.by_user
         kernels.count_by_length(by_user.indptr, by_user.movies, LENGTH_ENDS, counts)
-        return counts
+        return Lengths(*as_readonly_contiguous(counts, LENGTH_ENDS), config.HISTORY_LENGTH_PRIOR)

@@ -11,7 +11,7 @@ from reelrecs.kernels.arrays import Offsets
 from reelrecs.kernels.jit import as_readonly_contiguous
 from reelrecs.kernels.sequence_features import LOGGED_END, PLAIN_END, Logged, Plain
 from reelrecs.kernels.sequence_knn import CHANNELS
-from reelrecs.kernels.sequence_retrieval import Given
+from reelrecs.kernels.sequence_retrieval import room_for
 from reelrecs.kernels.sequence_world import Asked
 from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import FeatureMatrix, Floats
@@ -133,11 +133,13 @@ class SequenceFeatures:
 
     def describe(self, asked: Asked, candidates: CandidateBatch) -> Floats:
         """[candidates, COLUMNS] from evidence that is gathered for them."""
-        movies, indptr = as_readonly_contiguous(candidates.rows.movies, candidates.indptr)
-        values = np.zeros((len(movies), len(COLUMNS)), np.float32)
-        given = Given(indptr, movies, values, np.zeros(len(candidates), np.int64))
+        (indptr,) = as_readonly_contiguous(candidates.indptr)
+        given = room_for(len(candidates), len(candidates.rows), 0, len(COLUMNS))
+        given.counts[:], given.movies[:] = np.diff(indptr), candidates.rows.movies
         pool.over_ranges(
-            lambda first, last: self._model.describe(asked, given, (first, last)), len(candidates)
+            lambda first, last: self._model.describe(asked, given, indptr, first, last),
+            len(candidates),
         )
+        values = given.features
         finish(values, indptr, np.diff(asked.indptr), given.gaps)
         return values

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.kernels import sequence_retrieval as kernels
+from reelrecs.kernels.arrays import Offsets
 from reelrecs.kernels.genres import genre_matrix
 from reelrecs.kernels.item_item import SparseRows, entries_at
 from reelrecs.kernels.jit import as_readonly_contiguous
+from reelrecs.kernels.markov_chain import ChainArrays
 from reelrecs.kernels.sequence_knn import (
     CHANNELS,
     Asker,
@@ -28,11 +30,10 @@ from reelrecs.kernels.sequence_knn import (
     clear_similarity,
     sequence_votes,
 )
-from reelrecs.kernels.sequence_retrieval import Draw, Found, Given
+from reelrecs.kernels.sequence_retrieval import Draw, Found
 from reelrecs.kernels.sequence_world import (
     Asked,
     Catalogue,
-    ChainArrays,
     ItemItem,
     Recent,
     Settings,
@@ -146,15 +147,30 @@ class SequenceModel:
 
     def retrieve(self, asked: Asked, columns: int, first: int, last: int) -> Found:
         """The candidates of queries first .. last - 1, described in so many columns."""
+        size = (last - first) * (sum(config.SEQUENCE_CANDIDATES) + config.RECENT_CANDIDATES)
+        parts = []
+        while first < last:
+            found = kernels.room_for(last - first, size, len(WINDOWS) + 3, columns)
+            done = self._gather(asked, found, False, first, last)
+            if done == first:
+                size = self.store.movie_count
+                continue
+            queries = slice(0, done - first)
+            parts.append(found.part(queries, slice(0, int(found.counts[queries].sum()))))
+            first = done
+        if len(parts) == 1:
+            return parts[0]
+        return Found(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def describe(self, asked: Asked, given: Found, indptr: Offsets, first: int, last: int) -> None:
+        """Fill what is told of the given candidates of queries first .. last - 1."""
+        part = given.part(slice(first, last), slice(int(indptr[first]), int(indptr[last])))
+        self._gather(asked, part, True, first, last)
+
+    def _gather(self, asked: Asked, found: Found, given: bool, first: int, last: int) -> int:
         draw = Draw(*config.SEQUENCE_CANDIDATES, config.RECENT_CANDIDATES, config.BEFORE_SHARE)
         with self._space() as space:
-            found = kernels.retrieve(self.world(asked), asked, draw, space, columns, first, last)
-        return Found(*found)
-
-    def describe(self, asked: Asked, given: Given, span: tuple[int, int]) -> None:
-        """Fill what is told of the given candidates, those of the queries in the span."""
-        with self._space() as space:
-            kernels.describe_given(self.world(asked), asked, given, space, *span)
+            return kernels.gather(self.world(asked), asked, draw, space, found, given, first, last)
 
     def anchor_votes(self, query: Query, movies: Rows) -> Floats:
         """[movies, anchors]: the part of a movie's votes that each of the last ones brings.
@@ -171,13 +187,12 @@ class SequenceModel:
         asker = Asker(history, query.user_row, rank)
         with self._space() as space:
             add_similarity(watched, similar, votes_settings, space.similarity)
+            votes = space.scores.votes
             for back in range(anchors):
-                space.votes[:] = 0.0
+                votes[:] = 0.0
                 upto = votes_settings._replace(anchors=back + 1)
-                sequence_votes(
-                    watched, asker, back, upto, space.similarity, space.recency, space.votes
-                )
-                parts[:, back] = candidate_votes(space.votes[movies])
+                sequence_votes(watched, asker, back, upto, space.similarity, space.voting, votes)
+                parts[:, back] = candidate_votes(votes[movies])
             clear_similarity(watched, similar, space.similarity)
         return parts
 
@@ -205,6 +220,7 @@ class SequenceModel:
             self._chain,
             ItemItem(**self.matrices, reach=settings.reach),
             recent,
+            self.recent.lengths,
             Catalogue(
                 store.movie_genres,
                 store.movie_years,
@@ -218,6 +234,7 @@ class SequenceModel:
             Settings(
                 settings.votes,
                 settings.similarity_movies,
+                config.SIMILARITY_RATERS,
                 settings.recent_users,
                 settings.recent_profile_movies,
                 settings.recent_profile_genre_decay,
@@ -234,7 +251,14 @@ class SequenceModel:
         try:
             space = self._spaces.pop()
         except IndexError:
-            space = workspace(self.store.movie_count, self.store.user_count, len(WINDOWS))
+            store, settings = self.store, self.settings
+            space = workspace(
+                store.movie_count,
+                store.user_count,
+                len(WINDOWS),
+                settings.votes,
+                settings.similarity_movies,
+            )
         yield space
         self._spaces.append(space)
 

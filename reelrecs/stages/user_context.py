@@ -118,7 +118,7 @@ def _preferences(store: Store, movies: Rows, ratings: Floats, liked: Rows) -> Pr
 
 
 def neighbours_of(store: Store, liked: Rows, user_row: int) -> CoLikeNeighbours:
-    """The users who share the most of these likes; time is linear in the likers of `liked`."""
+    """The users who share the most of these likes; see `kernels.co_likes.most_shared`."""
     similar, overlap = co_likes.most_shared(
         store.likes.movie_indptr,
         store.likes.users,
@@ -127,6 +127,7 @@ def neighbours_of(store: Store, liked: Rows, user_row: int) -> CoLikeNeighbours:
         config.THUNDER_SHARED,
         config.THUNDER_NEIGHBOURS,
         user_row,
+        config.THUNDER_LIKERS,
     )
     likes, weight = co_likes.votes(
         store.likes.user_indptr,

@@ -1,5 +1,6 @@
 """Machine code is kept where it can be, checked before it runs, and never a reason to fail."""
 
+import gc
 import logging
 import os
 import re
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from reelrecs import config
 from reelrecs.kernels import code_cache
-from reelrecs.kernels.jit import as_readonly_contiguous, kernel
+from reelrecs.kernels.jit import as_readonly_contiguous, inner, kernel
 
 NOWHERE = "/dev/null"
 """A folder in which nobody can write, root neither."""
@@ -355,3 +356,36 @@ def test_arrays_are_shown_the_same_but_read_only_and_contiguous() -> None:
     assert not ours.flags.writeable
     assert not part.flags.writeable
     assert numbers.flags.writeable
+
+
+def test_what_only_kernels_call_has_no_way_in_from_python() -> None:
+    @inner
+    def twice(number: int) -> int:
+        return 2 * number
+
+    @numba.njit  # type: ignore[untyped-decorator]
+    def outer(number: int) -> int:
+        return twice(number) + 1
+
+    for _ in range(2):
+        with pytest.raises(TypeError, match="only kernels call this function"):
+            twice(3)
+        assert outer(3) == 7
+
+
+def test_garbage_is_collected_again_once_numba_has_compiled() -> None:
+    assert gc.isenabled()
+
+    @kernel
+    def fails(values: NDArray[np.float64]) -> float:
+        return values.no_such_thing  # type: ignore[attr-defined, no-any-return]
+
+    with pytest.raises(numba.TypingError):
+        fails(np.zeros(1))
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        numba.njit(lambda number: number + 1)(1)
+        assert not gc.isenabled(), "whoever has turned it off keeps it off"
+    finally:
+        gc.enable()

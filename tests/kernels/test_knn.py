@@ -68,6 +68,23 @@ def test_nearest_is_the_slow_twin_to_the_last_bit(world, k):
     assert (found.similarities[found.users < 0] == 0.0).all()
 
 
+@given(triples(), st.integers(1, 9), st.integers(1, 60))
+def test_of_many_ratings_those_of_the_users_last_active_are_looked_at(world, k, most):
+    store = store_of(world, movie_count=17)
+    by_user, by_movie = rows_of(store)
+    own = np.arange(store.user_count, dtype=np.int32)
+    latest = knn.Latest(store.user_activity_ranks, most)
+    found = listed(knn.nearest(by_user, own, by_movie, store.user_norm, k, latest))
+    users = dense(by_user, store.movie_count)
+    for user in own.tolist():
+        movies = by_user.indices[by_user.indptr[user] : by_user.indptr[user + 1]]
+        ratings = int(np.diff(by_movie.indptr)[movies].sum())
+        count = store.user_count if ratings <= most else store.user_count * most // ratings
+        seen = store.user_activity_ranks >= store.user_count - count
+        near = naive_nearest(users[user][None], own[[user]], np.where(seen[:, None], users, 0), k)
+        assert found[user] == near[0]
+
+
 @given(triples(), triples(), st.integers(1, 5))
 def test_people_outside_the_data_are_compared_with_everybody(world, others, k):
     store, strangers = store_of(world, 15), store_of(others, 15)

@@ -7,8 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelrecs.kernels import recent_ratings as kernels
+from tests.compiled import entry
 
 MOVIES, USERS = 6, 5
+
+_count_windows, _add_likeness = entry(kernels.count_windows), entry(kernels.add_likeness)
+_count_before = entry(kernels.count_before)
 
 logs = st.lists(st.tuples(st.integers(0, MOVIES - 1), st.integers(0, USERS - 1)), max_size=40)
 
@@ -29,8 +33,8 @@ def test_windows_reach_back_over_others_ratings(
     alike = np.zeros(MOVIES, np.float32)
     movies, users = rows([movie for movie, _ in log]), rows([user for _, user in log])
     likeness = kernels.Likeness(2 * similarity, np.full(USERS, 2, np.float32))
-    kernels.count_windows(movies, users, own, windows, counts)
-    kernels.add_likeness(movies, users, likeness, own, alike_window, alike)
+    _count_windows(movies, users, own, windows, counts)
+    _add_likeness(movies, users, likeness, own, alike_window, alike)
     others = [one for one in reversed(log) if one[1] != own]
     for at, reach in enumerate(windows.tolist()):
         in_window = [movie for movie, _ in others[:reach]]
@@ -45,7 +49,7 @@ def test_positions_below_the_end_are_counted(positions: list[set[int]], end: int
     indptr = np.cumsum([0, *(len(one) for one in positions)])
     flat = np.array([place for one in positions for place in sorted(one)], np.int64)
     for one, (start, stop) in zip(positions, itertools.pairwise(indptr.tolist()), strict=True):
-        assert kernels.count_before(flat, start, stop, end) == sum(place < end for place in one)
+        assert _count_before(flat, start, stop, end) == sum(place < end for place in one)
 
 
 @given(st.lists(st.lists(st.integers(0, MOVIES - 1), max_size=12), min_size=1, max_size=6))

@@ -6,8 +6,12 @@ from hypothesis import strategies as st
 
 from reelrecs.kernels import rerank as kernels
 from reelrecs.kernels.rerank import Kinds
+from tests.compiled import entry
 
 SPAN, SHARE = 5, 0.25
+
+_marginal_relevance = entry(kernels.marginal_relevance)
+_descending_adjustments = entry(kernels.descending_adjustments)
 
 
 def marginal_relevance(relevance, movies, genres, years, strength, span, share, limit):
@@ -15,7 +19,7 @@ def marginal_relevance(relevance, movies, genres, years, strength, span, share, 
     order = np.empty(min(limit, len(movies)), np.int64)
     similarities = np.empty(len(order))
     kinds = Kinds(genres, years, float(span), share)
-    kernels.marginal_relevance(relevance, movies, kinds, strength, order, similarities)
+    _marginal_relevance(relevance, movies, kinds, strength, order, similarities)
     return order, similarities
 
 
@@ -86,7 +90,8 @@ def test_adjusted_scores_descend_and_add_up(pairs):
     scores = np.array([score for score, _ in pairs], np.float32)
     sums = np.sort(np.array([total for _, total in pairs]))[::-1]
     adjustments = np.empty(len(scores), np.float32)
-    kernels.descending_adjustments(scores, scores - sums, adjustments)
+    order = np.arange(len(scores))
+    _descending_adjustments(scores, order, scores - sums, adjustments)
     shown = scores + adjustments
     assert shown.dtype == np.float32
     assert (shown[1:] <= shown[:-1]).all()

@@ -6,8 +6,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelrecs.kernels.sequence_features import genre_and_year_fit
+from reelrecs.kernels.sequence_features import PLAIN_END, Logged, Plain, genre_and_year_fit
+from tests.compiled import entry
 from tests.worlds import random_triples, store_of
+
+_fit = entry(genre_and_year_fit)
 
 
 @given(st.integers(0, 30), st.integers(0, 12))
@@ -17,10 +20,9 @@ def test_genre_and_era_equal_their_naive_twin(seed: int, length: int) -> None:
     last = rng.choice(store.movie_count, length, replace=False).astype(np.int32)
     share = np.linspace(0.1, 0.5, len(store.genres))
     movies = np.arange(store.movie_count, dtype=np.int32)
-    genre, era = np.empty(len(movies), np.float32), np.empty(len(movies), np.float32)
-    genre_and_year_fit(
-        store.movie_genres, store.movie_years, share, last, 0.85, 0.7, movies, genre, era
-    )
+    features = np.empty((len(movies), PLAIN_END), np.float32)
+    _fit(store.movie_genres, store.movie_years, share, last, 0.85, 0.7, movies, features)
+    genre, era = features[:, Logged.GENRES], features[:, Plain.YEARS]
     kinds = [set(store.genres_of(movie)) for movie in movies]
     exp_logits = []
     for code, name in enumerate(store.genres):

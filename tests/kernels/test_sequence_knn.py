@@ -15,6 +15,7 @@ from reelrecs.kernels.sequence_knn import (
     add_similarity,
     clear_similarity,
     sequence_votes,
+    voting,
 )
 from reelrecs.store.store import Store
 from tests.worlds import Triple, random_triples, store_of, triples
@@ -33,12 +34,12 @@ def kernel_votes(store: Store, user: int, own_row: int, as_of_rank: int = -1) ->
     span = slice(store.by_user.indptr[user], store.by_user.indptr[user + 1])
     history = store.by_user.movies[span]
     watched, similarity = similarity_to(store, history)
-    recency = np.zeros(store.movie_count, np.float32)
+    room = voting(store.movie_count, SETTINGS)
     votes = np.zeros((store.movie_count, len(CHANNELS)), np.float32)
     rank = as_of_rank if as_of_rank >= 0 else int(store.user_activity_ranks[user])
     asker = Asker(history, own_row, rank)
-    sequence_votes(watched, asker, 0, SETTINGS, similarity, recency, votes)
-    assert not recency.any(), "room is left as it was found"
+    sequence_votes(watched, asker, 0, SETTINGS, similarity, room, votes)
+    assert not room.recency.any(), "room is left as it was found"
     clear_similarity(watched, history, similarity)
     assert not similarity.any()
     return votes

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from reelrecs.kernels.markov_chain import chain_scores
+from reelrecs.kernels.markov_chain import ChainArrays, chain_scores
 from reelrecs.learning.markov_chain import ChainSettings, _Trainer, damping, fit_chain
 from reelrecs.stages.markov_chain import DECAYS, Chain
+from tests.compiled import entry
+
+_chain_scores = entry(chain_scores)
 
 SMALL = ChainSettings(size=3, epochs=1, batch_rows=8, negatives=4, dropout=0.0)
 
@@ -21,15 +24,10 @@ def world(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def scores_of(chain: Chain, history: np.ndarray) -> np.ndarray:
     found = np.empty(len(chain.bias), np.float32)
     item_embeddings = np.ascontiguousarray(chain.item_embeddings.T)
-    chain_scores(
-        history,
-        chain.context_embeddings,
-        item_embeddings,
-        chain.projection,
-        chain.bias,
-        DECAYS,
-        found,
+    arrays = ChainArrays(
+        chain.context_embeddings, item_embeddings, chain.projection, chain.bias, DECAYS
     )
+    _chain_scores(history, arrays, found)
     return found
 
 

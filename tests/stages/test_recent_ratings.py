@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from reelrecs import config
-from reelrecs.kernels.sequence_world import Evidence, Workspace
 from reelrecs.pipeline.query import Query
 from reelrecs.stages.base_models import MATRICES
 from reelrecs.stages.recent_source import RecentSource
@@ -13,7 +12,7 @@ from reelrecs.stages.sequence_model import SequenceModel
 from reelrecs.stages.user_context import build_query, query_of_history
 from reelrecs.store.store import Store
 from reelrecs.store.subset import restrict
-from tests.asking import described, evidence_of, found_by
+from tests.asking import Gathered, described, evidence_of, found_by
 from tests.stages.test_sequence import model_of
 from tests.worlds import random_triples, store_of
 
@@ -30,7 +29,7 @@ def newcomer(store: Store, as_of: int | None = None) -> Query:
     return query_of_history(store, nothing, nothing, nothing, 5, as_of=as_of)
 
 
-def filled(store: Store, query: Query) -> tuple[Workspace, Evidence]:
+def filled(store: Store, query: Query) -> Gathered:
     return evidence_of(untrained(store), query)
 
 
@@ -57,8 +56,8 @@ def test_what_comes_after_the_moment_changes_nothing(world: Store) -> None:
     for moment in np.quantile(times, [0.0, 0.3, 0.8, 1.0], method="lower").tolist():
         past = restrict(world, times <= moment)
         then, ended = newcomer(world, moment), newcomer(past, moment)
-        (ours, at), (theirs, at_end) = filled(world, then), filled(past, ended)
-        assert (at.end, at.gap) == (at_end.end, 0) == (past.rating_count, 0)
+        ours, theirs = filled(world, then), filled(past, ended)
+        assert (ours.end, ours.gap) == (theirs.end, 0) == (past.rating_count, 0)
         assert (ours.windows == theirs.windows).all()
         assert (ours.alike == theirs.alike).all()
         columns = [
@@ -77,25 +76,25 @@ def test_the_order_of_time_is_one_and_ties_are_of_no_id(world: Store) -> None:
 def test_windows_hold_the_last_ratings(world: Store) -> None:
     last = world.by_user.movies[world.rating_order][-config.RECENT_WINDOWS[0] :]
     counts = np.bincount(last, minlength=world.movie_count)
-    assert (filled(world, newcomer(world))[0].windows[0] == counts).all()
+    assert (filled(world, newcomer(world)).windows[0] == counts).all()
 
 
 def test_the_gap_counts_what_others_rated_since(world: Store) -> None:
     times, row = world.by_user.times, world.by_user.row(7)
     query = build_query(world, 7, 5)
-    assert filled(world, query)[1].gap == (times > times[row][-1]).sum()
+    assert filled(world, query).gap == (times > times[row][-1]).sum()
     history = slice(row.start, row.start + 1)
     early = query_of_history(
         world, world.by_user.movies[history], world.by_user.ratings[history], times[history], 5, 7
     )
     others = np.ones(world.rating_count, np.bool_)
     others[row] = False
-    assert filled(world, early)[1].gap == (times[others] > times[row.start]).sum()
+    assert filled(world, early).gap == (times[others] > times[row.start]).sum()
 
 
 def test_what_people_rate_first_is_known_of_newcomers(world: Store) -> None:
     firsts = np.bincount(world.by_user.movies[world.by_user.indptr[:-1]], minlength=55)
-    at_length = filled(world, newcomer(world))[0].at_length
+    at_length = filled(world, newcomer(world)).at_length
     prior = world.movie_rating_counts * config.HISTORY_LENGTH_PRIOR / world.rating_count
     np.testing.assert_allclose(at_length, firsts + prior, rtol=1e-5)
 
@@ -108,7 +107,7 @@ def test_the_source_finds_the_best_unwatched_of_each_channel(
     query = build_query(world, 5, 2)
     found = found_by(RecentSource(), model, query)
     assert not np.isin(found.movies, query.movies).any()
-    scores, _ = evidence_of(model, query)
+    scores = evidence_of(model, query)
     unseen = np.setdiff1d(np.arange(world.movie_count), query.movies)
     for channel, counts in enumerate((*scores.windows, scores.at_length)):
         drawn = found.movies[found.retrieval_scores[:, channel] > 0]

@@ -9,19 +9,23 @@ from hypothesis import given
 
 from reelrecs import config
 from reelrecs.errors import ModelError
+from reelrecs.kernels import sequence_retrieval
 from reelrecs.kernels.genres import genre_matrix
-from reelrecs.kernels.sequence_features import genre_and_year_fit
+from reelrecs.kernels.sequence_features import PLAIN_END, Logged, Plain, genre_and_year_fit
 from reelrecs.kernels.sequence_knn import CHANNELS, SequenceSettings
 from reelrecs.learning.base_models import fit_base_models
 from reelrecs.learning.training_groups import Teachers
+from reelrecs.pipeline.queries import Queries
 from reelrecs.stages.base_models import validate
+from reelrecs.stages.sequence_evidence import SequenceGatherer
 from reelrecs.stages.sequence_features import COLUMNS
-from reelrecs.stages.sequence_model import SequenceModel
+from reelrecs.stages.sequence_model import SequenceModel, asked_of
 from reelrecs.stages.sequence_source import SequenceSource
 from reelrecs.stages.user_context import build_query, query_of_history
 from reelrecs.store.store import Store
 from reelrecs.store.subset import restrict
 from tests.asking import described, evidence_of, found_by
+from tests.compiled import entry
 from tests.learning.test_markov_chain import scores_of
 from tests.learning.test_sparse_rows import dense_of
 from tests.worlds import Triple, random_triples, store_of, triples
@@ -102,7 +106,6 @@ def test_the_moment_of_asking_moves_the_windows(crowded: Store) -> None:
     everything = np.arange(crowded.movie_count, dtype=np.int32)
     now = build_query(crowded, 3, 5)
     early = replace(now, as_of=int(crowded.by_user.times.min()))
-    assert evidence_of(model, early)[1].asker.as_of_rank == 0
     both = [described(model, one, everything) for one in (now, early)]
     for name in ("sequence.next", "popularity.recent"):
         column = COLUMNS.index(name)
@@ -129,7 +132,7 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     store = world.store
     query = build_query(store, 3, 5)
     everything = np.arange(store.movie_count, dtype=np.int32)
-    recently, evidence = evidence_of(world, query)
+    recently = evidence_of(world, query)
     votes = recently.votes
     newness = 8 / (8 + len(query.movies))
 
@@ -144,10 +147,10 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
     for user in range(store.user_count):
         if user != 3 and -300 <= store.user_activity_ranks[user] - rank <= 300:
             recent[store.by_user.movies[slice(*store.by_user.indptr[user : user + 2])]] += 1
-    genre, era = (np.empty(len(everything), np.float32) for _ in range(2))
+    fitted = np.empty((len(everything), PLAIN_END), np.float32)
     last = query.movies[::-1][:12]
     bits = genre_matrix(store.movie_genres, len(store.genres))
-    genre_and_year_fit(
+    entry(genre_and_year_fit)(
         store.movie_genres,
         store.movie_years,
         store.movie_rating_counts @ bits / store.rating_count,
@@ -155,9 +158,9 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
         0.85,
         0.7,
         everything,
-        genre,
-        era,
+        fitted,
     )
+    genre, era = fitted[:, Logged.GENRES], fitted[:, Plain.YEARS]
     expected = {
         **{f"sequence.{name}": np.log(votes[:, at] + 1e-4) for at, name in enumerate(CHANNELS)},
         "model.next_item": np.log(np.maximum(summed("next_item", 0.8, 31), 0) + 0.003) * 2,
@@ -185,12 +188,59 @@ def test_columns_follow_their_definitions(world: SequenceModel) -> None:
         "newcomer.recent.alike": np.log(recently.alike + 0.01) * newness,
         "newcomer.recent.at_length": np.log(recently.at_length + 0.5) * newness,
         "context.length": np.full(store.movie_count, np.log1p(len(query.movies))),
-        "context.gap": np.full(store.movie_count, np.log1p(evidence.gap)),
+        "context.gap": np.full(store.movie_count, np.log1p(recently.gap)),
     }
     found = described(world, query, everything)
     assert tuple(expected) == COLUMNS
     for at, (name, values) in enumerate(expected.items()):
         np.testing.assert_allclose(found[:, at], values, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def test_going_through_the_users_asked_for_gives_the_same_bits(
+    crowded: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taste similarity is found by movies' raters or, where they are many, by users' movies."""
+    early = replace(build_query(crowded, 3, 9), as_of=int(np.median(crowded.by_user.times)))
+    nobody = np.zeros(0, np.int64)
+    queries = [build_query(crowded, user, 9) for user in range(crowded.user_count)]
+    queries += [early, query_of_history(crowded, nobody, nobody, nobody, 9)]
+    asked = asked_of(Queries.of(queries))
+    by_raters = SequenceGatherer(model_of(crowded)).evidence(asked)
+    monkeypatch.setattr(config, "SIMILARITY_RATERS", 0)
+    model = model_of(crowded)
+    by_users = SequenceGatherer(model).evidence(asked)
+    assert by_raters.features[:, COLUMNS.index("sequence.next_alike")].any()
+    np.testing.assert_array_equal(by_users.candidates.rows.movies, by_raters.candidates.rows.movies)
+    np.testing.assert_array_equal(by_users.features, by_raters.features)
+    with model._space() as room:
+        assert not room.similarity.any()
+        assert not room.few.places.any()
+
+
+def test_candidates_beyond_the_room_are_found_all_the_same(
+    world: SequenceModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long lists and ties draw more than the room is made for: it is made again, larger."""
+    asked = asked_of(Queries.of([build_query(world.store, user, 20) for user in (3, 4, 5)]))
+    monkeypatch.setattr(config, "SEQUENCE_CANDIDATES", (2, 2))
+    monkeypatch.setattr(config, "RECENT_CANDIDATES", 2)
+    small = SequenceGatherer(world).evidence(asked)
+    assert len(small.candidates.rows) > 3 * 6
+    room_for = sequence_retrieval.room_for
+    monkeypatch.setattr(
+        sequence_retrieval,
+        "room_for",
+        lambda queries, candidates, *rest: room_for(queries, 100 * candidates, *rest),
+    )
+    large = SequenceGatherer(world).evidence(asked)
+    for ours, theirs in (
+        (small.candidates.indptr, large.candidates.indptr),
+        (small.candidates.rows.movies, large.candidates.rows.movies),
+        (small.candidates.rows.retrieval_scores, large.candidates.rows.retrieval_scores),
+        (small.chosen, large.chosen),
+        (small.features, large.features),
+    ):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_features_do_not_depend_on_the_order_of_candidates(world: SequenceModel) -> None:

@@ -50,7 +50,7 @@ def test_the_parts_of_the_last_movies_are_all_votes(model: SequenceModel, query:
     assert parts.shape == (len(unseen), model.settings.votes.anchors)
     assert (parts >= 0).all()
     assert (parts > 0).any(axis=0).all(), "each of the last movies votes"
-    votes = candidate_votes(evidence_of(model, query)[0].votes)[unseen]
+    votes = candidate_votes(evidence_of(model, query).votes)[unseen]
     np.testing.assert_allclose(parts.sum(axis=1), votes, rtol=1e-5)
 
 
