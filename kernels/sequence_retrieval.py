@@ -188,14 +188,15 @@ def choose(catalogue: Catalogue, draw: Draw, limit: int, scores: Scores, drawing
     windows, channels, share = len(scores.windows), drawing.channels, np.float32(draw.before_share)
     drawing.chosen[:] = 0
     for movie in range(len(drawing.chosen)):
-        channels[CHAIN, movie] = scores.chain[movie]
         vote = scores.votes[movie, _NEXT] + share * scores.votes[movie, _BEFORE]
         channels[VOTES, movie] = vote * catalogue.inverse_popularity[movie]
-        for window in range(windows):
-            rated = scores.windows[window, movie]
-            known = np.float32(rated > 0) * catalogue.percentiles[movie]
-            channels[WINDOWS + window, movie] = rated + known
+        channels[CHAIN, movie] = scores.chain[movie]
         channels[WINDOWS + windows, movie] = scores.at_length[movie]
+    for window in range(windows):
+        rated, score = scores.windows[window], channels[WINDOWS + window]
+        for movie in range(len(score)):
+            known = np.float32(rated[movie] > 0) * catalogue.percentiles[movie]
+            score[movie] = rated[movie] + known
     for channel in range(len(channels)):
         least, most = np.float32(0.0), max(draw.recent, limit)
         if channel == CHAIN:

@@ -115,7 +115,7 @@ THUNDER_SHARED = 3
 THUNDER_NEIGHBOURS = 500
 """Neighbours listened to, the best by shared movies."""
 
-THUNDER_LIKERS = 600_000
+THUNDER_LIKERS = 1_000_000
 """Likes of the liked movies that are looked at: more than ml-1m holds. Beyond, those of the users
 of the last rows stand for all: neighbours like as much, and are found in a fixed time."""
 
@@ -143,7 +143,7 @@ MINIMUM_RATINGS = 10
 NEIGHBOURS = 50
 """Nearest users by cosine whose ratings predict."""
 
-NEIGHBOUR_RATERS = 1 << 20
+NEIGHBOUR_RATERS = 2_000_000
 """Ratings of a history's movies among which neighbours are looked for: more than ml-1m holds.
 Beyond, those of the users last active of all stand for all."""
 
@@ -380,10 +380,10 @@ ten is nearly always in the top 100 of at least one retriever."""
 SIMILARITY_MOVIES = 120
 """Last movies by which users of similar histories are found; older ones change no list on ml-1m."""
 
-SIMILARITY_RATERS = 400_000
-"""Raters of those movies up to which all of them are gone through: half a millisecond. Beyond, what
-the users who are asked for have watched is gone through instead: the same numbers, at a cost that
-does not grow with the data."""
+SIMILARITY_RATERS = 2_000_000
+"""Raters of those movies up to which all of them are gone through, in two milliseconds or three.
+Beyond, what the users who are asked for have watched is gone through instead: the same numbers, at
+a cost that does not grow with the data."""
 
 RECENT_WINDOWS = (250, 1_000, 4_000, 16_000)
 """Ratings of everybody that each window reaches back, in the learned profile and in the baselines:

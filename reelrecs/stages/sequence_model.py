@@ -147,10 +147,14 @@ class SequenceModel:
 
     def retrieve(self, asked: Asked, columns: int, first: int, last: int) -> Found:
         """The candidates of queries first .. last - 1, described in so many columns."""
-        size = (last - first) * (sum(config.SEQUENCE_CANDIDATES) + config.RECENT_CANDIDATES)
+        channels = len(WINDOWS) + 3
+        longest = int(asked.limits[first:last].max(initial=0))
+        drawn = [max(most, 2 * longest) for most in config.SEQUENCE_CANDIDATES]
+        drawn += [max(config.RECENT_CANDIDATES, longest)] * (len(WINDOWS) + 1)
+        size = (last - first) * min(sum(drawn), self.store.movie_count)  # but for ties
         parts = []
         while first < last:
-            found = kernels.room_for(last - first, size, len(WINDOWS) + 3, columns)
+            found = kernels.room_for(last - first, size, channels, columns)
             done = self._gather(asked, found, False, first, last)
             if done == first:
                 size = self.store.movie_count

@@ -222,17 +222,19 @@ def test_candidates_beyond_the_room_are_found_all_the_same(
 ) -> None:
     """Long lists and ties draw more than the room is made for: it is made again, larger."""
     asked = asked_of(Queries.of([build_query(world.store, user, 20) for user in (3, 4, 5)]))
-    monkeypatch.setattr(config, "SEQUENCE_CANDIDATES", (2, 2))
-    monkeypatch.setattr(config, "RECENT_CANDIDATES", 2)
-    small = SequenceGatherer(world).evidence(asked)
-    assert len(small.candidates.rows) > 3 * 6
+    large = SequenceGatherer(world).evidence(asked)
+    assert len(large.candidates.rows) > 3 * 8
     room_for = sequence_retrieval.room_for
     monkeypatch.setattr(
         sequence_retrieval,
         "room_for",
-        lambda queries, candidates, *rest: room_for(queries, 100 * candidates, *rest),
+        lambda queries, candidates, *rest: (
+            room_for(queries, candidates // 8, *rest)
+            if candidates != world.store.movie_count
+            else room_for(queries, candidates, *rest)
+        ),
     )
-    large = SequenceGatherer(world).evidence(asked)
+    small = SequenceGatherer(world).evidence(asked)
     for ours, theirs in (
         (small.candidates.indptr, large.candidates.indptr),
         (small.candidates.rows.movies, large.candidates.rows.movies),
