@@ -58,8 +58,8 @@ def train_if_better(
         return Comparison(
             None,
             False,
-            f"the model stays: {new:,} ratings came since it was trained, and {enough:,} are "
-            "needed to learn from and to tell which is better",
+            f"the model stays: {new:,} ratings are later than what it was trained on, and "
+            f"{enough:,} are needed to learn from and to tell which is better",
         )
     split = _newest_ratings(store, count)
     candidate = fit(split.train)
@@ -78,7 +78,7 @@ def train_if_better(
 def _newest(store: Store, new: int) -> int:
     """By how many of the last ratings models are compared, where so many came since training.
 
-    At most by half of them, so that there are as many that the new model alone has learned from.
+    At most by half of those, so that there are as many that the new model alone has learned from.
     """
     times = store.by_user.times
     of_last_day = int((times > times.max() - config.COMPARED_SECONDS).sum())
@@ -87,7 +87,7 @@ def _newest(store: Store, new: int) -> int:
 
 
 def _since(store: Store, current: ScoringModel) -> int:
-    """How many ratings came since a model was trained."""
+    """How many ratings bear later times than any that a model was trained on."""
     if current.ranker.profile in (FIXED, PRETRAINED):
         return store.rating_count
     return int((store.by_user.times > current.origin.latest).sum())
