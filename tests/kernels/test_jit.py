@@ -69,6 +69,9 @@ class Installation:
         )
 
     def write_inner(self, added: int) -> None:
+        """Python itself does not see an edit of the same length within a second."""
+        for compiled in self.kernels.glob("__pycache__/inner.*.pyc"):
+            compiled.unlink()
         (self.kernels / "inner.py").write_text(
             "from reelrecs.kernels.jit import kernel\n\n"
             f"@kernel\ndef inner(n):\n    return 2 * n + {added}\n"
