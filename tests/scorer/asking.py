@@ -16,9 +16,9 @@ SCORE = "/reelrecs.v1.ScorerService/Score"
 CHECK = "/grpc.health.v1.Health/Check"
 SMALL = Limits(
     message_bytes=20_000, users=3, call_candidates=40, candidates=20, history=5, arriving=6,
-    arrival_seconds=0.5, concurrency=2, queue=4,
+    arrival_seconds=60.0, concurrency=2, queue=4,
 )  # fmt: skip
-PATIENT = SMALL._replace(arrival_seconds=60.0)
+IMPATIENT = SMALL._replace(arrival_seconds=0.5)  # a busy machine ends right calls too
 
 
 class Faked:

@@ -17,7 +17,7 @@ from reelrecs.scorer.server import ServerOptions, start
 from tests.models import learned_model_of
 from tests.scorer.asking import (
     CHECK,
-    PATIENT,
+    IMPATIENT,
     SCORE,
     SMALL,
     asked,
@@ -64,21 +64,21 @@ class Half:
 
 def test_calls_whose_message_never_comes_keep_nobody_waiting(model):
     """More of them than may work."""
-    with serving(services_of(model), PATIENT) as channel, Half(channel, SCORE, 8) as half:
+    with serving(services_of(model), SMALL) as channel, Half(channel, SCORE, 8) as half:
         for _ in range(20):
             raw(channel)(asked([user(3)], [1, 2, 3]), timeout=20)
         raw(channel, CHECK)(b"", timeout=20)
         assert not any(call.done() for call in half)
 
 
-def test_calls_whose_message_never_comes_are_ended(channel):
-    with Half(channel, SCORE, 8) as half:
+def test_calls_whose_message_never_comes_are_ended(model):
+    with serving(services_of(model), IMPATIENT) as channel, Half(channel, SCORE, 8) as half:
         assert {call.code() for call in half} == {grpc.StatusCode.CANCELLED}
 
 
 def test_more_open_calls_than_may_be_are_refused_at_once_and_health_is_not(model):
-    with serving(services_of(model), PATIENT) as channel:
-        with Half(channel, SCORE, PATIENT.open_calls):
+    with serving(services_of(model), SMALL) as channel:
+        with Half(channel, SCORE, SMALL.open_calls):
             said = set()
             end = time.monotonic() + 20
             while time.monotonic() < end and not said:
@@ -87,7 +87,7 @@ def test_more_open_calls_than_may_be_are_refused_at_once_and_health_is_not(model
                 except grpc.RpcError as error:
                     said.add((error.code().name, error.details().partition(" calls")[0]))
                 raw(channel, CHECK)(b"", timeout=20)
-            assert said == {("RESOURCE_EXHAUSTED", str(PATIENT.open_calls))}
+            assert said == {("RESOURCE_EXHAUSTED", str(SMALL.open_calls))}
         end = time.monotonic() + 20
         code = None
         while code is not grpc.StatusCode.OK and time.monotonic() < end:  # all being cancelled
