@@ -77,22 +77,21 @@ class Voting(NamedTuple):
     near: NDArray[np.float32]  # [context_reach + 1] what each position from an occurrence weighs
     fading: NDArray[np.float32]  # [3, reach + 1] a step's votes: the usual, sharp and slow channels
     weights: NDArray[np.float32]  # [occurrences + 1, 4] of each occurrence in the kinds of channels
+    places: NDArray[np.int64]  # [occurrences + 1] of each occurrence among all that users watched
+    fetched: NDArray[np.int32]  # [occurrences + 1] what stands there, asked for ahead of its use
 
 
 def voting(movie_count: int, settings: SequenceSettings) -> Voting:
     """Room for one thread."""
     reach = settings.reach + 1
+    decays = (settings.vote_decay, settings.sharp_decay, settings.slow_decay)
     return Voting(
         np.zeros(movie_count, np.float32),
         _powers(settings.distance_decay, settings.context_reach + 1),
-        np.stack(
-            [
-                _powers(settings.vote_decay, reach),
-                _powers(settings.sharp_decay, reach),
-                _powers(settings.slow_decay, reach),
-            ]
-        ),
+        np.stack([_powers(decay, reach) for decay in decays]),
         np.zeros((settings.occurrences + 1, 4), np.float32),
+        np.zeros(settings.occurrences + 1, np.int64),
+        np.zeros(settings.occurrences + 1, np.int32),
     )
 
 
@@ -201,6 +200,7 @@ def sequence_votes(
     movies, users, positions = watched.user_movies, watched.movie_users, watched.movie_positions
     indptr, recency, near, weights = watched.user_indptr, room.recency, room.near, room.weights
     quick, late, slow = room.fading[0], room.fading[1], room.fading[2]
+    places, fetched = room.places, room.fetched
     n = len(history)
     weight = np.float32(1.0)
     for back in range(min(settings.context_movies, n)):
@@ -222,14 +222,17 @@ def sequence_votes(
             asker.as_of_rank,
             settings.occurrences,
         )
+        for at in range(start, stop):
+            places[at - start] = indptr[np.uint32(users[at])] + positions[at]
+        for at in range(stop - start):  # all memory is asked for at once, not where one waits
+            fetched[at] = movies[places[at]]
         total_plain = np.float32(settings.least_total)
         total_sharp, total_alike, total_broad = total_plain, total_plain, total_plain
         for at in range(start, stop):
-            user = users[at]
+            user = np.uint32(users[at])
             if user == own_row:
                 continue
-            begin, end = indptr[user], indptr[user + 1]
-            here = begin + positions[at]
+            begin, end, here = indptr[user], indptr[user + 1], places[at - start]
             context = np.float32(0.0)
             for place in range(here + 1, min(here + settings.context_reach + 1, end)):
                 context += recency[np.uint32(movies[place])] * near[place - here]
@@ -250,14 +253,13 @@ def sequence_votes(
         share_plain, share_sharp = anchor_weight / total_plain, anchor_weight / total_sharp
         share_alike, share_broad = anchor_weight / total_alike, slow_weight / total_broad
         for at in range(start, stop):
-            user = users[at]
+            user = np.uint32(users[at])
             if user == own_row:
                 continue
             row = weights[at - start]
             plain, sharp = row[0] * share_plain, row[1] * share_sharp
             alike, broad = row[2] * share_alike, row[3] * share_broad
-            begin, end = indptr[user], indptr[user + 1]
-            here = begin + positions[at]
+            begin, end, here = indptr[user], indptr[user + 1], places[at - start]
             for place in range(here + 1, min(here + settings.reach + 1, end)):
                 vote, step = votes[np.uint32(movies[place])], place - here - 1
                 vote[0] += plain * quick[step]
