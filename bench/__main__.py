@@ -15,7 +15,8 @@ import click
 import numpy as np
 
 from reelrecs import config
-from reelrecs.bench.cases import CASES, Case, Fixture
+from reelrecs.bench.cases import CASES, Case
+from reelrecs.bench.fixture import Fixture
 from reelrecs.errors import ModelError, ReelRecsError
 from reelrecs.kernels import pool
 from reelrecs.table import styled, table_lines, visible

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from reelrecs.bench.cases import CASES, Case, Fixture
+from reelrecs.bench.cases import CASES, Case
+from reelrecs.bench.fixture import Fixture
 from reelrecs.data import SAMPLE
 from reelrecs.engine import train_model
 

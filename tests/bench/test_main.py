@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from reelrecs.bench.__main__ import main
-from reelrecs.bench.cases import CASES, Fixture
+from reelrecs.bench.cases import CASES
+from reelrecs.bench.fixture import Fixture
 from reelrecs.config import EMBEDDED_SCORER, FIXED
 from reelrecs.datasets import LAYOUTS, locate
 from reelrecs.datasets.feedback import HIGHEST_STARS, LOWEST_STARS
