@@ -6,23 +6,21 @@ import json
 import os
 import platform
 import sys
-import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from reelrecs import config
-from reelrecs.bench.cases import CASES, Case
+from reelrecs.bench.case import Case
+from reelrecs.bench.cases import CASES
+from reelrecs.bench.figures import Figures, add_ratios, compare, differences, measure, read_earlier
 from reelrecs.bench.fixture import Fixture
 from reelrecs.errors import ModelError, ReelRecsError
 from reelrecs.kernels import pool
 from reelrecs.table import styled, table_lines, visible
-
-WARMUP = 3
-"""Calls before the clock starts: they compile kernels and touch the mapped pages."""
 
 
 @click.command()
@@ -34,46 +32,97 @@ WARMUP = 3
     show_default=True,
     envvar="REELRECS_MODELS_DIR",
 )
-@click.option("--only", default="", help="Only cases whose name holds this.")
+@click.option("--only", multiple=True, help="Only cases whose name holds this; repeatable.")
 @click.option(
     "--rounds", type=click.IntRange(min=1), help="At most so many calls of a case, to try it out."
 )
+@click.option(
+    "--compare",
+    "earlier_path",
+    type=click.Path(path_type=Path),
+    help="What an earlier run printed with --json: show each case's median then, and the ratio.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def main(
-    data_dir: Path | None, models_dir: Path, only: str, rounds: int | None, as_json: bool
+    data_dir: Path | None,
+    models_dir: Path,
+    only: Sequence[str],
+    rounds: int | None,
+    earlier_path: Path | None,
+    as_json: bool,
 ) -> None:
-    """Time every stage on one data set; figures are of this machine, now."""
+    """Time every stage on one data set, and other packages that are installed beside.
+
+    Figures are of this machine, now.
+    """
     try:
+        earlier = None if earlier_path is None else read_earlier(earlier_path)
         with Fixture(data_dir, models_dir) as fixture:
-            cases = [case for case in runnable(fixture) if only in case.name]
+            cases = [case for case in runnable(fixture) if _asked_for(case, only)]
             figures = [measure(case, fixture, rounds) for case in cases]
             machine = describe_machine(fixture)
     except ReelRecsError as error:
         click.echo(f"reelrecs.bench: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
+    add_ratios(figures, CASES)
+    if earlier is not None:
+        compare(figures, earlier)
     if as_json:
         click.echo(json.dumps({"machine": machine, "cases": figures}, indent=2))
         return
     for name, value in machine.items():
         click.echo(f"{name:8} {visible(value)}")
+    for line in [] if earlier is None else differences(machine, earlier):
+        click.echo(visible(line))
     click.echo()
-    columns = ("case", "p50 ms", "p95 ms", "min ms", "max ms", "calls", "throughput")
-    rows = [
-        [
-            figure["case"],
-            *(f"{figure[key]:.3f}" for key in ("p50_ms", "p95_ms", "min_ms", "max_ms")),
-            figure["calls"],
-            f"{figure['items_per_second']:,.0f} {figure['unit']}s/s",
-        ]
-        for figure in figures
-    ]
-    for line in table_lines(columns, rows):
+    for line in table_lines(*table_of(figures, earlier is not None)):
         click.echo(styled(line, sys.stdout.isatty()))
+
+
+def table_of(figures: Sequence[Figures], compared: bool) -> tuple[list[str], list[list[Any]]]:
+    """The columns and rows to print."""
+    columns = ["case", "p50 ms", "p95 ms", "p99 ms", "min ms", "cpu ms", "calls", "throughput"]
+    columns += ["then ms", "speedup"] if compared else []
+    columns += ["ours to theirs"] if any("beside" in figure for figure in figures) else []
+    return columns, [_row(figure, columns) for figure in figures]
+
+
+def _row(figure: Figures, columns: Sequence[str]) -> list[Any]:
+    row = [
+        figure["case"],
+        *(f"{figure[key]:.3f}" for key in ("p50_ms", "p95_ms", "p99_ms", "min_ms", "cpu_ms")),
+        figure["calls"],
+        f"{_rate(figure['items_per_second'])} {figure['unit']}s/s",
+    ]
+    if "speedup" in columns:
+        known = "speedup" in figure
+        row += (
+            [f"{figure['before_p50_ms']:.3f}", f"{figure['speedup']:.2f}x"] if known else ["", ""]
+        )
+    if "ours to theirs" in columns:
+        known = "beside" in figure
+        row.append(f"{figure['ours_to_theirs']:.2f}x {figure['beside']}" if known else "")
+    return row
+
+
+def _asked_for(case: Case, only: Sequence[str]) -> bool:
+    return not only or any(part in case.name for part in only)
+
+
+def _rate(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10.0 else f"{number:.2f}"
 
 
 def runnable(fixture: Fixture) -> list[Case]:
     """The cases this data set and its model allow; says on stderr why others are left out."""
-    cases = list(CASES)
+    cases = [case for case in CASES if case.installed]
+    missing = sorted({case.package for case in CASES if not case.installed})
+    if missing:
+        click.echo(
+            f"not installed, so not compared with: {', '.join(missing)} "
+            "(pip install 'reelrecs[peers]')",
+            err=True,
+        )
     if not fixture.has_text:
         cases = [case for case in cases if not case.needs_text]
         click.echo(visible(f"{fixture.dataset.path} is a store: nothing to parse"), err=True)
@@ -83,30 +132,6 @@ def runnable(fixture: Fixture) -> list[Case]:
         cases = [case for case in cases if not case.needs_model]
         click.echo(visible(f"{error}; the learned cases are left out"), err=True)
     return cases
-
-
-def measure(case: Case, fixture: Fixture, most: int | None = None) -> dict[str, Any]:
-    """Time the case, `most` calls of it or fewer: percentiles in ms, throughput at the median."""
-    call = case.prepare(fixture)
-    for _ in range(WARMUP):
-        call()
-    rounds = case.rounds if most is None else min(most, case.rounds)
-    seconds = np.empty(rounds)
-    for turn in range(rounds):
-        start = time.perf_counter()
-        call()
-        seconds[turn] = time.perf_counter() - start
-    p50, p95 = np.percentile(seconds, [50, 95])
-    return {
-        "case": case.name,
-        "calls": rounds,
-        "p50_ms": p50 * 1e3,
-        "p95_ms": p95 * 1e3,
-        "min_ms": seconds.min() * 1e3,
-        "max_ms": seconds.max() * 1e3,
-        "unit": case.unit,
-        "items_per_second": case.items(fixture) / p50,
-    }
 
 
 def describe_machine(fixture: Fixture) -> dict[str, str]:

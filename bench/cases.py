@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import grpc
 import numpy as np
-import pyarrow as pa
-from pyarrow import csv
 
 from reelrecs import config
+from reelrecs.bench.case import Case
 from reelrecs.bench.fixture import REQUESTS, Fixture
+from reelrecs.bench.peers import PEERS
+from reelrecs.bench.whole import WHOLE_CASES
 from reelrecs.config import EMBEDDED_SCORER, FIXED, LEARNED, LOCAL_SCORER
 from reelrecs.datasets.feedback import HIGHEST_STARS, LOWEST_STARS
 from reelrecs.kernels import knn, parse
@@ -29,35 +29,19 @@ LISTS = 3 * REQUESTS
 """Whole lists asked for: each of those users three times."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One thing to time; `prepare` returns the call, `items` what one call handles."""
-
-    name: str
-    prepare: Callable[[Fixture], Callable[[], object]]
-    unit: str = "call"
-    items: Callable[[Fixture], int] = lambda _: 1
-    rounds: int = REQUESTS
-    needs_model: bool = False
-    needs_text: bool = False
-
-
 def _requests(fixture: Fixture, profile: str, scorer: str) -> Callable[[], object]:
     engine, turn = fixture.engine(profile, scorer), itertools.cycle(fixture.users)
     return lambda: engine.recommend(next(turn))
 
 
+def _explained(fixture: Fixture) -> Callable[[], object]:
+    engine, turn = fixture.engine(LEARNED), itertools.cycle(fixture.users)
+    return lambda: engine.recommend(next(turn), explain=True)
+
+
 def _parse(fixture: Fixture) -> Callable[[], object]:
     text, separator = fixture.ratings_text
     return lambda: parse.parse_ratings(text, separator, LOWEST_STARS, HIGHEST_STARS)
-
-
-def _pyarrow(fixture: Fixture) -> Callable[[], object]:
-    """Pyarrow's own csv reader on the same rows, with commas, for comparison."""
-    text, separator = fixture.ratings_text
-    body = pa.py_buffer(text.tobytes().replace(separator, b","))
-    names = csv.ReadOptions(column_names=["user", "movie", "rating", "time"])
-    return lambda: csv.read_csv(pa.BufferReader(body), read_options=names)
 
 
 def _knn_everybody(fixture: Fixture) -> Callable[[], object]:
@@ -133,9 +117,8 @@ def _ratings(fixture: Fixture) -> int:
     return fixture.store.rating_count
 
 
-CASES = (
+STAGES = (
     Case("parse ratings", _parse, "rating", _ratings, 20, needs_text=True),
-    Case("pyarrow csv, same rows", _pyarrow, "rating", _ratings, 20, needs_text=True),
     Case("read all tables", lambda f: f.dataset.read, "rating", _ratings, 5, needs_text=True),
     Case("open store", _open),
     Case("kNN of every user", _knn_everybody, "user", lambda f: f.store.user_count, 5),
@@ -150,11 +133,7 @@ CASES = (
     Case("fixed: recommend, gRPC", lambda f: _requests(f, FIXED, EMBEDDED_SCORER), rounds=LISTS),
     Case("bare gRPC call, same bytes", _bare_call, rounds=LISTS, needs_model=True),
     Case("learned: context", lambda f: f.query, needs_model=True),
-    Case(
-        "learned: evidence",
-        _evidence,
-        needs_model=True,
-    ),
+    Case("learned: evidence", _evidence, needs_model=True),
     Case("learned: sources", lambda f: _find(f, LEARNED, 0), needs_model=True),
     Case("learned: features", lambda f: _features(f, LEARNED), needs_model=True),
     Case("learned: score", lambda f: _score(f, LEARNED, LOCAL_SCORER), needs_model=True),
@@ -165,6 +144,7 @@ CASES = (
         rounds=LISTS,
         needs_model=True,
     ),
+    Case("learned: recommend, explained", _explained, needs_model=True),
     Case(
         "learned: recommend, gRPC",
         lambda f: _requests(f, LEARNED, EMBEDDED_SCORER),
@@ -172,3 +152,6 @@ CASES = (
         needs_model=True,
     ),
 )
+
+CASES = (*STAGES, *WHOLE_CASES, *PEERS)
+"""In the order in which they are timed."""

@@ -32,6 +32,10 @@ REQUESTS = 200
 """Users whose requests are timed in turn: enough that one with a long history does not decide."""
 
 
+MANY = 6_040
+"""Users whose lists are made together, at most: all of ml-1m's."""
+
+
 class Asked(NamedTuple):
     """A request on its way through the stages."""
 
@@ -92,6 +96,11 @@ class Fixture:
         """Ids of users drawn with a seed: one request each makes a fair sample."""
         rows = np.random.default_rng(1).integers(0, self.store.user_count, REQUESTS)
         return self.store.user_ids.at(rows)
+
+    @property
+    def many_users(self) -> list[Id]:
+        """Ids of the first users, `MANY` of them or all."""
+        return self.store.user_ids.at(np.arange(min(MANY, self.store.user_count)))
 
     def query(self) -> Query:
         """The user with the median number of ratings, looked at anew."""

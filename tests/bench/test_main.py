@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics.pairwise import cosine_similarity
 
 from reelrecs.bench.__main__ import main
 from reelrecs.bench.cases import CASES
 from reelrecs.bench.fixture import Fixture
+from reelrecs.bench.peers import ratings_matrix
 from reelrecs.config import EMBEDDED_SCORER, FIXED
 from reelrecs.datasets import LAYOUTS, locate
 from reelrecs.datasets.feedback import HIGHEST_STARS, LOWEST_STARS
@@ -26,7 +28,9 @@ from reelrecs.store.cache import open_store, store_path
 
 SAMPLES = Path(__file__).parents[1] / "datasets" / "samples"
 FOLDERS = sorted(path.name for path in SAMPLES.iterdir())
-WITHOUT_MODEL = [case.name for case in CASES if not case.needs_model]
+INSTALLED = [case for case in CASES if case.installed]
+WITHOUT_MODEL = [case.name for case in INSTALLED if not case.needs_model]
+STARTING = [name for name in WITHOUT_MODEL if name.startswith("process")]
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -55,7 +59,7 @@ def test_every_case_runs_on_the_default_data_without_a_model() -> None:
 
 
 def test_only_the_cases_asked_for_are_timed(capsys: pytest.CaptureFixture[str]) -> None:
-    found = figures(capsys, "--only", "parse")
+    found = figures(capsys, "--only", "parse ratings")
     assert list(found) == ["parse ratings"]
     assert found["parse ratings"]["calls"] == 1
     assert found["parse ratings"]["items_per_second"] > 0
@@ -63,7 +67,9 @@ def test_only_the_cases_asked_for_are_timed(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_case_runs_on_every_layout(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(figures(capsys, "--data-dir", str(SAMPLES / folder))) == WITHOUT_MODEL
+    wanted = [name for name in WITHOUT_MODEL if name not in STARTING]  # slow: once is enough
+    only = [word for name in wanted for word in ("--only", name)]
+    assert list(figures(capsys, "--data-dir", str(SAMPLES / folder), *only)) == wanted
 
 
 def test_every_case_runs_with_a_model(
@@ -71,7 +77,7 @@ def test_every_case_runs_with_a_model(
 ) -> None:
     train_model(mine, tmp_path)
     found = figures(capsys, "--data-dir", str(mine), "--models-dir", str(tmp_path))
-    assert list(found) == [case.name for case in CASES]
+    assert list(found) == [case.name for case in INSTALLED]
 
 
 def test_a_model_that_cannot_be_used_costs_the_learned_cases_only(
@@ -95,8 +101,67 @@ def test_a_store_has_no_text_to_parse(
     dataset = locate(mine)
     open_store(dataset)
     built = shutil.copy(store_path(dataset), tmp_path / "mine.arrow")
-    wanted = [case.name for case in CASES if not case.needs_model and not case.needs_text]
+    wanted = [case.name for case in INSTALLED if not case.needs_model and not case.needs_text]
     assert list(figures(capsys, "--data-dir", str(built))) == wanted
+
+
+def test_a_peer_stands_beside_the_case_that_does_its_work(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = figures(capsys, "--only", "parse ratings", "--only", "csv")
+    ours, theirs = found["parse ratings"], found["pyarrow csv, same rows"]
+    assert theirs["beside"] == "parse ratings"
+    assert theirs["ours_to_theirs"] == pytest.approx(
+        ours["items_per_second"] / theirs["items_per_second"]
+    )
+    assert "beside" not in ours
+    names = {case.name for case in CASES}
+    assert all(case.beside in names for case in CASES if case.beside)
+
+
+def test_an_earlier_run_stands_beside_this_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = bench("--only", "parse ratings", "--only", "open store", "--rounds", "1", "--json")
+    earlier = json.loads(done.stdout)
+    earlier["machine"]["system"] = "another"
+    earlier["cases"] = [case for case in earlier["cases"] if case["case"] == "parse ratings"]
+    (tmp_path / "old.json").write_text(json.dumps(earlier))
+    compared = ["--compare", str(tmp_path / "old.json")]
+    found = figures(capsys, "--only", "parse ratings", "--only", "open store", *compared)
+    parse, opened = found["parse ratings"], found["open store"]
+    assert parse["before_p50_ms"] == earlier["cases"][0]["p50_ms"]
+    assert parse["speedup"] == pytest.approx(parse["before_p50_ms"] / parse["p50_ms"])
+    assert "speedup" not in opened
+    main.main(["--only", "parse ratings", "--rounds", "1", *compared], standalone_mode=False)
+    printed = capsys.readouterr().out
+    assert "system then: another" in printed
+    assert "machine then" not in printed
+    assert "then ms" in printed
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"machine": {}, "cases": [{}]}'])
+def test_what_is_no_earlier_run_is_one_line_and_a_code(text: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    if text is not None:
+        path.write_text(text)
+    done = bench("--compare", str(path))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert str(path) in done.stderr
+
+
+def test_peers_that_do_the_work_of_ours_answer_the_same(mine: Path) -> None:
+    """Where a package is there: its neighbours are those of our kernel."""
+    with Fixture(mine, Path("none")) as fixture:
+        users = ratings_matrix(fixture.store)
+        case = next(case for case in CASES if case.name == "scikit-learn cosine kNN")
+        answer: Any = case.prepare(fixture)()
+        distances = answer[0]
+        store = fixture.store
+        assert users.shape == (store.user_count, store.movie_count)
+        expected = np.sort(1.0 - cosine_similarity(users), axis=1)[:, : distances.shape[1]]
+        assert np.allclose(distances, expected, atol=1e-5)
 
 
 def test_no_data_set_is_one_line_and_a_code(tmp_path: Path) -> None:
