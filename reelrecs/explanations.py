@@ -40,6 +40,9 @@ def explain(
     if ranked.terms is None or ranked.scores is None:
         raise ValueError("only scored candidates can be explained")
     watched, liked = _nothing(len(ranked)), _nothing(len(ranked))
+    words: list[list[str]] = [[] for _ in range(len(ranked))]
+    if sequence is not None:
+        words = in_words(ranked.terms, len(query.movies))
     counts_neighbours = NEIGHBOURS_TERM in ranked.terms.columns
     neighbours = query.neighbours if counts_neighbours else _close_neighbours(store, query)
     if counts_neighbours:
@@ -51,13 +54,12 @@ def explain(
         zip(ranked.movies.tolist(), ranked.scores.tolist(), strict=True)
     ):
         fans = int(neighbours.likes[movie])
-        contributions = _named(ranked.terms.columns, ranked.terms.values[row])
         reasons.append(
             Reason(
-                contributions=contributions,
+                contributions=_named(ranked.terms.columns, ranked.terms.values[row]),
                 total=total,
                 scale=LOG_CHANCE if sequence is not None else POINTS,
-                in_words=in_words(contributions, len(query.movies)) if sequence is not None else [],
+                in_words=words[row],
                 found_by={
                     channel: strength
                     for channel, strength in _named(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from reelrecs import config
+from reelrecs.pipeline.candidates import FeatureMatrix
 
 _LATELY = "rated often lately"
 _ALIKE = "rated lately by people of your taste"
@@ -27,19 +31,31 @@ _WORDS = {
 """What a term says, by its name; names of relative terms and those of newcomers are told alike."""
 
 
-def in_words(contributions: Mapping[str, float], history_length: int) -> list[str]:
-    """A few phrases, the strongest first, for what makes a movie likely by itself.
+def in_words(terms: FeatureMatrix, history_length: int) -> list[list[str]]:
+    """For each row a few phrases, the strongest first, for what makes it likely by itself.
 
     A phrase is said where the terms that it stands for add up to `config.TELLING_CONTRIBUTION`, on
     the scale of log chances. What single movies of the history add is told by their titles, not
     here.
     """
-    strengths: dict[str, float] = {}
-    for term, value in contributions.items():
-        phrase = _WORDS.get(term.removeprefix("newcomer.").removesuffix(".relative"))
-        if phrase == _NEXT and history_length == 0:
-            phrase = _BEGIN
-        if phrase is not None:
-            strengths[phrase] = strengths.get(phrase, 0.0) + value
-    told = [phrase for phrase in strengths if strengths[phrase] >= config.TELLING_CONTRIBUTION]
-    return sorted(told, key=lambda phrase: -strengths[phrase])[: config.REASON_PHRASES]
+    phrases, belongs = _phrases_of(terms.columns)
+    strengths = terms.values.astype(np.float64) @ belongs
+    order = np.argsort(-strengths, axis=1, kind="stable")[:, : config.REASON_PHRASES]
+    told = np.take_along_axis(strengths, order, axis=1) >= config.TELLING_CONTRIBUTION
+    if history_length == 0:
+        phrases = [_BEGIN if phrase == _NEXT else phrase for phrase in phrases]
+    return [
+        [phrases[place] for place in places[said].tolist()]
+        for places, said in zip(order, told, strict=True)
+    ]
+
+
+@lru_cache(maxsize=16)  # a model's columns are the same for every request
+def _phrases_of(columns: tuple[str, ...]) -> tuple[list[str], NDArray[np.float64]]:
+    """The phrases of some terms, and [terms, phrases] 1 where a term belongs to one."""
+    of_terms = [
+        _WORDS.get(term.removeprefix("newcomer.").removesuffix(".relative")) for term in columns
+    ]
+    phrases = list(dict.fromkeys(phrase for phrase in of_terms if phrase is not None))
+    belongs = [[float(phrase == one) for one in phrases] for phrase in of_terms]
+    return phrases, np.array(belongs).reshape(len(columns), len(phrases))

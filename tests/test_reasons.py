@@ -1,7 +1,17 @@
 """What contributions say in words."""
 
-from reelrecs import config
-from reelrecs.reasons import in_words
+import numpy as np
+
+from reelrecs import config, reasons
+from reelrecs.pipeline.candidates import FeatureMatrix
+
+
+def in_words(told: dict[str, float], history_length: int) -> list[str]:
+    """What is said of one movie with these terms; another beside it, with none, changes nothing."""
+    values = np.array([list(told.values()), [0.0] * len(told)], np.float32)
+    said, nothing = reasons.in_words(FeatureMatrix(tuple(told), values), history_length)
+    assert nothing == []
+    return said
 
 
 def test_a_phrase_is_said_for_what_its_terms_add_up_to() -> None:

@@ -7,6 +7,7 @@ Markov chain's state is one as well, but of vectors: its parts cancel, and are n
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -55,9 +56,15 @@ def history_shares(
 
 def contributed(terms: FeatureMatrix, name: str) -> Floats:
     """[rows]: what all terms of this name, and those below it, gave to each score together."""
-    of_name = [term == name or term.startswith(f"{name}.") for term in terms.columns]
-    total: Floats = terms.values[:, of_name].sum(axis=1)
+    total: Floats = terms.values[:, _places(terms.columns, name)].sum(axis=1)
     return total
+
+
+@lru_cache(maxsize=64)  # a model's columns are the same for every request
+def _places(columns: tuple[str, ...], name: str) -> list[int]:
+    return [
+        place for place, term in enumerate(columns) if term == name or term.startswith(f"{name}.")
+    ]
 
 
 def _decayed(entries: Floats, decay: float) -> Floats:
