@@ -89,7 +89,7 @@ def _append_lines(engine: Engine, file: str) -> int:
     try:
         with _opened(file) as stream:
             for group in waiting(read_arriving(stream, name), config.LOG_GROUP):
-                good, error = _checked(engine.store, group, name)
+                good, error = _checked(engine.store, group)
                 count += engine.append_many(good)
                 if error is not None:
                     raise error
@@ -101,9 +101,7 @@ def _append_lines(engine: Engine, file: str) -> int:
     return count
 
 
-def _checked(
-    store: Store, lines: Iterable[Arriving], name: str
-) -> tuple[list[Rating], DataError | None]:
+def _checked(store: Store, lines: Iterable[Arriving]) -> tuple[list[Rating], DataError | None]:
     """The lines as ratings up to the first bad one, and what is wrong with that."""
     from reelrecs.store.incoming import Rating, checked
 
@@ -113,7 +111,7 @@ def _checked(
         try:
             checked(store, [rating])
         except InvalidRequest as error:
-            return good, DataError(f"{name}, line {line.number}: {error}")
+            return good, DataError(f"{line.where}: {error}")
         good.append(rating)
     return good, None
 

@@ -23,7 +23,7 @@ SHOWN = 80
 class Arriving(NamedTuple):
     """One line, not yet looked at but for its form."""
 
-    number: int  # of the line, from 1
+    where: str  # the line stands, as a message says it
     user: str
     movie: str
     rating: str
@@ -32,32 +32,51 @@ class Arriving(NamedTuple):
 
 
 def read_arriving(lines: Iterable[str], name: str) -> Iterator[Arriving]:
-    """The ratings of csv with or without a header, or of JSON lines; blank lines are passed over.
+    """The ratings of a file's lines; see `ArrivingLines`.
+
+    Raises DataError, naming the line, at the first that is no rating.
+    """
+    reader = ArrivingLines(name)
+    for number, line in enumerate(lines, 1):
+        rating = reader.read(line, f"{name}, line {number}")
+        if rating is not None:
+            yield rating
+
+
+class ArrivingLines:
+    """Reads the lines of one source: csv with or without a header, or JSON lines.
 
     Column names are those of any import, and `key`; without a header columns are user, movie,
-    rating and time. Raises DataError, naming the line, at the first that is no rating.
+    rating and time. The first line says which it is.
     """
-    columns: Mapping[str, int | str] | None = None
-    separator = ","
-    for number, line in enumerate(lines, 1):
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._columns: Mapping[str, int | str] | None = None
+        self._separator = ","
+
+    def read(self, line: str, where: str) -> Arriving | None:
+        """The rating of a line that stands somewhere; None for a header and a blank line.
+
+        Raises DataError where it is none; the next can be read all the same.
+        """
         text = line.strip("\r\n\ufeff")
         if not text.strip():
-            continue
+            return None
         if text.lstrip().startswith("{"):
-            said = _object(text, number, name)
-            if columns is None:
-                columns = _roles(list(said), name)
-            yield _arriving(columns, said, number, text, name)
-            continue
-        if columns is None:
-            separator = max(SEPARATORS, key=text.count)
-        fields: list[str] = _fields(text, separator, number, name)
-        if columns is None:
+            said = _object(text, where)
+            if self._columns is None:
+                self._columns = _roles(list(said), self._name)
+            return _arriving(self._columns, said, text, where)
+        if self._columns is None:
+            self._separator = max(SEPARATORS, key=text.count)
+        fields: list[str] = _fields(text, self._separator, where)
+        if self._columns is None:
             headed = any(known(field, RATINGS) for field in fields)
-            columns = _places(fields, name, headed)
+            self._columns = _places(fields, self._name, headed)
             if headed:
-                continue
-        yield _arriving(columns, dict(enumerate(fields)), number, text, name)
+                return None
+        return _arriving(self._columns, dict(enumerate(fields)), text, where)
 
 
 def moment_of(text: str) -> int | None:
@@ -86,41 +105,41 @@ def _places(names: list[str], name: str, headed: bool) -> dict[str, int]:
     return places
 
 
-def _fields(text: str, separator: str, number: int, name: str) -> list[str]:
+def _fields(text: str, separator: str, where: str) -> list[str]:
     try:
         return next(csv.reader([text], delimiter=separator, strict=True))
     except csv.Error as error:
-        raise _bad(name, number, str(error), text) from error
+        raise _bad(where, str(error), text) from error
 
 
-def _object(text: str, number: int, name: str) -> dict[str, Any]:
+def _object(text: str, where: str) -> dict[str, Any]:
     try:
         said = json.loads(text)
     except ValueError as error:
-        raise _bad(name, number, "no JSON object", text) from error
+        raise _bad(where, "no JSON object", text) from error
     if not isinstance(said, dict):
-        raise _bad(name, number, "no JSON object", text)
+        raise _bad(where, "no JSON object", text)
     return said
 
 
 def _arriving(
-    columns: Mapping[str, int | str], said: Mapping[Any, Any], number: int, text: str, name: str
+    columns: Mapping[str, int | str], said: Mapping[Any, Any], text: str, where: str
 ) -> Arriving:
     values = {role: said.get(place) for role, place in columns.items()}
     told = {role: "" if value is None else str(value).strip() for role, value in values.items()}
     for role in ("user", "item", "rating"):
         if not told.get(role):
-            raise _bad(name, number, f"no {role}", text)
+            raise _bad(where, f"no {role}", text)
     time = None
     if told.get("time"):
         time = moment_of(told["time"])
         if time is None:
-            raise _bad(name, number, "a time that is none", text)
-    return Arriving(number, told["user"], told["item"], told["rating"], time, told.get(KEY) or None)
+            raise _bad(where, "a time that is none", text)
+    return Arriving(where, told["user"], told["item"], told["rating"], time, told.get(KEY) or None)
 
 
-def _bad(name: str, number: int, cause: str, text: str) -> DataError:
+def _bad(where: str, cause: str, text: str) -> DataError:
     return DataError(
-        f"{name}, line {number}: {cause}: {one_line(text, SHOWN)!r}; mend it and send the file "
+        f"{where}: {cause}: {one_line(text, SHOWN)!r}; mend it and send the file "
         "from there, or all of it with keys"
     )
