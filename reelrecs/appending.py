@@ -8,6 +8,7 @@ from typing import Any
 
 from reelrecs.datasets.ids import Id
 from reelrecs.errors import InvalidRequest
+from reelrecs.ratings_log.events import Step
 from reelrecs.ratings_log.group_commit import GroupCommit
 from reelrecs.store.incoming import Rating, checked, held
 from reelrecs.store.store import Store
@@ -60,6 +61,19 @@ class Appending:
         log = self._required_log()
         arrivals = checked(self.store, ratings)
         return log.append(arrivals) if arrivals else 0
+
+    def append_step(self, step: Step, ratings: Sequence[Rating]) -> int:
+        """Keep ratings of a source and how far it has been read; see `RatingsLog.append_step`.
+
+        `append_many` otherwise.
+        """
+        self._check_open()
+        return self._required_log().log.append_step(step, checked(self.store, ratings))
+
+    def position(self, source: str) -> str | None:
+        """How far a source of ratings has been read into the log; None if never."""
+        self._check_open()
+        return self._required_log().log.position(source)
 
     def forget(self, user_id: Id, movie_id: Id | None = None) -> None:
         """Forget what a user rated, one movie or all, in the next list already.

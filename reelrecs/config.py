@@ -49,6 +49,28 @@ second."""
 LOG_GROUP = 1_000
 """Lines of a file that are written at once: one fsync costs as much as writing a hundred."""
 
+LONGEST_RECORD = 1 << 20
+"""Bytes of a record that is read from a file or pipe; what is longer is none."""
+
+FOLLOW_SECONDS = 0.2
+"""How often a file that is followed is looked at again."""
+
+ROTATION_SECONDS = 2.0
+"""How long a file that was renamed is read on after another has its name: a writer opens the new
+one a moment later."""
+
+TOLD_BY_BYTES = 1_024
+"""By so many first bytes of what was read of a file, and as many last ones, it is known again."""
+
+KAFKA_SECONDS = 10.0
+"""How long brokers may take to say what topics and records they have."""
+
+PARTITIONS_SECONDS = 60.0
+"""How often a topic is asked whether it has more partitions."""
+
+SKIPPED_SHOWN = 20
+"""Records passed over that `ingest` names; the others are only counted."""
+
 LOG_RECORDS_TO_COMPACT = 100_000
 """Records outside the store from which `doctor` advises to compact: reading them takes a second."""
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "search": ("search", "Find movies by title."),
     "similar": ("similar", "The movies nearest to one, and why."),
     "rate": ("rate", "Keep ratings that arrive, one or many."),
+    "ingest": ("ingest", "Read ratings from a growing file, a pipe or Kafka."),
     "forget": ("forget", "Forget a rating, or all of a user."),
     "compact": ("compact", "Write what has arrived into the store."),
     "batch": ("batch", "Write everybody's lists to one file."),

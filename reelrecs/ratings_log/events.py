@@ -34,6 +34,14 @@ class Arrival(NamedTuple):
     key: str | None = None  # by which a rating that is sent again is known
 
 
+class Step(NamedTuple):
+    """How far a source has been read, before some of its ratings and after them."""
+
+    source: str
+    before: str | None  # as it was written; None: nothing was read yet
+    after: str
+
+
 class Row(NamedTuple):
     """One event as it stands in a log."""
 

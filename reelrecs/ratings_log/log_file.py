@@ -17,11 +17,16 @@ from typing import Any, TypeVar
 from reelrecs.datasets.ids import LONGEST_SHOWN, PLAIN, Id
 from reelrecs.errors import DataError, InvalidRequest, StorageError, one_line
 from reelrecs.ratings_log.connection import Door, file_at, make_log
-from reelrecs.ratings_log.events import Arrival, Events, Kind, checksum
+from reelrecs.ratings_log.events import Arrival, Events, Kind, Step, checksum
 
 T = TypeVar("T")
 
 _INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+_SOURCES = "CREATE TABLE IF NOT EXISTS sources (name TEXT PRIMARY KEY, position TEXT) WITHOUT ROWID"
+"""Made by the first step: a log that none was written to has none, nor does an older one."""
+
+_HAS_SOURCES = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'sources'"
 
 _ERASE = """
 UPDATE events SET kind = 3, user = NULL, value = NULL, time = NULL,
@@ -89,6 +94,47 @@ class RatingsLog:
             return [_append_group(link, group, now) for group in groups]
 
         return self._written(write)
+
+    def position(self, source: str) -> str | None:
+        """How far a source has been read, as the last step said; None if never."""
+        if not self.exists():
+            return None
+
+        def ask(link: sqlite3.Connection) -> str | None:
+            if not link.execute(_HAS_SOURCES).fetchone():
+                return None
+            found = link.execute("SELECT position FROM sources WHERE name = ?", (source,))
+            row = found.fetchone()
+            return None if row is None else str(row[0])
+
+        return self._asked(ask)
+
+    def append_step(self, step: Step, ratings: Sequence[Arrival]) -> int:
+        """Write ratings of a source and how far it has been read then, both or neither.
+
+        So each record of a source is written once, wherever its reader dies. How many ratings were
+        new. Raises InvalidRequest for a key of another rating, DataError where somebody else has
+        read on from the same place, and StorageError.
+        """
+
+        def write(link: sqlite3.Connection) -> int | InvalidRequest:
+            link.execute(_SOURCES)
+            known = link.execute("SELECT position FROM sources WHERE name = ?", step[:1]).fetchone()
+            if (None if known is None else known[0]) != step.before:
+                raise DataError(
+                    f"{step.source} is read by another ingest into the same log: leave it to that"
+                )
+            new = _append_group(link, ratings, _tick(link))
+            if not isinstance(new, InvalidRequest):
+                link.execute(
+                    "INSERT OR REPLACE INTO sources VALUES (?, ?)", (step.source, step.after)
+                )
+            return new
+
+        new = self._written(write)
+        if isinstance(new, InvalidRequest):
+            raise new
+        return new
 
     def forget(self, user: Id, movie: Id | None = None) -> None:
         """Erase what a user rated, one movie or all; what stood here is overwritten on the disk."""

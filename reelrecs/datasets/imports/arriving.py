@@ -20,6 +20,10 @@ SHOWN = 80
 """Letters of a bad line in a message."""
 
 
+class _NoRating(ValueError):
+    """What a line lacks."""
+
+
 class Arriving(NamedTuple):
     """One line, not yet looked at but for its form."""
 
@@ -36,7 +40,7 @@ def read_arriving(lines: Iterable[str], name: str) -> Iterator[Arriving]:
 
     Raises DataError, naming the line, at the first that is no rating.
     """
-    reader = ArrivingLines(name)
+    reader = ArrivingLines(name, "mend it and send the file from there, or all of it with keys")
     for number, line in enumerate(lines, 1):
         rating = reader.read(line, f"{name}, line {number}")
         if rating is not None:
@@ -50,8 +54,8 @@ class ArrivingLines:
     rating and time. The first line says which it is.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, advice: str) -> None:
+        self._name, self._advice = name, advice  # what to do about a bad line
         self._columns: Mapping[str, int | str] | None = None
         self._separator = ","
 
@@ -60,23 +64,30 @@ class ArrivingLines:
 
         Raises DataError where it is none; the next can be read all the same.
         """
+        try:
+            return self._rating(line, where)
+        except _NoRating as error:
+            shown = one_line(line, SHOWN)
+            raise DataError(f"{where}: {error}: {shown!r}; {self._advice}") from error
+
+    def _rating(self, line: str, where: str) -> Arriving | None:
         text = line.strip("\r\n\ufeff")
         if not text.strip():
             return None
         if text.lstrip().startswith("{"):
-            said = _object(text, where)
+            said = _object(text)
             if self._columns is None:
                 self._columns = _roles(list(said), self._name)
-            return _arriving(self._columns, said, text, where)
+            return _arriving(self._columns, said, where)
         if self._columns is None:
             self._separator = max(SEPARATORS, key=text.count)
-        fields: list[str] = _fields(text, self._separator, where)
+        fields: list[str] = _fields(text, self._separator)
         if self._columns is None:
             headed = any(known(field, RATINGS) for field in fields)
             self._columns = _places(fields, self._name, headed)
             if headed:
                 return None
-        return _arriving(self._columns, dict(enumerate(fields)), text, where)
+        return _arriving(self._columns, dict(enumerate(fields)), where)
 
 
 def moment_of(text: str) -> int | None:
@@ -92,54 +103,48 @@ def _roles(names: list[str], name: str) -> dict[str, str]:
 
 
 def _places(names: list[str], name: str, headed: bool) -> dict[str, int]:
-    places = recognise(names, RATINGS, name, {}, headed)
+    try:
+        places = recognise(names, RATINGS, name, {}, headed)
+    except DataError as error:  # whose advice is for imports, which take options
+        raise _NoRating(str(error).partition(";")[0]) from error
     if headed:
         plain = [plain_name(one) for one in names]
         if KEY in plain:
             places[KEY] = plain.index(KEY)
     elif len(names) > len(BY_PLACE["ratings"]):
-        raise DataError(
+        raise _NoRating(
             f"{name} has {len(names)} columns and no header: name them in a first line, such as "
             "user_id,movie_id,rating,timestamp"
         )
     return places
 
 
-def _fields(text: str, separator: str, where: str) -> list[str]:
+def _fields(text: str, separator: str) -> list[str]:
     try:
         return next(csv.reader([text], delimiter=separator, strict=True))
     except csv.Error as error:
-        raise _bad(where, str(error), text) from error
+        raise _NoRating(str(error)) from error
 
 
-def _object(text: str, where: str) -> dict[str, Any]:
+def _object(text: str) -> dict[str, Any]:
     try:
         said = json.loads(text)
     except ValueError as error:
-        raise _bad(where, "no JSON object", text) from error
+        raise _NoRating("no JSON object") from error
     if not isinstance(said, dict):
-        raise _bad(where, "no JSON object", text)
+        raise _NoRating("no JSON object")
     return said
 
 
-def _arriving(
-    columns: Mapping[str, int | str], said: Mapping[Any, Any], text: str, where: str
-) -> Arriving:
+def _arriving(columns: Mapping[str, int | str], said: Mapping[Any, Any], where: str) -> Arriving:
     values = {role: said.get(place) for role, place in columns.items()}
     told = {role: "" if value is None else str(value).strip() for role, value in values.items()}
     for role in ("user", "item", "rating"):
         if not told.get(role):
-            raise _bad(where, f"no {role}", text)
+            raise _NoRating(f"no {role}")
     time = None
     if told.get("time"):
         time = moment_of(told["time"])
         if time is None:
-            raise _bad(where, "a time that is none", text)
+            raise _NoRating("a time that is none")
     return Arriving(where, told["user"], told["item"], told["rating"], time, told.get(KEY) or None)
-
-
-def _bad(where: str, cause: str, text: str) -> DataError:
-    return DataError(
-        f"{where}: {cause}: {one_line(text, SHOWN)!r}; mend it and send the file "
-        "from there, or all of it with keys"
-    )

@@ -1,0 +1,1 @@
+"""Ratings from elsewhere into the log: files that grow, pipes, Kafka topics."""
