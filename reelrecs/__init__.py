@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from reelrecs.pipeline.candidates import Candidates as Candidates
     from reelrecs.pipeline.candidates import FeatureMatrix as FeatureMatrix
     from reelrecs.pipeline.query import Query as Query
+    from reelrecs.ratings_log.events import Step as Step
     from reelrecs.results import Recommendation as Recommendation
     from reelrecs.results import RecommendationList as RecommendationList
     from reelrecs.scores import ScoredMovies as ScoredMovies
@@ -50,6 +51,7 @@ _HOMES = {
     "ReelRecsError": "reelrecs.errors",
     "ScoredMovies": "reelrecs.scores",
     "SimilarMovies": "reelrecs.similar",
+    "Step": "reelrecs.ratings_log.events",
     "WhyNot": "reelrecs.why_not",
 }
 
