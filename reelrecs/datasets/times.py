@@ -33,17 +33,25 @@ FORMATS = ("%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%m %d, %Y", "%d %b %Y", "%b %d, %Y"
 def unit_of(numbers: NDArray[np.int64]) -> tuple[str, int]:
     """The name of the unit and how many make a second, from the median of the numbers' sizes."""
     sample = numbers[:: max(len(numbers) // SAMPLED, 1)]
-    middle = float(np.median(np.abs(sample.astype(np.float64)))) if len(sample) else 0.0
-    for place, unit in enumerate(UNITS):
-        if middle < SECONDS_BELOW * 1000**place:
-            return unit
-    return UNITS[-1]
+    return _unit(float(np.median(np.abs(sample.astype(np.float64)))) if len(sample) else 0.0)
+
+
+def second_of(number: int) -> int:
+    """A number of any unit as seconds, rounded down."""
+    return number // _unit(abs(float(number)))[1]
 
 
 def seconds_of(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     """Numbers of one unit as seconds, rounded down; the same array where they are seconds."""
     _, per_second = unit_of(numbers)
     return numbers if per_second == 1 else numbers // per_second
+
+
+def _unit(size: float) -> tuple[str, int]:
+    for place, unit in enumerate(UNITS):
+        if size < SECONDS_BELOW * 1000**place:
+            return unit
+    return UNITS[-1]
 
 
 def days_of_digits(numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:

@@ -12,7 +12,7 @@ import numpy as np
 from reelrecs import config
 from reelrecs.datasets.feedback import Feedback
 from reelrecs.datasets.ids import LONGEST_SHOWN, Id, Ids
-from reelrecs.datasets.times import LAST_SECOND, seconds_of
+from reelrecs.datasets.times import LAST_SECOND, second_of
 from reelrecs.errors import InvalidRequest, NotFound, one_line
 from reelrecs.ratings_log.events import Arrival
 from reelrecs.store.store import Store
@@ -93,7 +93,7 @@ def _time(given: Any) -> int | None:
     whole = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
     if not whole or abs(given) >= 2**63:
         raise InvalidRequest(f"time {_shown(given)}: give seconds since 1970")
-    seconds = int(seconds_of(np.array([given], np.int64))[0])
+    seconds = second_of(int(given))
     if seconds < -LAST_SECOND or seconds > time.time() + config.FUTURE_SECONDS:
         raise InvalidRequest(
             f"time {_shown(given)} lies in the future or before all times: a rating is of now or "
