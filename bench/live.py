@@ -26,7 +26,7 @@ import numpy as np
 from reelrecs.datasets import locate
 from reelrecs.engine import Engine
 from reelrecs.errors import ReelRecsError
-from reelrecs.store.cache import open_store, store_path
+from reelrecs.store.cache import compact, open_store, store_path
 from reelrecs.store.incoming import Rating
 from reelrecs.store.store import Store
 from reelrecs.table import table_lines, visible
@@ -36,6 +36,9 @@ SEED = 20260101
 
 WRITERS = 16
 """Threads that share commits."""
+
+TOGETHER = 64
+"""Ratings that one writer hands in at once."""
 
 
 class Figure(NamedTuple):
@@ -86,18 +89,19 @@ def _copy(data_dir: Path | None) -> Iterator[Path]:
 def _all(path: Path, appends: int, arrived: int, requests: int) -> list[Figure]:
     with Engine.open(path) as engine:
         store = engine.store
-        ratings = _drawn(store, 2 * appends + arrived + 1)
+        ratings = _drawn(store, 3 * appends + arrived)
         asked = store.user_ids.at(
             np.random.default_rng(SEED).integers(0, store.user_count, requests)
         )
         ask = [partial(engine.recommend, one) for one in asked]
         _timed(ask)
         empty = _timed(ask)
-        figures = [*_appended(engine, ratings[:appends], ratings[appends : 2 * appends])]
+        parts = [ratings[start : start + appends] for start in range(0, 3 * appends, appends)]
+        figures = [*_appended(engine, *parts)]
         took = _timed([lambda: engine.recommend(asked[0])])[0]
         figures.append(Figure("first list after that, with the merge", f"{took:.1f} ms"))
         start = time.perf_counter()
-        engine.append_many(ratings[2 * appends : -1])
+        engine.append_many(ratings[3 * appends :])
         took = time.perf_counter() - start
         figures.append(Figure(f"{arrived:,} ratings in one call", f"{took:.2f} s"))
         _timed(ask)
@@ -110,6 +114,12 @@ def _all(path: Path, appends: int, arrived: int, requests: int) -> list[Figure]:
                 f"{ratio:.2f} x the empty log's {np.median(empty):.2f}",
             )
         )
+        start = time.perf_counter()
+        done = compact(locate(path))
+        took = time.perf_counter() - start
+        whole = f"a store of {done.ratings:,} ratings"
+        figures.append(Figure(f"compact {done.events:,} records", f"{took:.2f} s", whole))
+        engine.append_many(ratings[:appends])
         figures.append(_compacted(path, ask))
     return figures
 
@@ -126,24 +136,30 @@ def _drawn(store: Store, count: int) -> list[Rating]:
     ]
 
 
-def _appended(engine: Engine, alone: list[Rating], shared: list[Rating]) -> Iterator[Figure]:
+def _appended(
+    engine: Engine, alone: list[Rating], together: list[Rating], shared: list[Rating]
+) -> Iterator[Figure]:
     def append(one: Rating) -> float:
         return _timed([lambda: engine.append_many([one])])[0]
 
     start = time.perf_counter()
     waited = [append(one) for one in alone]
     yield _rate("one writer", waited, time.perf_counter() - start)
+    groups = [together[at : at + TOGETHER] for at in range(0, len(together), TOGETHER)]
+    start = time.perf_counter()
+    waited = _timed([partial(engine.append_many, group) for group in groups])
+    yield _rate(f"one writer, {TOGETHER} at once", waited, time.perf_counter() - start, TOGETHER)
     start = time.perf_counter()
     with ThreadPoolExecutor(WRITERS) as threads:
         waited = list(threads.map(append, shared))
     yield _rate(f"{WRITERS} writers", waited, time.perf_counter() - start)
 
 
-def _rate(who: str, waited: list[float], seconds: float) -> Figure:
+def _rate(who: str, waited: list[float], seconds: float, each: int = 1) -> Figure:
     p50, p99 = np.percentile(waited, [50, 99])
     return Figure(
         f"append, acknowledged, {who}",
-        f"{len(waited) / seconds:,.0f}/s",
+        f"{each * len(waited) / seconds:,.0f}/s",
         f"P50 {p50:.2f} ms, P99 {p99:.2f} ms",
     )
 
@@ -172,7 +188,7 @@ def _compacted(path: Path, ask: Sequence[Callable[[], object]]) -> Figure:
         asking.join()
     slowest, p99 = max(waited), np.percentile(waited, 99)
     return Figure(
-        "compact, a process of its own",
+        "compact by a process of its own",
         f"{took:.2f} s",
         f"lists meanwhile: median {np.median(waited):.2f} ms, P99 {p99:.2f}, slowest {slowest:.2f} "
         f"= {slowest / quiet:.1f} x the median before",
