@@ -1,8 +1,9 @@
 """Evidence that no acknowledged rating is lost: `python -m tests.ratings_log.crash_log`.
 
-Four writers append, one process compacts, one trains, one asks for lists, and each is killed
-(SIGKILL) at random moments and begun anew. A writer tells what it is about to append and what was
-acknowledged; what it was not told of it sends again under the same key. Then:
+Four writers append, one process follows a file into the log, one compacts, one trains, one asks for
+lists, and each is killed (SIGKILL) at random moments and begun anew. A writer tells what it is
+about to append and what was acknowledged; what it was not told of it sends again under the same
+key. Then:
 
     lost       acknowledged and not in the log
     doubled    in the log twice
@@ -19,36 +20,30 @@ import argparse
 import contextlib
 import os
 import random
-import resource
-import shutil
-import signal
-import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from reelrecs.datasets import locate
 from reelrecs.engine import Engine
-from reelrecs.errors import StorageError
+from reelrecs.ingest.followed_file import FollowedFile
+from reelrecs.ingest.run import Ingest
 from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import model_path
 from reelrecs.ratings_log.events import Arrival
 from reelrecs.ratings_log.log_file import RatingsLog
 from reelrecs.store.cache import compact, log_path, open_live, open_store, store_path
 from tests.models import learned_model_of
+from tests.ratings_log.full_disk import limit_each_size
+from tests.ratings_log.killing import begun, ended
 
 WRITERS = 4
+FOLLOWER = 2000
+"""Who rates in the file that is followed."""
+
 MOVIES = 45
-
-
-class Child(NamedTuple):
-    """A process to be killed."""
-
-    pid: int
-    told: int  # what it writes to us
 
 
 def data_in(folder: Path) -> Path:
@@ -78,6 +73,33 @@ def write_for_ever(log: RatingsLog, writer: int, first: int, tell: Callable[[str
         time.sleep(random.random() * 0.004)
 
 
+def follow_for_ever(data: Path, path: Path) -> None:
+    with Engine.open(data) as engine:
+        Ingest(engine, FollowedFile(path, follow=True)).run()
+
+
+class Followed:
+    """A file that grows, a line a rating whose time is its number, and is rotated at times."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.lines = path, 0
+        path.write_bytes(b"")
+
+    def grow(self, count: int) -> None:
+        with self.path.open("ab") as file:
+            for _ in range(count):
+                file.write(b"%d,%d,3,%d\n" % (FOLLOWER, self.lines % MOVIES + 1, self.lines))
+                self.lines += 1
+
+    def rotate(self) -> None:
+        self.path.rename(self.path.with_name(f"{self.path.name}.{self.lines}"))
+        self.path.write_bytes(b"")
+
+    def read_rest(self, data: Path) -> None:
+        with Engine.open(data) as engine:
+            Ingest(engine, FollowedFile(self.path, follow=False)).run()
+
+
 def compact_for_ever(data: Path) -> None:
     while True:
         compact(locate(data))
@@ -97,26 +119,6 @@ def ask_for_ever(data: Path, models: Path) -> None:
             for _ in range(20):
                 if not len(engine.recommend(1)):
                     os._exit(9)
-
-
-def begun(work: Callable[[Callable[[str], None]], None]) -> Child:
-    """A child that does the work until it is killed."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(writing)
-        os.set_blocking(reading, False)
-        return Child(pid, reading)
-    code = 1
-    try:
-        os.close(reading)
-        random.seed(os.getpid())
-        work(lambda text: os.write(writing, text.encode()) and None)
-    except BaseException as error:
-        sys.stderr.write(f"{error!r}\n")
-        code = 8
-    finally:
-        os._exit(code)
 
 
 class Writers:
@@ -143,13 +145,6 @@ class Writers:
         return min(open_, default=len(self.acknowledged[writer]))
 
 
-def ended(child: Child) -> None:
-    os.kill(child.pid, signal.SIGKILL)
-    _, status = os.waitpid(child.pid, 0)
-    if os.WIFEXITED(status):
-        raise SystemExit(f"a process ended by itself with {os.WEXITSTATUS(status)}")
-
-
 def kill_at_random(folder: Path, kills: int, seed: int) -> str:
     """Run everything, kill so many times, and count; raises SystemExit where a count is not 0."""
     rng = random.Random(seed)
@@ -159,7 +154,7 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> str:
     compact(locate(data))
     ask_once(data, models)
     heard = Writers()
-    log = RatingsLog(path)
+    log, followed = RatingsLog(path), Followed(folder / "grows.csv")
     works: list[Callable[[Callable[[str], None]], None]] = [
         *(
             lambda tell, writer=writer: write_for_ever(  # type: ignore[misc]
@@ -167,20 +162,24 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> str:
             )
             for writer in range(WRITERS)
         ),
+        lambda _: follow_for_ever(data, followed.path),
         lambda _: compact_for_ever(data),
         lambda _: train_for_ever(data, models),
         lambda _: ask_for_ever(data, models),
     ]
     children = [begun(work) for work in works]
     counted: Counter[str] = Counter()
-    for _ in range(kills):
+    for kill in range(kills):
+        followed.grow(rng.randrange(20))
         time.sleep(rng.random() * 0.06)
+        if kill % 97 == 96:
+            followed.rotate()
         at = rng.randrange(len(works))
         ended(children[at])
         if at < WRITERS:
             heard.hear(at, children[at].told)
         os.close(children[at].told)
-        counted[("writers", "compact", "train", "asking")[max(0, at - WRITERS + 1)]] += 1
+        counted[("writers", "ingest", "compact", "train", "asking")[max(0, at - WRITERS + 1)]] += 1
         for writer in range(WRITERS):
             if writer != at:
                 heard.hear(writer, children[writer].told)
@@ -189,7 +188,8 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> str:
         ended(child)
         if at < WRITERS:
             heard.hear(at, child.told)
-    return f"{kills} kills ({dict(counted)}): {judged(data, log, heard)}"
+    followed.read_rest(data)
+    return f"{kills} kills ({dict(counted)}): {judged(data, log, heard, followed.lines)}"
 
 
 def ask_once(data: Path, models: Path) -> None:
@@ -197,14 +197,16 @@ def ask_once(data: Path, models: Path) -> None:
         engine.recommend(1)
 
 
-def judged(data: Path, log: RatingsLog, heard: Writers) -> str:
+def judged(data: Path, log: RatingsLog, heard: Writers, lines: int) -> str:
     """The counts, where all is well; raises SystemExit otherwise."""
     if log.damage():
         raise SystemExit(f"the log is damaged: {log.damage()}")
     found = log.after(0, False, False)
     held = Counter(zip(found.users.tolist(), found.times.tolist(), strict=True))
     acknowledged = {(1000 + w, n) for w in range(WRITERS) for n in heard.acknowledged[w]}
-    sent = {(1000 + w, n) for w in range(WRITERS) for n in heard.sent[w]}
+    acknowledged |= {(FOLLOWER, number) for number in range(lines)}
+    sent = {(FOLLOWER, number) for number in range(lines)}
+    sent |= {(1000 + w, n) for w in range(WRITERS) for n in heard.sent[w]}
     lost, invented = acknowledged - set(held), set(held) - sent
     doubled = [one for one, count in held.items() if count > 1]
     if lost or invented or doubled:
@@ -215,43 +217,9 @@ def judged(data: Path, log: RatingsLog, heard: Writers) -> str:
     if open_store(locate(data)).digest != digest:
         raise SystemExit("the store built anew is another")
     return (
-        f"{len(acknowledged):,} acknowledged, 0 lost, 0 doubled, 0 invented; {len(held):,} in the "
-        f"log, {place:,} of them compacted; built anew the same bits"
+        f"{len(acknowledged):,} acknowledged, {lines:,} of them lines of a file, 0 lost, 0 doubled, "
+        f"0 invented; {len(held):,} in the log, {place:,} of them compacted; built anew the same bits"
     )
-
-
-def grow_to(path: Path, limit: int) -> None:
-    """Append until the file may not grow, then let it grow and append on; ends with 0 if it can."""
-    log, number = RatingsLog(path), 0
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    acknowledged = []
-    try:
-        for number in range(400):
-            log.append([[Arrival(1, number, 3.0, number, str(number))]])
-            acknowledged.append(number)
-    except StorageError:
-        pass
-    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    log.append([[Arrival(1, number, 3.0, number, str(number))]])
-    if number not in acknowledged:
-        acknowledged.append(number)
-    times = RatingsLog(path).after(0, False, False).times.tolist()
-    os._exit(0 if times == acknowledged else 5)
-
-
-def limit_each_size(folder: Path, step: int) -> str:
-    """Fill the disk, so to say, at every size from nothing on."""
-    limits = range(0, 200_000, step)
-    for limit in limits:
-        path = folder / f"limit-{limit}" / "x.db"
-        child = begun(lambda _, path=path, limit=limit: grow_to(path, limit))  # type: ignore[misc]
-        _, status = os.waitpid(child.pid, 0)
-        os.close(child.told)
-        if status != 0:
-            raise SystemExit(f"with files of at most {limit} bytes: status {status}")
-        shutil.rmtree(path.parent)
-    return f"{len(limits)} sizes at which the disk is full and then is not: nothing lost"
 
 
 def main() -> None:
