@@ -217,8 +217,9 @@ def judged(data: Path, log: RatingsLog, heard: Writers, lines: int) -> str:
     if open_store(locate(data)).digest != digest:
         raise SystemExit("the store built anew is another")
     return (
-        f"{len(acknowledged):,} acknowledged, {lines:,} of them lines of a file, 0 lost, 0 doubled, "
-        f"0 invented; {len(held):,} in the log, {place:,} of them compacted; built anew the same bits"
+        f"{len(acknowledged):,} acknowledged, {lines:,} of them lines of a file, 0 lost, "
+        f"0 doubled, 0 invented; {len(held):,} in the log, {place:,} of them compacted; "
+        "built anew the same bits"
     )
 
 
