@@ -39,6 +39,13 @@ def _explained(fixture: Fixture) -> Callable[[], object]:
     return lambda: engine.recommend(next(turn), explain=True)
 
 
+def _kept(fixture: Fixture) -> Callable[[], object]:
+    engine, turn = fixture.keeping, itertools.cycle(fixture.users)
+    for user in fixture.users:
+        engine.recommend(user)
+    return lambda: engine.recommend(next(turn))
+
+
 def _parse(fixture: Fixture) -> Callable[[], object]:
     text, separator = fixture.ratings_text
     return lambda: parse.parse_ratings(text, separator, LOWEST_STARS, HIGHEST_STARS)
@@ -144,6 +151,7 @@ STAGES = (
         rounds=LISTS,
         needs_model=True,
     ),
+    Case("learned: recommend, kept", _kept, rounds=LISTS, needs_model=True),
     Case("learned: recommend, explained", _explained, needs_model=True),
     Case(
         "learned: recommend, gRPC",

@@ -87,6 +87,12 @@ class Fixture:
         return self._engines[profile, scorer]
 
     @cached_property
+    def keeping(self) -> Engine:
+        """An engine of the learned profile that keeps the lists of `users`."""
+        made = Engine(self.store, model=self.model, cache=REQUESTS)
+        return self.running.enter_context(made)
+
+    @cached_property
     def model(self) -> ScoringModel:
         """The trained model; raises ModelError where there is none or it cannot be used."""
         return load_model(self.store, self.models_dir, LEARNED)

@@ -14,12 +14,15 @@ from reelrecs import config
 from reelrecs.appending import Appending
 from reelrecs.asking import Asking
 from reelrecs.assembly import Assembler, Assembly
+from reelrecs.constraints import Constraints
 from reelrecs.datasets import locate
 from reelrecs.datasets.ids import Id
 from reelrecs.errors import InvalidRequest
+from reelrecs.histories import History
 from reelrecs.kernels import pool
 from reelrecs.learning.model_file import save_model
 from reelrecs.learning.model_folder import check_profile, load_model, model_path
+from reelrecs.list_cache import ListCache
 from reelrecs.moments import Moments, of_one_moment
 from reelrecs.pipeline.candidates import Candidates, FeatureMatrix, Rows
 from reelrecs.pipeline.protocols import Filter, Scorer, Source
@@ -30,6 +33,7 @@ from reelrecs.profiles import Profile, features_for, filters_by_name
 from reelrecs.ratings_log.group_commit import GroupCommit
 from reelrecs.results import (
     Movie,
+    RecommendationList,
     UserProfile,
     movie_of,
     user_profile,
@@ -43,6 +47,9 @@ from reelrecs.store.cache import open_live
 from reelrecs.store.live import LiveStore
 from reelrecs.store.store import Store
 
+_WATCHED = (config.LOCAL_SCORER, config.EMBEDDED_SCORER)
+"""Scorers that say the same as long as the engine's data and model are the same."""
+
 
 class Engine(Asking, Appending):
     """Recommendations for one data set; usable and closable from any thread, closed when done.
@@ -52,7 +59,8 @@ class Engine(Asking, Appending):
     process), "embedded" (the same over gRPC), addresses of running services, or an object of your
     own. `sources` and `filters` come on top of the profile's own; a filter is an object or the name
     of a built-in one. Your objects always hold unless `relax` names them. The engine closes what it
-    opened itself and nothing else. Its threads are those of the budget it is made under.
+    opened itself and nothing else. Its threads are those of the budget it is made under. It keeps
+    `cache` finished lists of users of the data at most, for as long as nothing changes.
     """
 
     def __init__(
@@ -65,6 +73,7 @@ class Engine(Asking, Appending):
         sources: Sequence[Source] = (),
         filters: Sequence[Filter | str] = (),
         relax: Sequence[str] = (),
+        cache: int = 0,
     ) -> None:
         live = store if isinstance(store, LiveStore) else LiveStore(store)
         self.threads = pool.current()
@@ -83,6 +92,13 @@ class Engine(Asking, Appending):
             relax=(*relax, *config.RELAX_ORDER),
         )
         self._moments = Moments(live, self._assembler_of(model))
+        self.cache = ListCache(cache) if cache else None
+        """Finished lists, where some are kept."""
+        if self.cache is not None and (sources or own or scorer not in _WATCHED):
+            raise InvalidRequest(
+                "cache: what your own stages or a scorer elsewhere would say may change unseen; "
+                "leave it out"
+            )
         self._appending = None if live.log is None else GroupCommit(live.log)
         self._models_dir = Path(config.MODELS_DIR)
         self._closed = threading.Event()
@@ -98,6 +114,7 @@ class Engine(Asking, Appending):
         threads: int | None = None,
         diversity: float | None = None,
         filters: Sequence[Filter | str] = (),
+        cache: int = 0,
     ) -> Self:
         """Open a data set (None: ./data/ml-1m if there, else the embedded sample).
 
@@ -121,6 +138,7 @@ class Engine(Asking, Appending):
                 model=lambda: load_model(live.now(), Path(models_dir), profile),
                 diversity=diversity,
                 filters=filters,
+                cache=cache,
             )
         engine._models_dir = Path(models_dir)
         return engine
@@ -161,6 +179,21 @@ class Engine(Asking, Appending):
     def run_one(self, query: Query) -> tuple[Candidates, Trace]:
         """The list of a query, which may be made together with those of other threads."""
         return self._ready().run_one(query)
+
+    def _recommend(
+        self,
+        user: Id | History,
+        limit: int,
+        explain: bool,
+        as_of: int | None,
+        constraints: Constraints | None,
+    ) -> RecommendationList:
+        make = partial(super()._recommend, user, limit, explain, as_of, constraints)
+        if self.cache is None or isinstance(user, History):
+            return make()
+        self._check(limit)
+        request = repr((user, limit, explain, as_of, constraints))
+        return self.cache.list_of(self._ready(), request, make)
 
     def train(self, models_dir: Path | str | None = None) -> Path:
         """Make the data's model, keep it and recommend by it from now on; the file's path.

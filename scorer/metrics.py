@@ -43,6 +43,8 @@ class Facts(NamedTuple):
     data_until: float  # newest rating, in seconds since 1970
     taken: int = 0  # data or models taken while serving
     refused: int = 0  # those that were refused
+    cache_hits: int = 0  # lists that were kept, since data and model were last taken
+    cache_misses: int = 0  # and those that had to be made
     waiting: int = 0  # calls that wait for their turn
 
 
@@ -73,6 +75,13 @@ class FactsCollector:
             ),
             "reelrecs_reloads_refused": (
                 "Data or models that were refused.", lambda _, facts: facts.refused
+            ),
+            "reelrecs_cache_hits": (
+                "Lists that were kept, since data and model were taken.",
+                lambda _, facts: facts.cache_hits,
+            ),
+            "reelrecs_cache_misses": (
+                "Lists that had to be made meanwhile.", lambda _, facts: facts.cache_misses
             ),
             "reelrecs_resident_memory_bytes": (
                 "Memory of the process.", lambda process, _: resident_bytes(process)

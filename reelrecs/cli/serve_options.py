@@ -105,6 +105,14 @@ def log_options(command: F) -> F:
 def drain_options(command: F) -> F:
     """What happens at the end, and what is looked at until then."""
     command = click.option(
+        "--cache",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        metavar="LISTS",
+        help="Finished lists that a process keeps until anything changes.",
+    )(command)
+    command = click.option(
         "--reload-seconds",
         type=click.FloatRange(min=0.05),
         default=config.RELOAD_SECONDS,
@@ -164,6 +172,7 @@ def chosen(settings: Settings, address: str, given: dict[str, Any]) -> ServeOpti
         drain_notice=given.get("drain_notice", config.DRAINING_NOTICE),
         drain_grace=given["drain_grace"],
         reload_seconds=given["reload_seconds"],
+        cache=given["cache"],
     )
 
 

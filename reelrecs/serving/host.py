@@ -70,7 +70,11 @@ def hosted(
             observers.append(metrics)
         live = running.enter_context(
             LiveEngine(
-                options.data_dir, options.models_dir, options.profile, options.reload_seconds
+                options.data_dir,
+                options.models_dir,
+                options.profile,
+                options.reload_seconds,
+                options.cache,
             )
         )
         server = start(

@@ -43,13 +43,15 @@ class LiveEngine(Closing):
         models_dir: str | Path,
         profile: str | None = None,
         seconds: float = config.RELOAD_SECONDS,
+        cache: int = 0,
     ) -> None:
         self._source = (data_dir, Path(models_dir), profile)
+        self._cache = cache
         self._seconds = seconds
         self._asked = threading.Event()
         self._over = False
         self._thread: threading.Thread | None = None
-        self.engine = Engine.open(data_dir, models_dir=models_dir, profile=profile)
+        self.engine = Engine.open(data_dir, models_dir=models_dir, profile=profile, cache=cache)
         self._models: dict[Path, Identity] = {}  # that were there at the last look
         self._model: Path | None = None  # the one to be used, as of the last look
         self._taken: State = self._state()
@@ -69,7 +71,9 @@ class LiveEngine(Closing):
     def facts(self) -> Facts:
         """What metrics tell of data and model."""
         until = float(self.engine.store.latest_timestamp)
-        return Facts(self.model_written, until, self.taken, self.refused)
+        cache = self.engine.cache
+        hits, misses = (0, 0) if cache is None else (cache.hits, cache.misses)
+        return Facts(self.model_written, until, self.taken, self.refused, hits, misses)
 
     def watch(self, adopt: Adopt, look: Callable[[], None] = lambda: None) -> None:
         """Look for changes from now on, in a thread of its own.
@@ -116,7 +120,9 @@ class LiveEngine(Closing):
             log.warning("the model is no longer there; the one in memory stays in use")
             return
         try:
-            engine = Engine.open(data_dir, models_dir=models_dir, profile=profile)
+            engine = Engine.open(
+                data_dir, models_dir=models_dir, profile=profile, cache=self._cache
+            )
             engine.model  # noqa: B018
             adopt(engine)
         except Exception as error:

@@ -30,6 +30,7 @@ class ServeOptions:
     drain_notice: float = config.DRAINING_NOTICE
     drain_grace: float = config.DRAINING_GRACE
     reload_seconds: float = config.RELOAD_SECONDS
+    cache: int = 0  # finished lists that each process keeps
 
     def security(self, token: str | None) -> Security:
         """How the server is guarded; raises InvalidRequest for files that cannot be used."""

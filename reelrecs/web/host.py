@@ -59,7 +59,11 @@ def web_hosted(options: ServeOptions, write: Callable[[str], None]) -> Iterator[
             observers.append(metrics)
         live = running.enter_context(
             LiveEngine(
-                options.data_dir, options.models_dir, options.profile, options.reload_seconds
+                options.data_dir,
+                options.models_dir,
+                options.profile,
+                options.reload_seconds,
+                options.cache,
             )
         )
         _warm_up(live.engine)

@@ -102,6 +102,17 @@ def test_metrics_have_the_names_that_dashboards_know(mine, tmp_path):
     assert found["reelrecs_workers"] == 1
 
 
+def test_kept_lists_are_counted(mine, tmp_path):
+    with serving(mine, tmp_path, metrics_port=0, request_log=False, cache=3) as (host, channel):
+        ask(channel)
+        first = read(host.metrics_address)  # requests that warm it up are counted, too
+        ask(channel)
+        second = read(host.metrics_address)
+    names = [f'reelrecs_cache_{what}{{worker="0"}}' for what in ("hits", "misses")]
+    assert [second[name] - first[name] for name in names] == [1, 0]
+    assert second['reelrecs_stage_seconds_count{stage="cache"}'] >= 1
+
+
 def test_a_port_in_use_is_an_address_error():
     first = Exposition(0, client().CollectorRegistry())
     port = int(first.address.rpartition(":")[2])
