@@ -302,6 +302,9 @@ IDLE_SECONDS, HANDSHAKE_SECONDS = 300.0, 10.0
 KEEPALIVE_SECONDS = (60.0, 20.0)
 """Seconds of silence after which a client is asked whether it is there, and that it may take."""
 
+HEALTH_SECONDS = 3.0
+"""How long `health` waits for an answer."""
+
 HEALTH_THREADS, HEALTH_ARRIVAL_SECONDS = 16, 2.0
 """Threads that answer nothing but health, so that no load delays it, and seconds that such a
 message of a few bytes may take."""

@@ -144,25 +144,26 @@ class Metrics:
 class Exposition:
     """The port at which metrics can be read."""
 
-    def __init__(self, port: int, registry: Any) -> None:
+    def __init__(self, port: int, registry: Any, host: str = config.METRICS_HOST) -> None:
         try:
             self._server, self._thread = client().start_http_server(
-                port, addr=config.METRICS_HOST, registry=registry
+                port, addr=host, registry=registry
             )
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise AddressError(
-                f"cannot show metrics at {config.METRICS_HOST}:{port}: {reason}; choose another "
-                "--metrics-port"
+                f"cannot show metrics at {host}:{port}: {reason}; choose another --metrics-port"
             ) from error
-        self.address = f"{config.METRICS_HOST}:{self._server.server_port}"
+        self.address = f"{host}:{self._server.server_port}"
 
     @classmethod
-    def of_process(cls, port: int, metrics: Metrics, facts: Callable[[], Facts]) -> Exposition:
+    def of_process(
+        cls, port: int, metrics: Metrics, facts: Callable[[], Facts], host: str
+    ) -> Exposition:
         """Show the metrics and facts of this process."""
         collector: Any = FactsCollector(lambda: {"0": (os.getpid(), facts())})
         metrics.registry.register(collector)
-        return cls(port, metrics.registry)
+        return cls(port, metrics.registry, host)
 
     def close(self) -> None:
         """Show them no more."""

@@ -54,7 +54,7 @@ def test_a_requirement_without_a_lower_bound_is_told(tmp_path: Path) -> None:
     pyproject.write_text(
         '[project]\nname = "x"\ndependencies = ["numpy"]\n'
         "[project.optional-dependencies]\n"
-        "metrics = []\nplot = []\nproto = []\ntest = []\nweb = []\n"
+        "kafka = []\nmetrics = []\nplot = []\nproto = []\ntest = []\nweb = []\n"
     )
     with pytest.raises(ValueError, match="numpy"):
         LOWEST(pyproject)

@@ -34,6 +34,7 @@ COMMANDS = {
     "models": ("models", "List, show, verify and prune trained models."),
     "serve": ("serve", "Serve recommendations and scores over gRPC."),
     "web": ("web", "Show a page, and answer JSON over HTTP."),
+    "health": ("health", "Ask a running service whether it can be asked."),
     "benchmark": ("benchmark", "Send recommend requests and print latencies."),
     "evaluate": ("evaluate", "Measure the lists beside baselines."),
     "data": ("data", "List, download, examine, build and synthesize data sets."),

@@ -90,9 +90,15 @@ def security_options(command: F) -> F:
 def log_options(command: F) -> F:
     """What is told of requests."""
     command = click.option(
+        "--metrics-host",
+        default=config.METRICS_HOST,
+        show_default=True,
+        help="Where metrics are shown; whoever reaches it may read them.",
+    )(command)
+    command = click.option(
         "--metrics-port",
         type=click.IntRange(0, 65535),
-        help=f"Show metrics for Prometheus at {config.METRICS_HOST} and this port.",
+        help="Show metrics for Prometheus at this port.",
     )(command)
     return click.option(
         "--request-log/--no-request-log",
@@ -169,6 +175,7 @@ def chosen(settings: Settings, address: str, given: dict[str, Any]) -> ServeOpti
         reflection=given["reflection"],
         request_log=given["request_log"],
         metrics_port=given["metrics_port"],
+        metrics_host=given["metrics_host"],
         drain_notice=given.get("drain_notice", config.DRAINING_NOTICE),
         drain_grace=given["drain_grace"],
         reload_seconds=given["reload_seconds"],

@@ -85,7 +85,9 @@ def hosted(
         running.callback(server.close, 0)
         host = Host(live, server)
         if metrics is not None and not worker:
-            shown = Exposition.of_process(options.metrics_port or 0, metrics, host.facts)
+            shown = Exposition.of_process(
+                options.metrics_port or 0, metrics, host.facts, options.metrics_host
+            )
             running.callback(shown.close)
             host.metrics_address = shown.address
 

@@ -27,6 +27,7 @@ class ServeOptions:
     reflection: bool = True
     request_log: bool = True
     metrics_port: int | None = None
+    metrics_host: str = config.METRICS_HOST
     drain_notice: float = config.DRAINING_NOTICE
     drain_grace: float = config.DRAINING_GRACE
     reload_seconds: float = config.RELOAD_SECONDS

@@ -67,7 +67,7 @@ class Workers:
             registry = registry_of(self._folder)
             self._collector = FactsCollector(self._facts)
             registry.register(self._collector)
-            self._shown = Exposition(options.metrics_port, registry)
+            self._shown = Exposition(options.metrics_port, registry, options.metrics_host)
 
     @property
     def metrics_address(self) -> str | None:

@@ -74,7 +74,9 @@ def web_hosted(options: ServeOptions, write: Callable[[str], None]) -> Iterator[
         live.watch(_warm_up, security.tokens.refresh)
         host = WebHost(live, server, listening, url)
         if metrics is not None:
-            shown = Exposition.of_process(options.metrics_port or 0, metrics, live.facts)
+            shown = Exposition.of_process(
+                options.metrics_port or 0, metrics, live.facts, options.metrics_host
+            )
             running.callback(shown.close)
             host.metrics_address = shown.address
         yield host
