@@ -82,7 +82,7 @@ def test_a_key_of_another_rating_is_one_bad_record(
     mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "new.jsonl"
-    told = [(900, "a"), (901, "a"), (900, "a"), (902, "b")]
+    told = [(900, "a"), (901, "a"), (900, "a"), (902, "b"), (903, "b")]
     path.write_text(
         "".join(
             json.dumps({"user": user, "movie": 1, "rating": 4, "time": 5, "key": key}) + "\n"
@@ -93,8 +93,9 @@ def test_a_key_of_another_rating_is_one_bad_record(
     said = call(capsys, mine, *words, code=3)
     assert "new.jsonl, byte 62: key 'a' is another rating's" in said
     assert logged_users(mine) == [900]
-    assert "1 records skipped" in call(capsys, mine, *words, "--on-error", "skip")
+    assert "2 records skipped" in call(capsys, mine, *words, "--on-error", "skip")
     assert logged_users(mine) == [900, 902]
+    assert "skipped" not in call(capsys, mine, *words, "--on-error", "skip")
 
 
 def test_a_pipe_is_kept_as_it_comes(mine: Path) -> None:
