@@ -83,7 +83,6 @@ class Ingest:
                     self._write([rating], after)
                 except InvalidRequest as error:
                     self._pass_over(DataError(f"{said.where}: {error}"))
-            self._write([], reached)
 
     def _write(self, ratings: Sequence[Rating], reached: object) -> None:
         if not self._source.name:
