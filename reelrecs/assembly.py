@@ -11,7 +11,7 @@ from reelrecs.joint_runs import JointRuns
 from reelrecs.learning.later_data import over
 from reelrecs.learning.pretrained import pretrained_model
 from reelrecs.pipeline.candidates import Candidates
-from reelrecs.pipeline.protocols import BatchFilter, Filter, Scorer, Source
+from reelrecs.pipeline.protocols import BatchFilter, BatchScorer, Filter, Scorer, Source
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.runner import Pipeline
 from reelrecs.pipeline.trace import Trace
@@ -38,11 +38,12 @@ class Assembler:
         named_filters: Sequence[str],
         diversity: float | None,
         relax: tuple[str, ...],
+        degrade: bool,
     ) -> None:
         self._model = model
         self._scorer = scorer
         self._sources, self._filters, self._named = sources, filters, named_filters
-        self._diversity, self._relax = diversity, relax
+        self._diversity, self._relax, self._degrade = diversity, relax, degrade
         self._lock = ForkLock()
 
     def __call__(self, store: Store) -> Assembly:
@@ -52,8 +53,21 @@ class Assembler:
             reranker = DiversityReranker(store, self._diversity)
         filters = (*filters_by_name(store, self._named), *self._filters)
         joint = not self._sources and not self._filters
+        scorer: Scorer | BatchScorer
+        if isinstance(self._scorer, str):
+            scorer = open_scorer(self._scorer, model, self._degrade)
+        else:
+            scorer = self._scorer
         return assemble(
-            store, model, self._scorer, self._sources, filters, reranker, self._relax, joint
+            store,
+            model,
+            scorer,
+            self._sources,
+            filters,
+            reranker,
+            self._relax,
+            joint=joint and self._scorer == config.LOCAL_SCORER,
+            own_scorer=isinstance(self._scorer, str),
         )
 
     def _model_over(self, store: Store) -> ScoringModel:
@@ -86,29 +100,30 @@ class Assembly(Closing):
 def assemble(
     store: Store,
     model: ScoringModel,
-    scorer: Scorer | str,
+    scorer: Scorer | BatchScorer,
     sources: Sequence[Source],
     filters: Sequence[Filter | BatchFilter],
     reranker: DiversityReranker | None,
     relax: tuple[str, ...],
+    *,
     joint: bool,
+    own_scorer: bool,
 ) -> Assembly:
     """Put the stages of the model's profile, the scorer and the caller's stages together.
 
     Only with `joint` may requests be run together: stages of others might ask for lists themselves,
-    or be slow where nobody should wait for them.
+    or be slow where nobody should wait for them. With `own_scorer` the scorer is closed, too.
     """
     profile = profile_of(model)
     if reranker is None:
         new_user = max(profile.diversity, config.NEW_USER_DIVERSITY)
         reranker = DiversityReranker(store, profile.diversity, new_user)
-    chosen = open_scorer(scorer, model) if isinstance(scorer, str) else scorer
     pipeline = Pipeline(
         movie_count=store.movie_count,
         sources=(*profile.sources, *sources),
         filters=filters,
         featurizers=profile.featurizers,
-        scorer=chosen,
+        scorer=scorer,
         reranker=reranker,
         relax=relax,
         last_resort=profile.last_resort,
@@ -116,7 +131,7 @@ def assemble(
         relevance=model.ranker.relevance,
     )
     run_one = pipeline.run_one
-    if joint and scorer == config.LOCAL_SCORER:
+    if joint:
         run_one = JointRuns(pipeline.run).run_one
-    opened = chosen if isinstance(scorer, str) and isinstance(chosen, Closing) else None
+    opened = scorer if own_scorer and isinstance(scorer, Closing) else None
     return Assembly(model, profile, pipeline, run_one, opened)

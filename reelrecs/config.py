@@ -302,6 +302,9 @@ IDLE_SECONDS, HANDSHAKE_SECONDS = 300.0, 10.0
 KEEPALIVE_SECONDS = (60.0, 20.0)
 """Seconds of silence after which a client is asked whether it is there, and that it may take."""
 
+CIRCUIT_SECONDS = 5.0
+"""How long nobody waits for a scorer that was away, where lists can be made without it."""
+
 HEALTH_SECONDS = 3.0
 """How long `health` waits for an answer."""
 

@@ -60,7 +60,8 @@ class Engine(Asking, Appending):
     own. `sources` and `filters` come on top of the profile's own; a filter is an object or the name
     of a built-in one. Your objects always hold unless `relax` names them. The engine closes what it
     opened itself and nothing else. Its threads are those of the budget it is made under. It keeps
-    `cache` finished lists of users of the data at most, for as long as nothing changes.
+    `cache` finished lists of users of the data at most, for as long as nothing changes. With
+    `degrade` its own model ranks while no service of `scorer` answers, and rows say so.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Engine(Asking, Appending):
         filters: Sequence[Filter | str] = (),
         relax: Sequence[str] = (),
         cache: int = 0,
+        degrade: bool = False,
     ) -> None:
         live = store if isinstance(store, LiveStore) else LiveStore(store)
         self.threads = pool.current()
@@ -90,10 +92,13 @@ class Engine(Asking, Appending):
             named_filters=named,
             diversity=diversity,
             relax=(*relax, *config.RELAX_ORDER),
+            degrade=degrade,
         )
         self._moments = Moments(live, self._assembler_of(model))
         self.cache = ListCache(cache) if cache else None
         """Finished lists, where some are kept."""
+        if degrade and (not isinstance(scorer, str) or scorer in _WATCHED):
+            raise InvalidRequest("degrade: only services of --scorer can be away; leave it out")
         if self.cache is not None and (sources or own or scorer not in _WATCHED):
             raise InvalidRequest(
                 "cache: what your own stages or a scorer elsewhere would say may change unseen; "
@@ -115,6 +120,7 @@ class Engine(Asking, Appending):
         diversity: float | None = None,
         filters: Sequence[Filter | str] = (),
         cache: int = 0,
+        degrade: bool = False,
     ) -> Self:
         """Open a data set (None: ./data/ml-1m if there, else the embedded sample).
 
@@ -139,6 +145,7 @@ class Engine(Asking, Appending):
                 diversity=diversity,
                 filters=filters,
                 cache=cache,
+                degrade=degrade,
             )
         engine._models_dir = Path(models_dir)
         return engine

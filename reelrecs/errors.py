@@ -7,6 +7,7 @@
     ├── NotFound 4              no such user or movie in this data
     ├── ModelError 5            a model file is missing, damaged or made from other data
     ├── ScorerError 6           the scorer is away, too slow or refused the request
+    │   └── ScorerAway          the first two of these
     ├── StorageError 7          a file or folder cannot be written
     ├── AddressError 8          a port is in use or an address makes no sense
     ├── DownloadError 9         the network or what came over it is not as promised
@@ -89,6 +90,10 @@ class ScorerError(ReelRecsError):
     """The scorer did not answer with scores; none are ever made up in their place."""
 
     exit_code = 6
+
+
+class ScorerAway(ScorerError):
+    """No scorer answers, or none in time."""
 
 
 class StorageError(ReelRecsError):

@@ -16,6 +16,7 @@ from reelrecs.frames import Tabular
 from reelrecs.pipeline.candidates import Candidates, Floats
 from reelrecs.pipeline.query import Query
 from reelrecs.pipeline.trace import Trace
+from reelrecs.scorer.batches import DEGRADED
 from reelrecs.store.store import Store
 from reelrecs.table import html_table, table_lines
 
@@ -86,12 +87,15 @@ class Recommendation:
     score: float  # on [0, 1]
     sources: list[str]
     explanation: Reason | None
+    degraded: bool = False  # not ranked by the scorer that was asked for, which is away
 
     def to_dict(self) -> dict[str, Any]:
         """The row as the JSON contract has it."""
         row = {"rank": self.rank, **asdict(self.movie), "score": self.score}
         row["sources"] = self.sources
         row["explanation"] = None if self.explanation is None else asdict(self.explanation)
+        if self.degraded:
+            row["degraded"] = True
         return row
 
 
@@ -111,6 +115,7 @@ def recommendations_of(
     if ranked.scores is None:
         raise ValueError("only scored candidates make a list")
     explained: Sequence[Reason | None] = reasons or [None] * len(ranked)
+    degraded = ranked.terms is not None and DEGRADED in ranked.terms.columns
     sources = [channel.partition(".")[0] for channel in ranked.channels]
     rows = zip(
         ranked.movies.tolist(),
@@ -121,7 +126,12 @@ def recommendations_of(
     )
     return [
         Recommendation(
-            rank, movie_of(store, row), score, list(dict.fromkeys(compress(sources, found))), reason
+            rank,
+            movie_of(store, row),
+            score,
+            list(dict.fromkeys(compress(sources, found))),
+            reason,
+            degraded,
         )
         for rank, (row, score, found, reason) in enumerate(rows, start=1)
     ]
@@ -185,7 +195,7 @@ class RecommendationList(Tabular):
                 item.movie.year,
                 "|".join(item.movie.genres),
                 item.score,
-                "+".join(item.sources),
+                "+".join([*item.sources, *([DEGRADED] if item.degraded else [])]),
             ]
             for item in self.items
         ]

@@ -30,6 +30,10 @@ def required_features(rows: Candidates) -> FeatureMatrix:
     return rows.features
 
 
+DEGRADED = "degraded"
+"""The term of rows that the scorer asked for did not rank."""
+
+
 def with_scores(candidates: CandidateBatch, scores: Floats, terms: FeatureMatrix) -> CandidateBatch:
     """The candidates with the scores and terms that were answered in their order."""
     return CandidateBatch(candidates.indptr, replace(candidates.rows, scores=scores, terms=terms))

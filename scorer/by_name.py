@@ -16,8 +16,11 @@ def check_scorer(name: str) -> None:
             checked(address.strip())
 
 
-def open_scorer(name: str, model: ScoringModel) -> BatchScorer:
-    """The scorer of a name; gRPC is imported for those that need it. Raises AddressError."""
+def open_scorer(name: str, model: ScoringModel, degrade: bool = False) -> BatchScorer:
+    """The scorer of a name; gRPC is imported for those that need it. Raises AddressError.
+
+    With `degrade` the model takes the place of a scorer elsewhere while that is away.
+    """
     if name == LOCAL_SCORER:
         return LocalScorer(model)
     if name == EMBEDDED_SCORER:
@@ -27,4 +30,9 @@ def open_scorer(name: str, model: ScoringModel) -> BatchScorer:
     from reelrecs.scorer.access import Access
     from reelrecs.scorer.client import GrpcScorer
 
-    return GrpcScorer(name.split(","), model.store, access=Access.of_environment())
+    scorer = GrpcScorer(name.split(","), model.store, access=Access.of_environment())
+    if not degrade:
+        return scorer
+    from reelrecs.scorer.degrading import DegradingScorer
+
+    return DegradingScorer(scorer, model)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import grpc
 
 from reelrecs import config
-from reelrecs.errors import ScorerError, one_line
+from reelrecs.errors import ScorerAway, ScorerError, one_line
 from reelrecs.pipeline.candidate_batch import CandidateBatch
 from reelrecs.pipeline.candidates import FeatureMatrix, Floats
 from reelrecs.pipeline.queries import Queries
@@ -126,7 +126,7 @@ class GrpcScorer(Closing, AnswersOne):
                     raise self._refused(at, error) from error
             except ValueError as error:  # what gRPC says of a channel that is closed
                 raise _closed() from error
-        raise ScorerError(
+        raise ScorerAway(
             f"no scorer answers at {', '.join(self._addresses)}: start one with reelrecs-fast "
             "serve, or leave --scorer out"
         )
@@ -134,7 +134,7 @@ class GrpcScorer(Closing, AnswersOne):
     def _refused(self, at: int, error: Any) -> ScorerError:
         where, code = self._addresses[at], error.code()
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return ScorerError(
+            return ScorerAway(
                 f"the scorer at {where} did not answer within {self._deadline:g} s: try again, or "
                 "another --scorer"
             )

@@ -67,6 +67,11 @@ SHOWN_PART = 5e-5
     help="Also remove such movies; repeatable.",
 )
 @scorer_option(config.EMBEDDED_SCORER)
+@click.option(
+    "--degrade",
+    is_flag=True,
+    help="Rank here where no service of --scorer answers, and mark every row.",
+)
 @format_option
 @click.pass_obj
 def recommend(
@@ -83,6 +88,7 @@ def recommend(
     diversity: float | None,
     filters: tuple[str, ...],
     scorer: str,
+    degrade: bool,
     format_: str,
 ) -> None:
     """Print a person's recommendations, best first.
@@ -96,7 +102,7 @@ def recommend(
             "give exactly one of --user-id U, --ratings FILE, --like TITLE (repeatable) and "
             "--new-user"
         )
-    choices = {"diversity": diversity, "filters": filters}
+    choices = {"diversity": diversity, "filters": filters, "degrade": degrade}
     with progress_line(), settings.open_engine(scorer, **choices) as engine:
         choice = {"as_of": as_of, "constraints": asked.constraints(engine.store)}
         who = _who(engine.store, user_id, ratings, like)
