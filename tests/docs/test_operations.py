@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 
 from reelrecs import config
+from reelrecs.cli.recommend import recommend
 from reelrecs.cli.serve import serve
 from reelrecs.cli.web import web
 from reelrecs.scorer.tokens import SHORTEST
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
-OF_OTHERS = {"--data-dir", "--scorer", "--format"}
+OF_OTHERS = {"--data-dir", "--format"}
 
 
 def test_every_option_it_names_exists() -> None:
-    options = {one for command in (serve, web) for param in command.params for one in param.opts}
+    options = {
+        one for command in (serve, web, recommend) for param in command.params for one in param.opts
+    }
     options |= {
         one for param in serve.params for one in getattr(param, "secondary_opts", ())
     } | OF_OTHERS
