@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reelrecs import config
-from reelrecs.cli.options import Settings, format_option
+from reelrecs.cli.options import Settings, format_option, user_option
 from reelrecs.cli.output import note, print_rows, progress_line
 
 if TYPE_CHECKING:
@@ -58,6 +58,19 @@ def report(settings: Settings, file: Path, days: float, format_: str, as_json: b
         note(f"{said}, a MISMATCH: trust no figure" if found.mismatched else f"{said}, as planned")
     if found.preference is not None:
         note(f"{found.preference.ties:,} ties; sign test: p = {found.preference.p_value:.3g}")
+
+
+@experiments.command()
+@user_option
+@click.pass_obj
+def forget(settings: Settings, user_id: str) -> None:
+    """Erase what a user was shown, in every experiment on this data; ratings are forget's."""
+    with progress_line():
+        from reelrecs.experiments.exposures import erase_user
+        from reelrecs.experiments.trial import exposures_path
+
+        count = erase_user(exposures_path(settings.data_dir), user_id)
+    note(f"{count:,} lists that user {user_id} was shown are erased")
 
 
 def _rows(found: Report) -> tuple[tuple[str, ...], list[list[str]]]:

@@ -118,6 +118,26 @@ def read_exposures(path: Path, experiment: str) -> Iterator[Exposure]:
         raise DataError(f"cannot read the exposures in {path}: {error}; restore it") from error
 
 
+def erase_user(path: Path, user: Id) -> int:
+    """Overwrite on the disk what a user was shown, in every experiment; how many lists it were.
+
+    Raises StorageError.
+    """
+    if not path.exists():
+        return 0
+    try:
+        with contextlib.closing(_connect(path, "rw")) as link:
+            link.execute("PRAGMA secure_delete = ON")
+            ask = "DELETE FROM exposures WHERE CAST(user AS TEXT) = ?"
+            count = link.execute(ask, (str(user),)).rowcount
+            link.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return count
+    except sqlite3.Error as error:
+        raise StorageError(
+            f"cannot erase exposures in {path}: {error}; try again when nothing writes there"
+        ) from error
+
+
 def _connect(path: Path, mode: str = "rwc") -> sqlite3.Connection:
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",

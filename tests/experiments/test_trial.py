@@ -131,6 +131,22 @@ def test_interleaved_rows_are_of_both_and_the_report_has_wins(mine, plan_file, c
     assert (told["wins"], told["ties"], told["p_value"]) == ({"plain": 0, "varied": 1}, 7, 1.0)
 
 
+def test_what_a_user_was_shown_can_be_erased(mine, capsys):
+    path = exposures_path(str(mine))
+    words = ["--data-dir", str(mine), "experiments", "forget", "--user-id", "secret-7"]
+    assert run(words) == 0
+    assert "0 lists" in capsys.readouterr().err
+    with ExposureLog(path) as log:
+        for user in ("secret-7", "secret-8", "secret-7"):
+            log.add(Exposure("e", "a", user, 1.0, [1]))
+    assert run(words) == 0
+    assert "2 lists" in capsys.readouterr().err
+    assert [one.user for one in read_exposures(path, "e")] == ["secret-8"]
+    left = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+    assert b"secret-8" in left
+    assert b"secret-7" not in left
+
+
 def test_an_arm_that_cannot_make_lists_is_refused_at_the_start(mine, tmp_path, plan_file):
     bad = SPLIT.replace("year_from = 1980", 'not_genres = ["Comedy"]')
     with pytest.raises(InvalidRequest, match="no genre 'Comedy'"):
