@@ -51,8 +51,9 @@ class ExposureLog(Closing):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.closing(_connect(path)) as link:
-                link.execute("PRAGMA journal_mode = WAL")
+                link.execute("BEGIN IMMEDIATE")  # for which processes that start together wait
                 link.execute(_MAKE)
+                link.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             raise StorageError(
                 f"cannot write exposures to {path}: {error}; make room, or set REELRECS_LOG_DIR to "
@@ -119,7 +120,7 @@ def read_exposures(path: Path, experiment: str) -> Iterator[Exposure]:
 
 
 def erase_user(path: Path, user: Id) -> int:
-    """Overwrite on the disk what a user was shown, in every experiment; how many lists it were.
+    """Overwrite in the file what a user was shown, in every experiment; how many lists it were.
 
     Raises StorageError.
     """
@@ -129,9 +130,7 @@ def erase_user(path: Path, user: Id) -> int:
         with contextlib.closing(_connect(path, "rw")) as link:
             link.execute("PRAGMA secure_delete = ON")
             ask = "DELETE FROM exposures WHERE CAST(user AS TEXT) = ?"
-            count = link.execute(ask, (str(user),)).rowcount
-            link.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            return count
+            return link.execute(ask, (str(user),)).rowcount
     except sqlite3.Error as error:
         raise StorageError(
             f"cannot erase exposures in {path}: {error}; try again when nothing writes there"

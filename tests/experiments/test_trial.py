@@ -1,8 +1,6 @@
 """An experiment in running services: the arm is said, what is shown is logged and counted."""
 
 import json
-import sqlite3
-import threading
 
 import grpc
 import pytest
@@ -10,7 +8,7 @@ import pytest
 from reelrecs.cli import run
 from reelrecs.datasets import locate
 from reelrecs.engine import Engine
-from reelrecs.errors import DataError, InvalidRequest, ModelError, StorageError
+from reelrecs.errors import InvalidRequest, ModelError
 from reelrecs.experiments.exposures import Exposure, ExposureLog, read_exposures
 from reelrecs.experiments.plan import read_plan
 from reelrecs.experiments.trial import Trial, exposures_path
@@ -168,43 +166,3 @@ def test_an_arm_by_a_model_file_ranks_by_it(mine, tmp_path, plan_file):
     with Engine(live, model=load_model_file(tmp_path / "new.arrow", live.now())) as engine:
         assert made.items == engine.recommend(user, 5).items
         assert made.digest == engine.store.digest
-
-
-def test_exposures_of_many_threads_are_all_written(tmp_path):
-    path = tmp_path / "new" / "exposures.db"
-    with ExposureLog(path) as one, ExposureLog(path) as other:
-
-        def work(log, user):
-            for place in range(50):
-                log.add(Exposure("e", "a", user, float(place), [1, "x"], [0, -1]))
-
-        threads = [
-            threading.Thread(target=work, args=(log, user))
-            for user, log in enumerate((one, other) * 3)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    found = list(read_exposures(path, "e"))
-    assert len(found) == 300
-    assert found[0][4:] == ([1, "x"], [0, -1])
-    assert list(read_exposures(path, "other")) == []
-
-
-def test_a_disk_that_fails_stops_no_request_and_is_told(tmp_path, caplog):
-    path = tmp_path / "exposures.db"
-    with ExposureLog(path) as log:
-        with sqlite3.connect(path) as link:
-            link.execute("DROP TABLE exposures")
-        link.close()
-        log.add(Exposure("e", "a", 1, 1.0, [1]))
-    assert "1 exposures were not written" in caplog.text
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="REELRECS_LOG_DIR"):
-        ExposureLog(tmp_path / "file" / "exposures.db")
-    with pytest.raises(DataError, match="--experiments"):
-        list(read_exposures(tmp_path / "none.db", "e"))
-    path.write_text("no database, and long enough to be looked at as one" * 30)
-    with pytest.raises(DataError, match="restore"):
-        list(read_exposures(path, "e"))
