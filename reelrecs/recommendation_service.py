@@ -12,6 +12,7 @@ from reelrecs.constraints import Constraints
 from reelrecs.datasets.ids import Id
 from reelrecs.engine import Engine
 from reelrecs.errors import InvalidRequest, ScorerError, StageError
+from reelrecs.experiments.trial import Trial
 from reelrecs.histories import History
 from reelrecs.proto import recommendation_pb2
 from reelrecs.results import Movie, Reason, Recommendation, RecommendationList, Related
@@ -30,12 +31,18 @@ _STATUSES: Statuses = (
 )
 """A scorer or a stage at fault is no fault of the person who wants a list."""
 
+ARM = "x-reelrecs-arm"
+"""Trailing metadata of an answer: the arm of the experiment that made the list."""
+
 
 class RecommendationServicer:
     """`reelrecs.v1.RecommendationService` over one engine."""
 
-    def __init__(self, engine: Engine, limits: Limits | None = None) -> None:
+    def __init__(
+        self, engine: Engine, limits: Limits | None = None, trial: Trial | None = None
+    ) -> None:
         self._engine = engine
+        self._trial = trial
         self._limits = limits or Limits()
 
     def warm_up(self) -> None:
@@ -70,15 +77,30 @@ class RecommendationServicer:
         with self._engine.one_moment():  # so that the digest is that of the list's data
             if person == "history":
                 result = self._engine.recommend_for(_history(request.history), limit, **asked)
+            elif self._trial is not None and call.context is not None and asked["as_of"] is None:
+                return self._tried(self._trial, getattr(request, person), limit, asked, call)
             else:
                 result = self._engine.recommend(getattr(request, person), limit, **asked)
             call.candidates, call.stages = len(result), result.trace.seconds
             return _response(result, self._engine.store.digest)
 
+    def _tried(
+        self, trial: Trial, user_id: Id, limit: int, asked: dict[str, Any], call: Call
+    ) -> Any:
+        """A user's list by the experiment, whose arm stands in the answer's metadata."""
+        result = trial.recommend(
+            user_id, limit, explain=asked["explain"], constraints=asked["constraints"]
+        )
+        call.candidates, call.stages = len(result), result.trace.seconds
+        call.told[ARM] = result.arm
+        return _response(result, result.digest)
 
-def recommendation_service(engine: Engine, limits: Limits | None = None) -> Service:
+
+def recommendation_service(
+    engine: Engine, limits: Limits | None = None, trial: Trial | None = None
+) -> Service:
     """The service, for `reelrecs.scorer.server.start`; the engine must outlive the server."""
-    servicer = RecommendationServicer(engine, limits)
+    servicer = RecommendationServicer(engine, limits, trial)
     recommend = Method(recommendation_pb2.RecommendRequest, servicer.recommend, _STATUSES)
     return Service(SERVICE, {"Recommend": recommend}, servicer.warm_up)
 

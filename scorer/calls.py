@@ -63,6 +63,7 @@ class Call:
         self.id = _id_of(context)
         self.users, self.candidates = 0, 0  # asked for, for the log
         self.stages: dict[str, float] = {}  # seconds by stage
+        self.told: dict[str, str] = {}  # trailing metadata of the answer, beside the id
         self.turn: Callable[[], AbstractContextManager[Any]] = nullcontext
         """Makes a block of work for a stream, which waits for its messages outside of such."""
         self.status = grpc.StatusCode.OK

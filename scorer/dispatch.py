@@ -152,7 +152,7 @@ class Dispatcher(grpc.GenericRpcHandler):  # type: ignore[misc]
             call.status, line = (code.DEADLINE_EXCEEDED if late else code.CANCELLED), "ended"
         for observer in self._observers:
             observer.ended(call)
-        context.set_trailing_metadata(((REQUEST_ID, call.id),))
+        context.set_trailing_metadata(((REQUEST_ID, call.id), *call.told.items()))
         if call.status is not grpc.StatusCode.OK:
             context.abort(call.status, line)
         return answer

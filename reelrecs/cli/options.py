@@ -36,6 +36,7 @@ COMMANDS = {
     "web": ("web", "Show a page, and answer JSON over HTTP."),
     "health": ("health", "Ask a running service whether it can be asked."),
     "benchmark": ("benchmark", "Send recommend requests and print latencies."),
+    "experiments": ("experiments", "What the arms of an experiment have come to."),
     "evaluate": ("evaluate", "Measure the lists beside baselines."),
     "data": ("data", "List, download, examine, build and synthesize data sets."),
     "warmup": ("warmup", "Compile all kernels and build the store ahead of time."),

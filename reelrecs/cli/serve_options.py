@@ -111,6 +111,12 @@ def log_options(command: F) -> F:
 def drain_options(command: F) -> F:
     """What happens at the end, and what is looked at until then."""
     command = click.option(
+        "--experiments",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Make users' lists by the arms of this experiment, and log what is shown.",
+    )(command)
+    command = click.option(
         "--cache",
         type=click.IntRange(min=0),
         default=0,
@@ -180,6 +186,7 @@ def chosen(settings: Settings, address: str, given: dict[str, Any]) -> ServeOpti
         drain_grace=given["drain_grace"],
         reload_seconds=given["reload_seconds"],
         cache=given["cache"],
+        experiments=given["experiments"],
     )
 
 

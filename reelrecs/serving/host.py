@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from reelrecs import config
 from reelrecs.engine import Engine
+from reelrecs.experiments.trial import Trial
 from reelrecs.rating_service import rating_service
 from reelrecs.recommendation_service import recommendation_service
 from reelrecs.scorer.calls import Observer
@@ -77,8 +78,11 @@ def hosted(
                 options.cache,
             )
         )
+        trial = options.trial()
+        if trial is not None:
+            running.callback(trial.close)
         server = start(
-            services_of(live.engine, options.limits),
+            services_of(live.engine, options.limits, trial),
             options.address,
             ServerOptions(options.limits, security, observers, share_port=worker),
         )
@@ -92,7 +96,9 @@ def hosted(
             host.metrics_address = shown.address
 
         def adopt(engine: Engine) -> None:
-            server.serve(services_of(engine, options.limits))
+            if trial is not None:
+                trial.renew()
+            server.serve(services_of(engine, options.limits, trial))
 
         def look() -> None:
             looked(host)
@@ -102,10 +108,10 @@ def hosted(
         yield host
 
 
-def services_of(engine: Engine, limits: Limits) -> list[Service]:
+def services_of(engine: Engine, limits: Limits, trial: Trial | None = None) -> list[Service]:
     """All that is served of an engine."""
     return [
         *scorer_services(lambda: engine.model, engine.features_for, engine.one_moment, limits),
-        recommendation_service(engine, limits),
+        recommendation_service(engine, limits, trial),
         rating_service(engine, limits),
     ]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reelrecs import config
+from reelrecs.experiments.plan import read_plan
+from reelrecs.experiments.trial import Trial
 from reelrecs.scorer.limits import Limits
 from reelrecs.scorer.security import Certificates, Security
 from reelrecs.scorer.tokens import Tokens
@@ -32,6 +34,14 @@ class ServeOptions:
     drain_grace: float = config.DRAINING_GRACE
     reload_seconds: float = config.RELOAD_SECONDS
     cache: int = 0  # finished lists that each process keeps
+    experiments: Path | None = None  # the file that plans one
+
+    def trial(self) -> Trial | None:
+        """The experiment, with an engine for each arm; raises as `Engine.open` does."""
+        if self.experiments is None:
+            return None
+        plan = read_plan(self.experiments)
+        return Trial(plan, self.data_dir, self.models_dir, self.profile, self.cache)
 
     def security(self, token: str | None) -> Security:
         """How the server is guarded; raises InvalidRequest for files that cannot be used."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from reelrecs.datasets.ids import Id
 from reelrecs.engine import Engine
+from reelrecs.experiments.trial import Trial
 from reelrecs.results import RecommendationList
 from reelrecs.scorer.limits import Limits
 from reelrecs.serving.live_engine import LiveEngine
@@ -20,7 +21,8 @@ VERSION = metadata.version("reelrecs")
 class Answers:
     """Asks the engine that is being served; safe for threads."""
 
-    def __init__(self, live: LiveEngine, limits: Limits) -> None:
+    def __init__(self, live: LiveEngine, limits: Limits, trial: Trial | None = None) -> None:
+        self._trial = trial
         self.limits = limits
         self._live = live
         self._varied: dict[tuple[int, float], Engine] = {}
@@ -34,11 +36,17 @@ class Answers:
     def tag(self) -> str:
         """Differs whenever data, model or version do."""
         engine = self.engine
-        told = (engine.store.digest, engine.profile.name, self._live.model_written, VERSION)
+        plan = None if self._trial is None else self._trial.plan
+        told = (engine.store.digest, engine.profile.name, self._live.model_written, VERSION, plan)
         return hashlib.blake2b(repr(told).encode(), digest_size=9).hexdigest()
 
     def recommend(self, asked: Asked) -> RecommendationList:
         """A list; raises InvalidRequest, NotFound, ModelError, ScorerError."""
+        trial, user = self._trial, asked.user_id
+        if trial is not None and user is not None and asked.variety is asked.as_of is None:
+            return trial.recommend(
+                user, asked.limit, explain=asked.explain, constraints=asked.constraints
+            )
         engine = self._of_variety(asked.variety)
         choices: dict[str, Any] = {
             "explain": asked.explain,

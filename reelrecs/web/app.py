@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from reelrecs.errors import ReelRecsError
+from reelrecs.experiments.trial import Trial
 from reelrecs.kernels import pool
 from reelrecs.scorer.calls import Observer
 from reelrecs.scorer.limits import Limits
@@ -29,13 +30,17 @@ def application(
     tokens: Tokens | None = None,
     observers: Sequence[Observer] = (),
     local: bool = True,
+    trial: Trial | None = None,
 ) -> Any:
-    """The ASGI application over a live engine; `local` refuses names of other machines."""
+    """The ASGI application over a live engine; `local` refuses names of other machines.
+
+    Lists of users are made by the `trial`, if there is one.
+    """
     limits = limits or Limits()
     threads = ThreadPoolExecutor(
         limits.concurrency, thread_name_prefix="reelrecs-web", initializer=pool.current().adopt
     )
-    answers = Answers(live, limits)
+    answers = Answers(live, limits, trial)
     pages = Pages(answers, threads)
 
     def refuse(path: str, status: int, kind: str, message: str) -> Response:

@@ -67,11 +67,20 @@ def web_hosted(options: ServeOptions, write: Callable[[str], None]) -> Iterator[
             )
         )
         _warm_up(live.engine)
+        trial = options.trial()
+        if trial is not None:
+            running.callback(trial.close)
         app = application(
-            live, options.limits, security.tokens, observers, is_private(options.address)
+            live, options.limits, security.tokens, observers, is_private(options.address), trial
         )
         server = uvicorn.Server(_configuration(uvicorn, app, options))
-        live.watch(_warm_up, security.tokens.refresh)
+
+        def adopt(engine: Any) -> None:
+            if trial is not None:
+                trial.renew()
+            _warm_up(engine)
+
+        live.watch(adopt, security.tokens.refresh)
         host = WebHost(live, server, listening, url)
         if metrics is not None:
             shown = Exposition.of_process(

@@ -1,0 +1,1 @@
+"""Comparing ways to make lists by what people do: arms, exposures, a report."""
