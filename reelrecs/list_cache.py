@@ -10,7 +10,7 @@ from dataclasses import replace
 from reelrecs.errors import InvalidRequest
 from reelrecs.fork_lock import ForkLock
 from reelrecs.pipeline.trace import Trace
-from reelrecs.results import RecommendationList
+from reelrecs.results import Reason, RecommendationList
 
 
 class ListCache:
@@ -61,5 +61,20 @@ class ListCache:
 
 
 def _copy(kept: RecommendationList, trace: Trace) -> RecommendationList:
-    """The list for one caller, who may take rows away from it."""
-    return replace(kept, items=list(kept.items), trace=trace, refused=dict(kept.refused))
+    """The list for one caller, whose changes nobody else sees."""
+    items = [
+        item if item.explanation is None else replace(item, explanation=_reason(item.explanation))
+        for item in kept.items
+    ]
+    return replace(kept, items=items, trace=trace, refused=dict(kept.refused))
+
+
+def _reason(kept: Reason) -> Reason:
+    return replace(
+        kept,
+        contributions=dict(kept.contributions),
+        in_words=list(kept.in_words),
+        found_by=dict(kept.found_by),
+        because_you_liked=list(kept.because_you_liked),
+        because_you_watched=list(kept.because_you_watched),
+    )

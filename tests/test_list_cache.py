@@ -67,8 +67,13 @@ def test_who_changes_a_list_changes_nobody_elses(mine: Path) -> None:
             found = engine.recommend(1, 5)
             assert len(found.items) == 5
             found.items.clear()
+            explained = engine.recommend(1, 5, explain=True)
+            assert explained[0].explanation.contributions
+            explained[0].explanation.contributions.clear()
+            explained[0].explanation.in_words.append("nothing")
             found.refused["nothing"] = 1
         assert engine.recommend(1, 5).refused == {}
+        assert "nothing" not in engine.recommend(1, 5, explain=True)[0].explanation.in_words
         assert list(engine.recommend(1, 5).trace.seconds) == ["cache"]
 
 
