@@ -330,6 +330,9 @@ WORKER_GROWN_SECONDS = 30.0
 METRICS_HOST = "127.0.0.1"
 """Where metrics are shown: to this machine only, for they tell how a service is used."""
 
+WEB_NOT_SERVING = 503
+"""HTTP status of the page's health while it ends."""
+
 WEB_ADDRESS = "127.0.0.1:8000"
 """Where `web` listens unless told otherwise: this machine only."""
 

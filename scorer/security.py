@@ -6,8 +6,9 @@ import ipaddress
 import logging
 import os
 import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,9 +58,24 @@ class Certificates:
             require_client_authentication=self.client_authority is not None,
         )
 
-    def _read(self) -> tuple[bytes, bytes, bytes | None]:
-        import ssl
+    def refreshing(self, context: ssl.SSLContext) -> Callable[[], None]:
+        """What has a listening context take a certificate and key that have changed.
 
+        It raises InvalidRequest for bad ones, and the old stay. Who signs clients' certificates
+        stays as it was: a context takes further authorities, and forgets none.
+        """
+        last = [self._read()]
+
+        def refresh() -> None:
+            now = self._read()
+            if now[:2] != last[0][:2]:
+                context.load_cert_chain(self.certificate, self.key, password="")
+                log.warning(f"{self.certificate} has changed: new connections get it")
+            last[0] = now
+
+        return refresh
+
+    def _read(self) -> tuple[bytes, bytes, bytes | None]:
         certificate, key = _bytes(self.certificate), _bytes(self.key)
         authority = None if self.client_authority is None else _bytes(self.client_authority)
         try:

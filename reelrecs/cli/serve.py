@@ -52,13 +52,6 @@ terminal sends the second, too. Ctrl-C is another thing, with exit code 130."""
 @limit_options
 @security_options
 @log_options
-@click.option(
-    "--drain-notice",
-    type=click.FloatRange(min=0),
-    default=config.DRAINING_NOTICE,
-    show_default=True,
-    help="Seconds to serve on after SIGTERM, while health says NOT_SERVING.",
-)
 @drain_options
 @click.option(
     "--compact-every",

@@ -131,6 +131,13 @@ def drain_options(command: F) -> F:
         show_default=True,
         help="Seconds between looks at data, model and tokens on disk.",
     )(command)
+    command = click.option(
+        "--drain-notice",
+        type=click.FloatRange(min=0),
+        default=config.DRAINING_NOTICE,
+        show_default=True,
+        help="Seconds to serve on after SIGTERM, while health says that it is ending.",
+    )(command)
     return click.option(
         "--drain-grace",
         type=click.FloatRange(min=0),
@@ -182,7 +189,7 @@ def chosen(settings: Settings, address: str, given: dict[str, Any]) -> ServeOpti
         request_log=given["request_log"],
         metrics_port=given["metrics_port"],
         metrics_host=given["metrics_host"],
-        drain_notice=given.get("drain_notice", config.DRAINING_NOTICE),
+        drain_notice=given["drain_notice"],
         drain_grace=given["drain_grace"],
         reload_seconds=given["reload_seconds"],
         cache=given["cache"],

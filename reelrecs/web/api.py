@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar
@@ -30,7 +31,8 @@ PREFIX = "/api/v1"
 class Api:
     """The endpoints; work is done on threads of its own, never on the one that hears requests."""
 
-    def __init__(self, answers: Answers, threads: Executor) -> None:
+    def __init__(self, answers: Answers, threads: Executor, leaving: threading.Event) -> None:
+        self._leaving = leaving
         self._answers = answers
         self._threads = threads
         self._openapi = Once(openapi)
@@ -122,7 +124,9 @@ class Api:
         return await self._answer(request, self._answers.version)
 
     async def health(self, request: Request) -> Response:
-        """Whether it answers, asked of nothing that works."""
+        """Whether it answers and will go on to, asked of nothing that works."""
+        if self._leaving.is_set():
+            return _json({"status": "not serving"}, config.WEB_NOT_SERVING)
         return _json({"status": "serving"})
 
     async def described(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -31,10 +32,12 @@ def application(
     observers: Sequence[Observer] = (),
     local: bool = True,
     trial: Trial | None = None,
+    leaving: threading.Event | None = None,
 ) -> Any:
     """The ASGI application over a live engine; `local` refuses names of other machines.
 
-    Lists of users are made by the `trial`, if there is one.
+    Lists of users are made by the `trial`, if there is one. Health says that it is going once
+    `leaving` is set.
     """
     limits = limits or Limits()
     threads = ThreadPoolExecutor(
@@ -58,9 +61,8 @@ def application(
         return refuse(request.url.path, error.status_code, "InvalidRequest", message)
 
     handlers: dict[Any, Any] = {ReelRecsError: failed, HTTPException: unknown, Exception: failed}
-    routed = Starlette(
-        routes=[*Api(answers, threads).routes(), *pages.routes()], exception_handlers=handlers
-    )
+    api = Api(answers, threads, leaving or threading.Event())
+    routed = Starlette(routes=[*api.routes(), *pages.routes()], exception_handlers=handlers)
     return Guard(
         routed,
         limits,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from reelrecs.errors import InvalidRequest
@@ -23,8 +26,18 @@ from reelrecs.serving.options import ServeOptions
 class WebHost:
     """A server that is ready to run."""
 
-    def __init__(self, live: LiveEngine, server: Any, listening: socket.socket, url: str) -> None:
+    def __init__(
+        self,
+        live: LiveEngine,
+        server: Any,
+        listening: socket.socket,
+        url: str,
+        leaving: threading.Event,
+        notice: float,
+    ) -> None:
         self.live = live
+        self._leaving = leaving
+        self._notice = notice
         self.url = url
         self.metrics_address: str | None = None
         self._server = server
@@ -37,7 +50,22 @@ class WebHost:
         return f"{engine.store.name} ({engine.profile.name})"
 
     def run(self) -> None:
-        """Answer until SIGTERM or Ctrl-C, and finish what is under way."""
+        """Answer until SIGTERM or Ctrl-C, and finish what is under way.
+
+        At SIGTERM health says so, and requests are taken for the notice's seconds more.
+        """
+        end = self._server.handle_exit
+
+        def told(number: int, frame: FrameType | None) -> None:
+            if number != signal.SIGTERM:
+                end(number, frame)
+            elif not self._leaving.is_set():
+                self._leaving.set()
+                later = threading.Timer(self._notice, end, (number, frame))
+                later.daemon = True
+                later.start()
+
+        self._server.handle_exit = told
         self._server.run(sockets=[self._listening])
 
 
@@ -70,18 +98,27 @@ def web_hosted(options: ServeOptions, write: Callable[[str], None]) -> Iterator[
         trial = options.trial()
         if trial is not None:
             running.callback(trial.close)
-        app = application(
-            live, options.limits, security.tokens, observers, is_private(options.address), trial
-        )
-        server = uvicorn.Server(_configuration(uvicorn, app, options))
+        leaving = threading.Event()
+        local = is_private(options.address)
+        app = application(live, options.limits, security.tokens, observers, local, trial, leaving)
+        configuration = _configuration(uvicorn, app, options)
+        configuration.load()
+        server = uvicorn.Server(configuration)
+        looks = [security.tokens.refresh]
+        if options.certificates is not None:
+            looks.append(options.certificates.refreshing(configuration.ssl))
 
         def adopt(engine: Any) -> None:
             if trial is not None:
                 trial.renew()
             _warm_up(engine)
 
-        live.watch(adopt, security.tokens.refresh)
-        host = WebHost(live, server, listening, url)
+        def look() -> None:
+            for one in looks:
+                one()
+
+        live.watch(adopt, look)
+        host = WebHost(live, server, listening, url, leaving, options.drain_notice)
         if metrics is not None:
             shown = Exposition.of_process(
                 options.metrics_port or 0, metrics, live.facts, options.metrics_host

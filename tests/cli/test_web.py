@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 
 from tests.cli.test_cli import call
 
@@ -90,3 +92,50 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
     assert done.returncode == 8
     assert "in use" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_certificate_that_changes_is_taken_and_a_bad_one_is_refused(
+    mine: Path, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+
+    def issue() -> str:
+        issued = authority.issue_cert("127.0.0.1")
+        key.write_bytes(issued.private_key_pem.bytes())
+        certificate.write_bytes(issued.cert_chain_pems[0].bytes())
+        return certificate.read_text()
+
+    def shown(url: str) -> str:
+        port = int(url.rstrip("/").rpartition(":")[2])
+        return ssl.get_server_certificate(("127.0.0.1", port), timeout=30)
+
+    first = issue()
+    options = ("--address", "127.0.0.1:0", "--no-request-log", "--reload-seconds", "0.1")
+    tls = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    with web(*options, *tls, before=("--data-dir", str(mine))) as (process, url):
+        assert process.stderr is not None
+        assert shown(url) == first
+        second = issue()
+        while "has changed" not in process.stderr.readline():
+            assert process.poll() is None
+        assert shown(url) == second != first
+        certificate.write_text("nonsense")
+        while "cannot be used" not in process.stderr.readline():
+            assert process.poll() is None
+        assert shown(url) == second
+        assert ended_by(process, signal.SIGTERM)[0] == 0
+
+
+def test_told_to_end_it_says_so_and_answers_for_a_moment(mine: Path) -> None:
+    options = ("--address", "127.0.0.1:0", "--no-request-log", "--drain-notice", "60")
+    with web(*options, before=("--data-dir", str(mine))) as (process, url):
+        api = f"{url.rstrip('/')}/api/v1"
+        assert httpx.get(f"{api}/health", timeout=30).json() == {"status": "serving"}
+        process.send_signal(signal.SIGTERM)
+        while (answer := httpx.get(f"{api}/health", timeout=30)).status_code == 200:
+            assert process.poll() is None
+        assert (answer.status_code, answer.json()) == (503, {"status": "not serving"})
+        listed = httpx.get(f"{api}/recommend", params={"user_id": 1}, timeout=30)
+        assert len(listed.json()["recommendations"]) > 0
+        assert process.poll() is None
