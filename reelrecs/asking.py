@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -29,6 +29,16 @@ from reelrecs.scores import ScoredMovies, score_movies
 from reelrecs.stages.user_context import build_query
 from reelrecs.store.store import Store
 from reelrecs.why_not import WhyNot, why_not
+
+
+class Wish(NamedTuple):
+    """What a person's list is asked by; see `Asking.recommend`."""
+
+    person: Id | History
+    limit: int
+    explain: bool
+    as_of: int | None
+    constraints: Constraints | None
 
 
 class Asking(Closing):
@@ -80,7 +90,7 @@ class Asking(Closing):
         looked at, and what everybody rates is what they rated then. Base models keep what they
         learned of all times. Raises NotFound, InvalidRequest, ModelError, ScorerError.
         """
-        return self._recommend(user_id, limit, explain, as_of, constraints)
+        return self._recommend(Wish(user_id, limit, explain, as_of, constraints))
 
     @of_one_moment
     def recommend_for(
@@ -96,7 +106,7 @@ class Asking(Closing):
 
         As `recommend` otherwise; raises NotFound for a movie the data does not hold, too.
         """
-        return self._recommend(history, limit, explain, as_of, constraints)
+        return self._recommend(Wish(history, limit, explain, as_of, constraints))
 
     def recommend_many(
         self,
@@ -185,20 +195,13 @@ class Asking(Closing):
         self._check(limit)
         return build_query(self.store, row, limit, as_of, allowed, include_seen)
 
-    def _recommend(
-        self,
-        user: Id | History,
-        limit: int,
-        explain: bool,
-        as_of: int | None,
-        constraints: Constraints | None,
-    ) -> RecommendationList:
-        applied = self._applied(limit, constraints)
-        query = self._query(self._person(user), limit, as_of, applied)
+    def _recommend(self, wish: Wish) -> RecommendationList:
+        applied = self._applied(wish.limit, wish.constraints)
+        query = self._query(self._person(wish.person), wish.limit, wish.as_of, applied)
         with self.threads.active():
             ranked, trace = self.run_one(query)
         reasons = None
-        if explain and len(ranked) > 0:
+        if wish.explain and len(ranked) > 0:
             with trace.stage("explain"):
                 reasons = explain_ranked(self.store, query, ranked, self.profile.sequence)
         return RecommendationList(

@@ -52,7 +52,6 @@ class Assembler:
         if self._diversity is not None:
             reranker = DiversityReranker(store, self._diversity)
         filters = (*filters_by_name(store, self._named), *self._filters)
-        joint = not self._sources and not self._filters
         scorer: Scorer | BatchScorer
         if isinstance(self._scorer, str):
             scorer = open_scorer(self._scorer, model, self._degrade)
@@ -66,7 +65,7 @@ class Assembler:
             filters,
             reranker,
             self._relax,
-            joint=joint and self._scorer == config.LOCAL_SCORER,
+            joint=not self._sources and not self._filters and self._scorer == config.LOCAL_SCORER,
             own_scorer=isinstance(self._scorer, str),
         )
 

@@ -12,9 +12,8 @@ from typing import Any, Self
 
 from reelrecs import config
 from reelrecs.appending import Appending
-from reelrecs.asking import Asking
+from reelrecs.asking import Asking, Wish
 from reelrecs.assembly import Assembler, Assembly
-from reelrecs.constraints import Constraints
 from reelrecs.datasets import locate
 from reelrecs.datasets.ids import Id
 from reelrecs.errors import InvalidRequest
@@ -83,6 +82,15 @@ class Engine(Asking, Appending):
             check_scorer(scorer)
         named = [one for one in filters if isinstance(one, str)]
         own = [one for one in filters if not isinstance(one, str)]
+        self.cache = ListCache(cache) if cache else None
+        """Finished lists, where some are kept."""
+        if degrade and (not isinstance(scorer, str) or scorer in _WATCHED):
+            raise InvalidRequest("degrade: only services of --scorer can be away; leave it out")
+        if self.cache is not None and (sources or own or scorer not in _WATCHED):
+            raise InvalidRequest(
+                "cache: what your own stages or a scorer elsewhere would say may change unseen; "
+                "leave it out"
+            )
         filters_by_name(live.now(), named)  # a name that is none is better known at once
         self._assembler_of = partial(  # a model
             Assembler,
@@ -95,15 +103,6 @@ class Engine(Asking, Appending):
             degrade=degrade,
         )
         self._moments = Moments(live, self._assembler_of(model))
-        self.cache = ListCache(cache) if cache else None
-        """Finished lists, where some are kept."""
-        if degrade and (not isinstance(scorer, str) or scorer in _WATCHED):
-            raise InvalidRequest("degrade: only services of --scorer can be away; leave it out")
-        if self.cache is not None and (sources or own or scorer not in _WATCHED):
-            raise InvalidRequest(
-                "cache: what your own stages or a scorer elsewhere would say may change unseen; "
-                "leave it out"
-            )
         self._appending = None if live.log is None else GroupCommit(live.log)
         self._models_dir = Path(config.MODELS_DIR)
         self._closed = threading.Event()
@@ -187,20 +186,12 @@ class Engine(Asking, Appending):
         """The list of a query, which may be made together with those of other threads."""
         return self._ready().run_one(query)
 
-    def _recommend(
-        self,
-        user: Id | History,
-        limit: int,
-        explain: bool,
-        as_of: int | None,
-        constraints: Constraints | None,
-    ) -> RecommendationList:
-        make = partial(super()._recommend, user, limit, explain, as_of, constraints)
-        if self.cache is None or isinstance(user, History):
+    def _recommend(self, wish: Wish) -> RecommendationList:
+        make = partial(super()._recommend, wish)
+        if self.cache is None or isinstance(wish.person, History):
             return make()
-        self._check(limit)
-        request = repr((user, limit, explain, as_of, constraints))
-        return self.cache.list_of(self._ready(), request, make)
+        self._check(wish.limit)
+        return self.cache.list_of(self._ready(), repr(wish), make)
 
     def train(self, models_dir: Path | str | None = None) -> Path:
         """Make the data's model, keep it and recommend by it from now on; the file's path.
