@@ -69,18 +69,8 @@ def hosted(
         metrics = Metrics() if options.metrics_port is not None else None
         if metrics is not None:
             observers.append(metrics)
-        live = running.enter_context(
-            LiveEngine(
-                options.data_dir,
-                options.models_dir,
-                options.profile,
-                options.reload_seconds,
-                options.cache,
-            )
-        )
-        trial = options.trial()
-        if trial is not None:
-            running.callback(trial.close)
+        live = running.enter_context(options.live())
+        trial = running.enter_context(options.trial() or contextlib.nullcontext())
         server = start(
             services_of(live.engine, options.limits, trial),
             options.address,

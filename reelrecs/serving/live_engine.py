@@ -51,7 +51,7 @@ class LiveEngine(Closing):
         self._asked = threading.Event()
         self._over = False
         self._thread: threading.Thread | None = None
-        self.engine = Engine.open(data_dir, models_dir=models_dir, profile=profile, cache=cache)
+        self.engine = self._opened()
         self._models: dict[Path, Identity] = {}  # that were there at the last look
         self._model: Path | None = None  # the one to be used, as of the last look
         self._taken: State = self._state()
@@ -114,15 +114,12 @@ class LiveEngine(Closing):
                 self._take(state, adopt)
 
     def _take(self, state: State, adopt: Adopt) -> None:
-        data_dir, models_dir, profile = self._source
         before, self._taken = self._taken, state  # a bad state is not tried twice
         if state[1] is None and before[1] is not None and state[0] == before[0]:
             log.warning("the model is no longer there; the one in memory stays in use")
             return
         try:
-            engine = Engine.open(
-                data_dir, models_dir=models_dir, profile=profile, cache=self._cache
-            )
+            engine = self._opened()
             engine.model  # noqa: B018
             adopt(engine)
         except Exception as error:
@@ -135,6 +132,10 @@ class LiveEngine(Closing):
         log.warning(
             f"{engine.store.name} ({engine.profile.name}) was read anew and is served from now on"
         )
+
+    def _opened(self) -> Engine:
+        data_dir, models_dir, profile = self._source
+        return Engine.open(data_dir, models_dir=models_dir, profile=profile, cache=self._cache)
 
     def _refuse(self, error: Exception, told: bool) -> None:
         """Say why the old engine stays; the same reason once, unless somebody asked."""

@@ -11,6 +11,7 @@ from reelrecs.experiments.trial import Trial
 from reelrecs.scorer.limits import Limits
 from reelrecs.scorer.security import Certificates, Security
 from reelrecs.scorer.tokens import Tokens
+from reelrecs.serving.live_engine import LiveEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class ServeOptions:
     reload_seconds: float = config.RELOAD_SECONDS
     cache: int = 0  # finished lists that each process keeps
     experiments: Path | None = None  # the file that plans one
+
+    def live(self) -> LiveEngine:
+        """The engine to serve; raises as `Engine.open` does."""
+        return LiveEngine(
+            self.data_dir, self.models_dir, self.profile, self.reload_seconds, self.cache
+        )
 
     def trial(self) -> Trial | None:
         """The experiment, with an engine for each arm; raises as `Engine.open` does."""

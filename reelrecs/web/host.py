@@ -85,19 +85,9 @@ def web_hosted(options: ServeOptions, write: Callable[[str], None]) -> Iterator[
         metrics = Metrics() if options.metrics_port is not None else None
         if metrics is not None:
             observers.append(metrics)
-        live = running.enter_context(
-            LiveEngine(
-                options.data_dir,
-                options.models_dir,
-                options.profile,
-                options.reload_seconds,
-                options.cache,
-            )
-        )
+        live = running.enter_context(options.live())
         _warm_up(live.engine)
-        trial = options.trial()
-        if trial is not None:
-            running.callback(trial.close)
+        trial = running.enter_context(options.trial() or contextlib.nullcontext())
         leaving = threading.Event()
         local = is_private(options.address)
         app = application(live, options.limits, security.tokens, observers, local, trial, leaving)
