@@ -10,13 +10,14 @@ import click
 
 from reelrecs.cli.options import Settings
 from reelrecs.cli.output import note, progress_line
+from reelrecs.cli.rate import STDIN, what_was_kept
 from reelrecs.cli.serve import Signals
 from reelrecs.errors import DataError, InvalidRequest
 
 if TYPE_CHECKING:
     from reelrecs.ingest.source import Source
 
-STDIN, FILE, KAFKA = "-", "file://", "kafka://"
+FILE, KAFKA = "file://", "kafka://"
 
 
 @click.command()
@@ -57,8 +58,7 @@ def ingest(settings: Settings, named: str, once: bool, on_error: str, accept_gap
                 reading.run()
         finally:
             skipped = f", {reading.skipped:,} records skipped" if reading.skipped else ""
-            ratings = "rating" if reading.kept == 1 else "ratings"
-            note(f"{reading.kept:,} new {ratings} of {engine.store.name} kept{skipped}")
+            note(f"{what_was_kept(engine, reading.kept)}{skipped}")
 
 
 def source_of(named: str, once: bool, accept_gap: bool) -> Source:

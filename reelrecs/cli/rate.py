@@ -55,7 +55,12 @@ def rate(
                 kept = _append_lines(engine, file)
         else:
             kept = engine.append_many([_one(engine.store, *single, time, key)])
-        note(f"{kept:,} new rating{'' if kept == 1 else 's'} of {engine.store.name} kept")
+        note(what_was_kept(engine, kept))
+
+
+def what_was_kept(engine: Engine, count: int) -> str:
+    """How many ratings are new in the log, as `ingest` says it, too."""
+    return f"{count:,} new rating{'' if count == 1 else 's'} of {engine.store.name} kept"
 
 
 def _one(
@@ -103,16 +108,14 @@ def _append_lines(engine: Engine, file: str) -> int:
 
 def _checked(store: Store, lines: Iterable[Arriving]) -> tuple[list[Rating], DataError | None]:
     """The lines as ratings up to the first bad one, and what is wrong with that."""
-    from reelrecs.store.incoming import Rating, checked
+    from reelrecs.store.incoming import rating_of
 
     good: list[Rating] = []
     for line in lines:
-        rating = Rating(line.user, line.movie, line.rating, line.time, line.key)  # type: ignore[arg-type]
         try:
-            checked(store, [rating])
-        except InvalidRequest as error:
-            return good, DataError(f"{line.where}: {error}")
-        good.append(rating)
+            good.append(rating_of(store, line))
+        except DataError as error:
+            return good, error
     return good, None
 
 

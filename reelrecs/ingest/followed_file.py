@@ -104,12 +104,12 @@ class FollowedFile:
             file.seek(offset)
             place = _place(file, offset)
             broken = offset > 0 and not place.tail.endswith(b"\n")  # the last line had no end then
-            quiet_since: float | None = None if follow else 0.0  # since when another has the name
+            renamed: float | None = None  # since when another has the name, and no line came
             while True:
                 line = file.readline(config.LONGEST_RECORD)
                 whole = line.endswith(b"\n") or len(line) == config.LONGEST_RECORD
-                left = quiet_since is not None and (
-                    not follow or time.monotonic() - quiet_since > config.ROTATION_SECONDS
+                left = not follow or (
+                    renamed is not None and time.monotonic() - renamed > config.ROTATION_SECONDS
                 )
                 if whole or (line and left):
                     where = f"{path.name}, byte {place.offset:,}"
@@ -119,7 +119,7 @@ class FollowedFile:
                         said = DataError(f"{where}: a line that was read goes on here; see to it")
                     broken = False
                     yield Record(said, place)
-                    quiet_since = None if follow else 0.0
+                    renamed = None
                     continue
                 yield None
                 if left:
@@ -127,8 +127,8 @@ class FollowedFile:
                 file.seek(place.offset)
                 if _place(file, place.offset) != place:
                     return place
-                if quiet_since is None and self._replaced(file):
-                    quiet_since = time.monotonic()
+                if renamed is None and self._replaced(file):
+                    renamed = time.monotonic()
                 time.sleep(config.FOLLOW_SECONDS)
 
     def _replaced(self, file: BinaryIO) -> bool:

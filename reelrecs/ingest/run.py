@@ -11,7 +11,7 @@ from reelrecs.engine import Engine
 from reelrecs.errors import DataError, InvalidRequest
 from reelrecs.ingest.source import Source
 from reelrecs.ratings_log.events import Step
-from reelrecs.store.incoming import Rating, checked
+from reelrecs.store.incoming import Rating, rating_of
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +56,10 @@ class Ingest:
     ) -> tuple[Rating, Arriving] | DataError | None:
         if not isinstance(said, Arriving):
             return said
-        rating = Rating(said.user, said.movie, said.rating, said.time, said.key)  # type: ignore[arg-type]
         try:
-            checked(self._engine.store, [rating])
-        except InvalidRequest as error:
-            return DataError(f"{said.where}: {error}")
-        return rating, said
+            return rating_of(self._engine.store, said), said
+        except DataError as error:
+            return error
 
     def _pass_over(self, error: DataError) -> None:
         if not self._skip:

@@ -101,11 +101,8 @@ class RatingsLog:
             return None
 
         def ask(link: sqlite3.Connection) -> str | None:
-            if not link.execute(_HAS_SOURCES).fetchone():
-                return None
-            found = link.execute("SELECT position FROM sources WHERE name = ?", (source,))
-            row = found.fetchone()
-            return None if row is None else str(row[0])
+            known = link.execute(_HAS_SOURCES).fetchone() is not None
+            return _position(link, source) if known else None
 
         return self._asked(ask)
 
@@ -117,24 +114,20 @@ class RatingsLog:
         read on from the same place, and StorageError.
         """
 
-        def write(link: sqlite3.Connection) -> int | InvalidRequest:
+        def write(link: sqlite3.Connection) -> int:
             link.execute(_SOURCES)
-            known = link.execute("SELECT position FROM sources WHERE name = ?", step[:1]).fetchone()
-            if (None if known is None else known[0]) != step.before:
+            if _position(link, step.source) != step.before:
                 raise DataError(
                     f"{step.source} is read by another ingest into the same log: leave it to that"
                 )
             new = _append_group(link, ratings, _tick(link))
-            if not isinstance(new, InvalidRequest):
-                link.execute(
-                    "INSERT OR REPLACE INTO sources VALUES (?, ?)", (step.source, step.after)
-                )
+            if isinstance(new, InvalidRequest):
+                raise new
+            reached = (step.source, step.after)
+            link.execute("INSERT OR REPLACE INTO sources VALUES (?, ?)", reached)
             return new
 
-        new = self._written(write)
-        if isinstance(new, InvalidRequest):
-            raise new
-        return new
+        return self._written(write)
 
     def forget(self, user: Id, movie: Id | None = None) -> None:
         """Erase what a user rated, one movie or all; what stood here is overwritten on the disk."""
@@ -198,6 +191,11 @@ class RatingsLog:
             f"cannot write the log of ratings {self.path}: {reason}; make room, or set "
             "REELRECS_LOG_DIR to a folder that can be written"
         )
+
+
+def _position(link: sqlite3.Connection, source: str) -> str | None:
+    row = link.execute("SELECT position FROM sources WHERE name = ?", (source,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _last(link: sqlite3.Connection) -> int:

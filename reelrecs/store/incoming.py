@@ -12,8 +12,9 @@ import numpy as np
 from reelrecs import config
 from reelrecs.datasets.feedback import Feedback
 from reelrecs.datasets.ids import LONGEST_SHOWN, Id, Ids
+from reelrecs.datasets.imports.arriving import Arriving
 from reelrecs.datasets.times import LAST_SECOND, second_of
-from reelrecs.errors import InvalidRequest, NotFound, one_line
+from reelrecs.errors import DataError, InvalidRequest, NotFound, one_line
 from reelrecs.ratings_log.events import Arrival
 from reelrecs.store.store import Store
 
@@ -48,6 +49,16 @@ def checked(store: Store, ratings: Sequence[Rating]) -> list[Arrival]:
         )
         for one in ratings
     ]
+
+
+def rating_of(store: Store, line: Arriving) -> Rating:
+    """The rating of a line; raises DataError, which names the line, where it cannot be one."""
+    rating = Rating(line.user, line.movie, line.rating, line.time, line.key)  # type: ignore[arg-type]
+    try:
+        checked(store, [rating])
+    except InvalidRequest as error:
+        raise DataError(f"{line.where}: {error}") from error
+    return rating
 
 
 def held(store: Store, user_id: Id, movie_id: Id | None) -> tuple[Id, Id | None]:
