@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import queue
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from reelrecs import config
 from reelrecs.scorer.calls import Call
 from reelrecs.scorer.lifetime import Closing
+from reelrecs.scorer.writer_thread import WriterThread
 
 
 class RequestLog(Closing):
@@ -21,10 +20,9 @@ class RequestLog(Closing):
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
-        self._lines: queue.Queue[str | None] = queue.Queue(config.REQUEST_LOG_LINES)
-        self._lost = 0
-        self._thread = threading.Thread(target=self._run, name="reelrecs-request-log", daemon=True)
-        self._thread.start()
+        self._lines: WriterThread[str] = WriterThread(
+            self._written, "reelrecs-request-log", config.REQUEST_LOG_LINES, 1, config.CLOSING_GRACE
+        )
 
     def began(self, method: str) -> None:
         """Nothing is written of a call that has not ended."""
@@ -41,22 +39,14 @@ class RequestLog(Closing):
             "candidates": call.candidates,
             "ms": round(call.seconds * 1000, 3),
         }
-        try:
-            self._lines.put_nowait(json.dumps(line))
-        except queue.Full:
-            self._lost += 1
+        self._lines.add(json.dumps(line))
 
     def close(self) -> None:
         """Write what is left, unless nobody reads it."""
-        try:
-            self._lines.put(None, timeout=config.CLOSING_GRACE)
-        except queue.Full:
-            return
-        self._thread.join(config.CLOSING_GRACE)
+        self._lines.close()
 
-    def _run(self) -> None:
-        while (line := self._lines.get()) is not None:
+    def _written(self, lines: list[str], lost: int) -> None:
+        for line in lines:
             self._write(line)
-            if self._lost:
-                lost, self._lost = self._lost, 0
-                self._write(json.dumps({"lost_lines": lost}))
+        if lost:
+            self._write(json.dumps({"lost_lines": lost}))

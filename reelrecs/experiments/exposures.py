@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import queue
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +13,9 @@ from typing import NamedTuple
 from reelrecs import config
 from reelrecs.datasets.ids import Id
 from reelrecs.errors import DataError, StorageError
+from reelrecs.ratings_log.connection import open_database
 from reelrecs.scorer.lifetime import Closing
+from reelrecs.scorer.writer_thread import WriterThread
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +46,9 @@ class ExposureLog(Closing):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._waiting: queue.Queue[Exposure | None] = queue.Queue(config.EXPOSURES_WAITING)
-        self._lost = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.closing(_connect(path)) as link:
+            with contextlib.closing(open_database(path, "rwc")) as link:
                 link.execute("BEGIN IMMEDIATE")  # for which processes that start together wait
                 link.execute(_MAKE)
                 link.execute("COMMIT")
@@ -59,40 +57,25 @@ class ExposureLog(Closing):
                 f"cannot write exposures to {path}: {error}; make room, or set REELRECS_LOG_DIR to "
                 "a folder that can be written"
             ) from error
-        self._thread = threading.Thread(target=self._run, name="reelrecs-exposures", daemon=True)
-        self._thread.start()
+        most = config.EXPOSURES_WAITING
+        self._lines: WriterThread[Exposure] = WriterThread(
+            self._write, "reelrecs-exposures", most, most, config.LOG_LOCK_SECONDS
+        )
 
     def add(self, exposure: Exposure) -> None:
         """Line it up."""
-        try:
-            self._waiting.put_nowait(exposure)
-        except queue.Full:
-            self._lost += 1
+        self._lines.add(exposure)
 
     def close(self) -> None:
         """Write what waits."""
-        if self._thread.is_alive():
-            with contextlib.suppress(queue.Full):
-                self._waiting.put(None, timeout=config.LOG_LOCK_SECONDS)
-            self._thread.join(config.LOG_LOCK_SECONDS)
+        self._lines.close()
 
-    def _run(self) -> None:
-        over = False
-        while not over:
-            batch = [self._waiting.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < config.EXPOSURES_WAITING:
-                    batch.append(self._waiting.get_nowait())
-            over = None in batch
-            self._write([one for one in batch if one is not None])
-
-    def _write(self, batch: list[Exposure]) -> None:
+    def _write(self, batch: list[Exposure], lost: int) -> None:
         rows = [
             (*one[:4], json.dumps(list(one.movies)), json.dumps(list(one.teams))) for one in batch
         ]
-        lost, self._lost = self._lost, 0
         try:
-            with contextlib.closing(_connect(self.path)) as link:
+            with contextlib.closing(open_database(self.path, "rwc")) as link:
                 link.execute("BEGIN IMMEDIATE")
                 link.executemany(_INSERT, rows)
                 link.execute("COMMIT")
@@ -108,7 +91,7 @@ def read_exposures(path: Path, experiment: str) -> Iterator[Exposure]:
     if not path.exists():
         raise DataError(f"no exposures at {path}: run serve or web with --experiments first")
     try:
-        with contextlib.closing(_connect(path, "ro")) as link:
+        with contextlib.closing(open_database(path, "ro")) as link:
             ask = (
                 "SELECT experiment, arm, user, time, movies, teams FROM exposures "
                 "WHERE experiment = ? ORDER BY place"
@@ -127,7 +110,7 @@ def erase_user(path: Path, user: Id) -> int:
     if not path.exists():
         return 0
     try:
-        with contextlib.closing(_connect(path, "rw")) as link:
+        with contextlib.closing(open_database(path, "rw")) as link:
             link.execute("PRAGMA secure_delete = ON")
             ask = "DELETE FROM exposures WHERE CAST(user AS TEXT) = ?"
             return link.execute(ask, (str(user),)).rowcount
@@ -135,12 +118,3 @@ def erase_user(path: Path, user: Id) -> int:
         raise StorageError(
             f"cannot erase exposures in {path}: {error}; try again when nothing writes there"
         ) from error
-
-
-def _connect(path: Path, mode: str = "rwc") -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        timeout=config.LOG_LOCK_SECONDS,
-        isolation_level=None,
-    )

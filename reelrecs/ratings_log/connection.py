@@ -76,14 +76,19 @@ def file_at(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
-    link = sqlite3.connect(
+def open_database(path: Path, mode: str) -> sqlite3.Connection:
+    """An SQLite file (mode "ro", "rw" or "rwc"), whose lock is waited for; nothing is implied."""
+    return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=config.LOG_LOCK_SECONDS,
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    link = open_database(path, mode)
     try:
         link.create_function("checksum_of", -1, checksum, deterministic=True)
         for pragma in ("synchronous = FULL", "secure_delete = ON", "trusted_schema = OFF"):
