@@ -22,6 +22,7 @@ from reelrecs.cli.serve_options import (
     chosen,
     drain_options,
     limit_options,
+    list_options,
     log_options,
     security_options,
 )
@@ -53,6 +54,7 @@ terminal sends the second, too. Ctrl-C is another thing, with exit code 130."""
 @security_options
 @log_options
 @drain_options
+@list_options
 @click.option(
     "--compact-every",
     type=click.FloatRange(min=0, min_open=True),

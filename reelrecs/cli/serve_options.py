@@ -35,6 +35,30 @@ _LIMITS: tuple[tuple[str, int | float, str], ...] = (
 """Option, default and help."""
 
 
+_SECONDS: tuple[tuple[str, float, float, str], ...] = (
+    (
+        "--reload-seconds", 0.05, config.RELOAD_SECONDS,
+        "Seconds between looks at data, model and tokens on disk.",
+    ),
+    (
+        "--drain-notice", 0, config.DRAINING_NOTICE,
+        "Seconds to serve on after SIGTERM, while health says that it is ending.",
+    ),
+    (
+        "--drain-grace", 0, config.DRAINING_GRACE,
+        "Seconds for what is under way when told to end.",
+    ),
+)  # fmt: skip
+"""Option, least, default and help."""
+
+
+def _with(command: F, *options: Callable[[F], F]) -> F:
+    """The command with these options; the last one stands first in its help."""
+    for option in options:
+        command = option(command)
+    return command
+
+
 def limit_options(command: F) -> F:
     """What is taken at most."""
     for name, default, help_ in reversed(_LIMITS):
@@ -52,7 +76,8 @@ def limit_options(command: F) -> F:
 def security_options(command: F) -> F:
     """Who may listen in and who may ask."""
     file = click.Path(path_type=Path)
-    for option in (
+    return _with(
+        command,
         click.option(
             "--reflection/--no-reflection",
             default=True,
@@ -82,69 +107,69 @@ def security_options(command: F) -> F:
         click.option(
             "--tls-cert", type=file, metavar="FILE", help="Speak TLS by this certificate (PEM)."
         ),
-    ):
-        command = option(command)
-    return command
+    )
 
 
 def log_options(command: F) -> F:
     """What is told of requests."""
-    command = click.option(
-        "--metrics-host",
-        default=config.METRICS_HOST,
-        show_default=True,
-        help="Where metrics are shown; whoever reaches it may read them.",
-    )(command)
-    command = click.option(
-        "--metrics-port",
-        type=click.IntRange(0, 65535),
-        help="Show metrics for Prometheus at this port.",
-    )(command)
-    return click.option(
-        "--request-log/--no-request-log",
-        default=True,
-        show_default=True,
-        help="One line of JSON on stderr for each request.",
-    )(command)
+    return _with(
+        command,
+        click.option(
+            "--metrics-host",
+            default=config.METRICS_HOST,
+            show_default=True,
+            help="Where metrics are shown; whoever reaches it may read them.",
+        ),
+        click.option(
+            "--metrics-port",
+            type=click.IntRange(0, 65535),
+            help="Show metrics for Prometheus at this port.",
+        ),
+        click.option(
+            "--request-log/--no-request-log",
+            default=True,
+            show_default=True,
+            help="One line of JSON on stderr for each request.",
+        ),
+    )
+
+
+def list_options(command: F) -> F:
+    """How users' lists are come by."""
+    return _with(
+        command,
+        click.option(
+            "--experiments",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Make users' lists by the arms of this experiment, and log what is shown.",
+        ),
+        click.option(
+            "--cache",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            metavar="LISTS",
+            help="Finished lists that a process keeps until anything changes.",
+        ),
+    )
 
 
 def drain_options(command: F) -> F:
     """What happens at the end, and what is looked at until then."""
-    command = click.option(
-        "--experiments",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Make users' lists by the arms of this experiment, and log what is shown.",
-    )(command)
-    command = click.option(
-        "--cache",
-        type=click.IntRange(min=0),
-        default=0,
-        show_default=True,
-        metavar="LISTS",
-        help="Finished lists that a process keeps until anything changes.",
-    )(command)
-    command = click.option(
-        "--reload-seconds",
-        type=click.FloatRange(min=0.05),
-        default=config.RELOAD_SECONDS,
-        show_default=True,
-        help="Seconds between looks at data, model and tokens on disk.",
-    )(command)
-    command = click.option(
-        "--drain-notice",
-        type=click.FloatRange(min=0),
-        default=config.DRAINING_NOTICE,
-        show_default=True,
-        help="Seconds to serve on after SIGTERM, while health says that it is ending.",
-    )(command)
-    return click.option(
-        "--drain-grace",
-        type=click.FloatRange(min=0),
-        default=config.DRAINING_GRACE,
-        show_default=True,
-        help="Seconds for what is under way when told to end.",
-    )(command)
+    return _with(
+        command,
+        *(
+            click.option(
+                name,
+                type=click.FloatRange(min=least),
+                default=default,
+                show_default=True,
+                help=help_,
+            )
+            for name, least, default, help_ in _SECONDS
+        ),
+    )
 
 
 def chosen(settings: Settings, address: str, given: dict[str, Any]) -> ServeOptions:

@@ -17,6 +17,7 @@ from reelrecs.cli.serve_options import (
     chosen,
     drain_options,
     limit_options,
+    list_options,
     log_options,
     security_options,
 )
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 @security_options
 @log_options
 @drain_options
+@list_options
 @click.pass_context
 def web(context: click.Context, /, address: str, **given: Any) -> None:
     """Show the page and answer JSON under /api/v1, until interrupted.
