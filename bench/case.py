@@ -32,3 +32,18 @@ class Case:
     def installed(self) -> bool:
         """Whether its package is there."""
         return not self.package or importlib.util.find_spec(self.package) is not None
+
+
+def ratings(fixture: Fixture) -> int:
+    """What a call handles: all ratings."""
+    return fixture.store.rating_count
+
+
+def users(fixture: Fixture) -> int:
+    """All users."""
+    return fixture.store.user_count
+
+
+def many_users(fixture: Fixture) -> int:
+    """The users whose lists are made together."""
+    return len(fixture.many_users)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +9,7 @@ import grpc
 import numpy as np
 
 from reelrecs import config
-from reelrecs.bench.case import Case
+from reelrecs.bench.case import Case, ratings, users
 from reelrecs.bench.fixture import REQUESTS, Fixture
 from reelrecs.bench.peers import PEERS
 from reelrecs.bench.whole import WHOLE_CASES
@@ -30,20 +29,13 @@ LISTS = 3 * REQUESTS
 
 
 def _requests(fixture: Fixture, profile: str, scorer: str) -> Callable[[], object]:
-    engine, turn = fixture.engine(profile, scorer), itertools.cycle(fixture.users)
-    return lambda: engine.recommend(next(turn))
-
-
-def _explained(fixture: Fixture) -> Callable[[], object]:
-    engine, turn = fixture.engine(LEARNED), itertools.cycle(fixture.users)
-    return lambda: engine.recommend(next(turn), explain=True)
+    return fixture.asked_in_turn(fixture.engine(profile, scorer))
 
 
 def _kept(fixture: Fixture) -> Callable[[], object]:
-    engine, turn = fixture.keeping, itertools.cycle(fixture.users)
     for user in fixture.users:
-        engine.recommend(user)
-    return lambda: engine.recommend(next(turn))
+        fixture.keeping.recommend(user)
+    return fixture.asked_in_turn(fixture.keeping)
 
 
 def _parse(fixture: Fixture) -> Callable[[], object]:
@@ -120,15 +112,11 @@ def _evidence(fixture: Fixture) -> Callable[[], object]:
     return lambda: pipeline.gathered(Queries.of([fixture.query()]), BatchTrace())
 
 
-def _ratings(fixture: Fixture) -> int:
-    return fixture.store.rating_count
-
-
 STAGES = (
-    Case("parse ratings", _parse, "rating", _ratings, 20, needs_text=True),
-    Case("read all tables", lambda f: f.dataset.read, "rating", _ratings, 5, needs_text=True),
+    Case("parse ratings", _parse, "rating", ratings, 20, needs_text=True),
+    Case("read all tables", lambda f: f.dataset.read, "rating", ratings, 5, needs_text=True),
     Case("open store", _open),
-    Case("kNN of every user", _knn_everybody, "user", lambda f: f.store.user_count, 5),
+    Case("kNN of every user", _knn_everybody, "user", users, 5),
     Case("fixed: context, neighbours", lambda f: lambda: f.query().neighbours),
     Case("fixed: thunder", lambda f: _find(f, FIXED, 0)),
     Case("fixed: phoenix", lambda f: _find(f, FIXED, 1)),
@@ -152,7 +140,11 @@ STAGES = (
         needs_model=True,
     ),
     Case("learned: recommend, kept", _kept, rounds=LISTS, needs_model=True),
-    Case("learned: recommend, explained", _explained, needs_model=True),
+    Case(
+        "learned: recommend, explained",
+        lambda f: f.asked_in_turn(f.engine(LEARNED), explain=True),
+        needs_model=True,
+    ),
     Case(
         "learned: recommend, gRPC",
         lambda f: _requests(f, LEARNED, EMBEDDED_SCORER),

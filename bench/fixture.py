@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +32,6 @@ from reelrecs.store.store import Store
 
 REQUESTS = 200
 """Users whose requests are timed in turn: enough that one with a long history does not decide."""
-
 
 MANY = 6_040
 """Users whose lists are made together, at most: all of ml-1m's."""
@@ -102,6 +103,11 @@ class Fixture:
         """Ids of users drawn with a seed: one request each makes a fair sample."""
         rows = np.random.default_rng(1).integers(0, self.store.user_count, REQUESTS)
         return self.store.user_ids.at(rows)
+
+    def asked_in_turn(self, engine: Engine, **choices: Any) -> Callable[[], object]:
+        """A call that asks for the next of `users`."""
+        turn = itertools.cycle(self.users)
+        return lambda: engine.recommend(next(turn), **choices)
 
     @property
     def many_users(self) -> list[Id]:

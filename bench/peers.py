@@ -15,7 +15,7 @@ from pyarrow import csv
 from scipy.sparse import csr_matrix
 
 from reelrecs import config
-from reelrecs.bench.case import Case
+from reelrecs.bench.case import Case, many_users, ratings, users
 from reelrecs.bench.fixture import Fixture
 from reelrecs.bench.whole import LIMIT
 from reelrecs.kernels import pool
@@ -30,18 +30,6 @@ def ratings_matrix(store: Store) -> csr_matrix:
     by_user = store.by_user
     parts = by_user.ratings.astype(np.float32), by_user.movies.copy(), by_user.indptr.copy()
     return csr_matrix(parts, (store.user_count, store.movie_count))
-
-
-def _ratings(fixture: Fixture) -> int:
-    return fixture.store.rating_count
-
-
-def _users(fixture: Fixture) -> int:
-    return fixture.store.user_count
-
-
-def _many_users(fixture: Fixture) -> int:
-    return len(fixture.many_users)
 
 
 def _text_with_commas(fixture: Fixture) -> bytes:
@@ -66,20 +54,20 @@ def _sparse_dot_topn(fixture: Fixture) -> Callable[[], object]:
     from sklearn.preprocessing import normalize
     from sparse_dot_topn import sp_matmul_topn
 
-    users = normalize(ratings_matrix(fixture.store))
-    movies, most = users.T.tocsr(), min(config.NEIGHBOURS + 1, users.shape[0])  # itself too
+    rated = normalize(ratings_matrix(fixture.store))
+    movies, most = rated.T.tocsr(), min(config.NEIGHBOURS + 1, rated.shape[0])  # itself too
     threads = pool.threads()
-    return lambda: sp_matmul_topn(users, movies, top_n=most, sort=True, n_threads=threads)
+    return lambda: sp_matmul_topn(rated, movies, top_n=most, sort=True, n_threads=threads)
 
 
 def _scikit_learn(fixture: Fixture) -> Callable[[], object]:
     from sklearn.neighbors import NearestNeighbors
 
-    users = ratings_matrix(fixture.store)
-    most = min(config.NEIGHBOURS + 1, users.shape[0])
+    rated = ratings_matrix(fixture.store)
+    most = min(config.NEIGHBOURS + 1, rated.shape[0])
     search = NearestNeighbors(n_neighbors=most, metric="cosine", algorithm="brute")
-    search.fit(users)
-    return lambda: search.kneighbors(users)
+    search.fit(rated)
+    return lambda: search.kneighbors(rated)
 
 
 def _implicit_als(fixture: Fixture) -> Callable[[], object]:
@@ -110,27 +98,27 @@ def _implicit(fixture: Fixture, model: Any, matrix: csr_matrix) -> Callable[[], 
 
 PEERS = (
     Case(
-        "pyarrow csv, same rows", _pyarrow, "rating", _ratings, 20,
+        "pyarrow csv, same rows", _pyarrow, "rating", ratings, 20,
         needs_text=True, beside="parse ratings",
     ),
     Case(
-        "polars csv, same rows", _polars, "rating", _ratings, 20,
+        "polars csv, same rows", _polars, "rating", ratings, 20,
         needs_text=True, package="polars", beside="parse ratings",
     ),
     Case(
-        "sparse_dot_topn", _sparse_dot_topn, "user", _users, 5,
+        "sparse_dot_topn", _sparse_dot_topn, "user", users, 5,
         package="sparse_dot_topn", beside="kNN of every user",
     ),
     Case(
-        "scikit-learn cosine kNN", _scikit_learn, "user", _users, 3, 1,
+        "scikit-learn cosine kNN", _scikit_learn, "user", users, 3, 1,
         package="sklearn", beside="kNN of every user",
     ),
     Case(
-        "implicit ALS, lists", _implicit_als, "user", _many_users, 5, 1,
+        "implicit ALS, lists", _implicit_als, "user", many_users, 5, 1,
         needs_model=True, package="implicit", beside="learned: recommend_many",
     ),
     Case(
-        "implicit BM25, lists", _implicit_bm25, "user", _many_users, 5, 1,
+        "implicit BM25, lists", _implicit_bm25, "user", many_users, 5, 1,
         needs_model=True, package="implicit", beside="learned: recommend_many",
     ),
 )  # fmt: skip

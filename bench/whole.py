@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reelrecs.batch import write_lists
-from reelrecs.bench.case import Case
+from reelrecs.bench.case import Case, many_users
 from reelrecs.bench.fixture import Fixture
 from reelrecs.bench.load_test import run_load
 from reelrecs.config import LEARNED
@@ -31,8 +31,8 @@ with Engine.open(sys.argv[1]) as engine:
 
 
 def _everybody(fixture: Fixture) -> Callable[[], object]:
-    engine, users = fixture.engine(LEARNED), fixture.many_users
-    return lambda: engine.recommend_many(users, LIMIT)
+    engine, asked = fixture.engine(LEARNED), fixture.many_users
+    return lambda: engine.recommend_many(asked, LIMIT)
 
 
 def _batch(fixture: Fixture) -> Callable[[], object]:
@@ -57,10 +57,6 @@ def _process(fixture: Fixture) -> Callable[[], object]:
     return lambda: subprocess.run(command, check=True, capture_output=True)
 
 
-def _many(fixture: Fixture) -> int:
-    return len(fixture.many_users)
-
-
 WHOLE_CASES = (
     Case("process: import, open, recommend", _process, rounds=5, warmup=0),
     *(
@@ -75,6 +71,6 @@ WHOLE_CASES = (
         )
         for count in (2, 8)
     ),
-    Case("learned: recommend_many", _everybody, "user", _many, 3, warmup=1, needs_model=True),
-    Case("learned: batch to Parquet", _batch, "user", _many, 3, warmup=1, needs_model=True),
+    Case("learned: recommend_many", _everybody, "user", many_users, 3, warmup=1, needs_model=True),
+    Case("learned: batch to Parquet", _batch, "user", many_users, 3, warmup=1, needs_model=True),
 )
