@@ -327,6 +327,17 @@ each time it dies young."""
 WORKER_GROWN_SECONDS = 30.0
 """Seconds after which a worker process no longer counts as one that dies young."""
 
+EXPOSURES_WAITING = 10_000
+"""Exposures of an experiment that may wait to be written; beyond them some are lost, and told how
+many, for a slow disk must not stop a service."""
+
+CONVERSION_DAYS = 7.0
+"""Days after a list within which a rating of a shown movie counts for it: they hold one weekend."""
+
+MISMATCH_P = 0.001
+"""Below this p-value arms have other shares of the people than planned, by a fault and not by luck:
+the usual threshold, for the test is looked at often (Fabijan et al., KDD 2019)."""
+
 METRICS_HOST = "127.0.0.1"
 """Where metrics are shown: to this machine only, for they tell how a service is used."""
 
@@ -547,16 +558,3 @@ def cache_folder() -> Path | None:
     except RuntimeError:  # older versions of platformdirs name a folder called "~"
         return None
     return folder if folder.is_absolute() else None
-
-
-EXPOSURES_WAITING = 10_000
-"""Exposures of an experiment that may wait to be written; beyond them some are lost, and told how
-many, for a slow disk must not stop a service."""
-
-CONVERSION_DAYS = 7.0
-"""Days after a list within which a rating of a shown movie counts for it: a week
-has one weekend."""
-
-MISMATCH_P = 0.001
-"""Below this p-value arms have other shares of the people than planned, by a fault and not by luck:
-the usual threshold, for the test is looked at often (Fabijan et al., KDD 2019)."""

@@ -6,13 +6,12 @@ import ipaddress
 import logging
 import os
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -20,6 +19,9 @@ from reelrecs import config
 from reelrecs.errors import InvalidRequest
 from reelrecs.scorer.address import UNIX
 from reelrecs.scorer.tokens import Tokens
+
+if TYPE_CHECKING:
+    import ssl  # which few need, and starting pays for
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +78,8 @@ class Certificates:
         return refresh
 
     def _read(self) -> tuple[bytes, bytes, bytes | None]:
+        import ssl
+
         certificate, key = _bytes(self.certificate), _bytes(self.key)
         authority = None if self.client_authority is None else _bytes(self.client_authority)
         try:
